@@ -1,0 +1,45 @@
+# Compiler, language level, warnings and sanitizers: one place for all targets.
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  message(FATAL_ERROR
+    "GCC ${CMAKE_CXX_COMPILER_VERSION} destroys some temporaries in co_await expressions twice "
+    "(fixed in GCC 13). Use clang-19: cmake --preset release")
+endif()
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+option(HEARTH_WERROR "treat warnings as errors" ON)
+set(HEARTH_SANITIZE "" CACHE STRING "address (with undefined) or thread")
+
+add_library(hearth_compile_options INTERFACE)
+target_include_directories(hearth_compile_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(hearth_compile_options INTERFACE
+  HEARTH_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED)
+target_compile_options(hearth_compile_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wthread-safety
+  -Wno-missing-field-initializers)
+if(HEARTH_WERROR)
+  target_compile_options(hearth_compile_options INTERFACE -Werror)
+endif()
+
+if(HEARTH_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined
+    -fno-sanitize=vptr,null,alignment,object-size -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(HEARTH_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(HEARTH_SANITIZE)
+  message(FATAL_ERROR "HEARTH_SANITIZE is '${HEARTH_SANITIZE}': use address or thread")
+endif()

@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "platform/base/bytes.h"
+#include "platform/base/clock.h"
+#include "platform/base/hash.h"
+#include "platform/base/quantity.h"
+#include "platform/base/text.h"
+#include "platform/base/yaml.h"
+
+namespace hearth::base {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Bytes, Base64RoundTripsEveryLength) {
+  for (std::size_t length = 0; length < 70; ++length) {
+    std::string bytes(length, '\0');
+    for (std::size_t i = 0; i < length; ++i) bytes[i] = static_cast<char>(i * 37);
+    EXPECT_EQ(from_base64(base64(bytes)), bytes);
+  }
+  EXPECT_EQ(base64("hearth"), "aGVhcnRo");
+  EXPECT_FALSE(from_base64("a b="));
+}
+
+TEST(Hash, MatchesPublishedVectors) {
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex(md5("abc")), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(crc32("123456789"), 0xCBF43926U);
+  EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
+  EXPECT_EQ(crc64nvme("123456789"), 0xAE8B14860A799888ULL);
+}
+
+TEST(Clock, FormatsAndParsesTimestamps) {
+  const auto time = parse_rfc3339("2026-11-21T04:05:06.789+01:00");
+  ASSERT_TRUE(time);
+  EXPECT_EQ(format_rfc3339(*time), "2026-11-21T03:05:06Z");
+  EXPECT_EQ(format_rfc3339_millis(*time), "2026-11-21T03:05:06.789Z");
+  EXPECT_EQ(format_http_date(*time), "Sat, 21 Nov 2026 03:05:06 GMT");
+  EXPECT_EQ(parse_http_date("Sat, 21 Nov 2026 03:05:06 GMT"),
+            std::chrono::floor<std::chrono::seconds>(*time));
+  EXPECT_FALSE(parse_rfc3339("2026-02-30T00:00:00Z"));
+  EXPECT_FALSE(parse_rfc3339("yesterday"));
+}
+
+TEST(Clock, AgesReadLikeKubectl) {
+  EXPECT_EQ(human_duration(45s), "45s");
+  EXPECT_EQ(human_duration(150s), "2m30s");
+  EXPECT_EQ(human_duration(3h + 5min), "3h5m");
+  EXPECT_EQ(human_duration(50h), "2d2h");
+}
+
+TEST(Quantity, ReadsKubernetesForms) {
+  EXPECT_EQ(parse_quantity("128Mi"), 128 * 1024 * 1024);
+  EXPECT_EQ(parse_quantity_milli("100m"), 100);
+  EXPECT_EQ(parse_quantity_milli("1.5"), 1500);
+  EXPECT_EQ(parse_quantity("1e3"), 1000);
+  EXPECT_FALSE(parse_quantity("12Q"));
+  EXPECT_FALSE(parse_quantity(""));
+}
+
+TEST(Quantity, ReadsDurations) {
+  EXPECT_EQ(parse_go_duration("1h30m"), 90min);
+  EXPECT_EQ(parse_go_duration("1.5s"), 1500ms);
+  EXPECT_FALSE(parse_go_duration("5"));
+  EXPECT_EQ(parse_iso_duration("PT0.2S"), 200ms);
+  EXPECT_EQ(parse_iso_duration("P1DT2H"), 26h);
+  EXPECT_FALSE(parse_iso_duration("PT"));
+  EXPECT_EQ(format_go_duration(90s), "1m30s");
+  EXPECT_EQ(format_go_duration(1500ms), "1.5s");
+}
+
+TEST(Text, SuggestsTheNearestName) {
+  const std::vector<std::string> names{"hello", "payment", "inventory"};
+  EXPECT_EQ(nearest("helo", names), "hello");
+  EXPECT_EQ(nearest("paymnet", names), "payment");
+  EXPECT_FALSE(nearest("zzz", names));
+}
+
+TEST(Text, RefusesBadUtf8) {
+  EXPECT_TRUE(is_valid_utf8("Zürich ✓ 𝄞"));
+  EXPECT_FALSE(is_valid_utf8("\xC0\x80"));
+  EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));
+  EXPECT_FALSE(is_valid_utf8("\xF5\x80\x80\x80"));
+}
+
+TEST(Yaml, FollowsTheScalarRulesOfKubectl) {
+  const auto value = parse_yaml("a: yes\nb: \"yes\"\nc: 017\nd: 1.5\ne: 1.5.2\nf: null\ng: 0x10\n");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(*value, (Json{{"a", true}, {"b", "yes"}, {"c", 15}, {"d", 1.5}, {"e", "1.5.2"},
+                          {"f", nullptr}, {"g", 16}}));
+}
+
+TEST(Yaml, NamesTheLineOfAnError) {
+  const auto value = parse_yaml("a: 1\nb: [1, 2\nc: 3\n");
+  ASSERT_FALSE(value);
+  EXPECT_THAT(value.error().message, testing::HasSubstr("line"));
+  EXPECT_FALSE(parse_yaml("a: 1\na: 2\n"));
+}
+
+TEST(Yaml, RefusesABillionLaughs) {
+  std::string text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 12; ++i) {
+    text += fmt::format("a{0}: &a{0} [*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1}]\n", i, i - 1);
+  }
+  const auto value = parse_yaml(text);
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code, Code::kTooLarge);
+}
+
+TEST(Yaml, PrintsWhatItReads) {
+  const Json value{{"code", "def f():\n  pass\n"}, {"yes", "yes"}, {"n", "12"}, {"list", {1, "a"}},
+                   {"empty", Json::object()}};
+  const auto again = parse_yaml(dump_yaml(value));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, value);
+}
+
+}  // namespace
+}  // namespace hearth::base

@@ -1,0 +1,81 @@
+#include "platform/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "platform/base/random_id.h"
+#include "platform/base/unique_fd.h"
+
+namespace hearth::base {
+namespace {
+
+Status flush_directory(const std::filesystem::path& directory) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) {
+    return fail(system_error(errno, fmt::format("flushing {}", directory.string())));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail(system_error(errno, path.string()));
+  std::string out;
+  char buffer[64 * 1024];
+  while (true) {
+    const ssize_t got = ::read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error(errno, path.string()));
+    if (got == 0) return out;
+    out.append(buffer, static_cast<std::size_t>(got));
+    if (out.size() > bytes_max) {
+      return fail(Code::kTooLarge, fmt::format("{} is over {} bytes", path.string(), bytes_max));
+    }
+  }
+}
+
+Status write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return fail(system_error(errno, "write"));
+    bytes.remove_prefix(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+Status write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
+                             unsigned mode) {
+  const std::filesystem::path temporary = path.string() + ".tmp-" + random_hex(4);
+  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!fd) return fail(system_error(errno, temporary.string()));
+  Status written = write_all(fd.get(), bytes);
+  if (written && ::fsync(fd.get()) != 0) written = fail(system_error(errno, temporary.string()));
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = fail(system_error(errno, path.string()));
+  }
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return fail(with_context(written.error(), fmt::format("writing {}", path.string())));
+  }
+  return flush_directory(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+Status make_private_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return {};
+  if (path.has_parent_path() && !std::filesystem::exists(path.parent_path(), error)) {
+    HEARTH_CHECK_OK(make_private_directory(path.parent_path()));
+  }
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+    return fail(system_error(errno, fmt::format("creating {}", path.string())));
+  }
+  return {};
+}
+
+}  // namespace hearth::base

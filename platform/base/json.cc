@@ -1,0 +1,80 @@
+#include "platform/base/json.h"
+
+#include "platform/base/limits.h"
+
+namespace hearth::base {
+namespace {
+
+// nlohmann's DOM destructor and dump recurse; depth is checked on the text before a DOM exists.
+bool too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+      continue;
+    }
+    if (c == '"') in_string = true;
+    if (c == '{' || c == '[') {
+      if (++depth > limits::kJsonDepthMax) return true;
+    }
+    if ((c == '}' || c == ']') && depth > 0) --depth;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  if (too_deep(text)) return fail(Code::kBadRequest, "JSON is nested too deeply");
+  try {
+    return Json::parse(text);
+  } catch (const Json::exception& e) {
+    std::string message = e.what();
+    // "[json.exception.parse_error.101] parse error at line 1, …": the bracket is the library's.
+    if (const auto end = message.find("] "); end != std::string::npos) message.erase(0, end + 2);
+    return fail(Code::kBadRequest, "invalid JSON: " + message);
+  }
+}
+
+std::string dump_json(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string dump_json_pretty(const Json& value) {
+  return value.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+const Json* find(const Json& value, std::initializer_list<std::string_view> path) {
+  const Json* at = &value;
+  for (const std::string_view step : path) {
+    if (!at->is_object()) return nullptr;
+    const auto it = at->find(step);
+    if (it == at->end()) return nullptr;
+    at = &*it;
+  }
+  return at;
+}
+
+std::string string_at(const Json& value, std::initializer_list<std::string_view> path,
+                      std::string_view fallback) {
+  const Json* at = find(value, path);
+  return at != nullptr && at->is_string() ? at->get<std::string>() : std::string(fallback);
+}
+
+std::optional<std::int64_t> int_at(const Json& value,
+                                   std::initializer_list<std::string_view> path) {
+  const Json* at = find(value, path);
+  if (at == nullptr || !at->is_number_integer()) return std::nullopt;
+  return at->get<std::int64_t>();
+}
+
+std::optional<bool> bool_at(const Json& value, std::initializer_list<std::string_view> path) {
+  const Json* at = find(value, path);
+  if (at == nullptr || !at->is_boolean()) return std::nullopt;
+  return at->get<bool>();
+}
+
+}  // namespace hearth::base

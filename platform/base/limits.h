@@ -1,0 +1,45 @@
+// Every bound in one place. A limit that users may change is a configuration key and its default
+// stands here.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace hearth::limits {
+
+// HTTP heads
+inline constexpr std::size_t kHeadBytesMax = 64 * 1024;
+inline constexpr std::size_t kHeadersMax = 100;
+inline constexpr std::chrono::seconds kHeadTimeout{20};
+inline constexpr std::chrono::seconds kIdleTimeout{120};
+// A peer that neither sends nor takes a byte of a body for this long is cut off.
+inline constexpr std::chrono::seconds kBodyStallTimeout{60};
+inline constexpr std::size_t kConnectionsMax = 10'000;
+
+// Bodies held in memory
+inline constexpr std::size_t kApiBodyBytesMax = 3 * 1024 * 1024;  // Kubernetes: 3 MiB
+inline constexpr std::size_t kEventBytesMax = 1024 * 1024;
+inline constexpr std::size_t kInvokeBodyBytesMax = 64 * 1024 * 1024;
+inline constexpr std::size_t kXmlBodyBytesMax = 1024 * 1024;  // DeleteObjects of 1,000 keys
+inline constexpr std::size_t kManifestBytesMax = 4 * 1024 * 1024;  // OCI distribution
+
+// Documents
+inline constexpr std::size_t kJsonDepthMax = 200;
+inline constexpr std::size_t kYamlBytesMax = 8 * 1024 * 1024;
+inline constexpr std::size_t kYamlAliasNodesMax = 100'000;
+
+// Build contexts and archives
+inline constexpr std::size_t kContextFilesMax = 20'000;
+inline constexpr std::size_t kContextBytesMax = 512ULL * 1024 * 1024;
+inline constexpr std::size_t kConfigMapContextBytesMax = 700 * 1024;
+
+// Watches
+inline constexpr std::size_t kWatchQueueMax = 2'000;
+inline constexpr std::size_t kWatchHistoryEvents = 20'000;
+
+// Functions
+inline constexpr std::size_t kRequestsQueuedPerRevisionMax = 10'000;  // Knative: breaker depth
+inline constexpr std::size_t kLogLineBytesMax = 64 * 1024;
+inline constexpr std::size_t kLogFileBytesMax = 4 * 1024 * 1024;
+
+}  // namespace hearth::limits

@@ -1,0 +1,181 @@
+#include "platform/base/yaml.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "platform/base/limits.h"
+#include "platform/base/text.h"
+
+namespace hearth::base {
+namespace {
+
+class Converter {
+ public:
+  Result<Json> convert(const YAML::Node& node, std::size_t depth = 0) {
+    // Aliases are expanded: the count bounds "billion laughs", the depth bounds recursion.
+    if (depth > limits::kJsonDepthMax) return fail(Code::kBadRequest, "YAML is nested too deeply");
+    if (++nodes_ > limits::kYamlAliasNodesMax * 10) {
+      return fail(Code::kTooLarge, "YAML document has too many nodes");
+    }
+    switch (node.Type()) {
+      case YAML::NodeType::Scalar: return scalar(node);
+      case YAML::NodeType::Sequence: return sequence(node, depth);
+      case YAML::NodeType::Map: return map(node, depth);
+      default: return Json(nullptr);
+    }
+  }
+
+ private:
+  Result<Json> sequence(const YAML::Node& node, std::size_t depth) {
+    Json out = Json::array();
+    for (const auto& item : node) {
+      HEARTH_TRY(value, convert(item, depth + 1));
+      out.push_back(std::move(value));
+    }
+    return out;
+  }
+
+  Result<Json> map(const YAML::Node& node, std::size_t depth) {
+    Json out = Json::object();
+    for (const auto& item : node) {
+      const std::string key = item.first.IsScalar() ? item.first.Scalar() : std::string();
+      if (!item.first.IsScalar()) {
+        return fail(Code::kBadRequest,
+                    fmt::format("line {}: a mapping key must be a scalar", node.Mark().line + 1));
+      }
+      if (out.contains(key)) {
+        return fail(Code::kBadRequest, fmt::format("line {}: key \"{}\" already set in map",
+                                                   item.first.Mark().line + 1, key));
+      }
+      HEARTH_TRY(value, convert(item.second, depth + 1));
+      out[key] = std::move(value);
+    }
+    return out;
+  }
+
+  static Json scalar(const YAML::Node& node) {
+    const std::string& text = node.Scalar();
+    const std::string& tag = node.Tag();
+    // "!" marks a quoted scalar.
+    if (tag == "!" || tag == "tag:yaml.org,2002:str") return text;
+    if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") {
+      return nullptr;
+    }
+    if (const auto boolean = parse_bool(text)) return *boolean;
+    if (auto number = parse_number(text); !number.is_null()) return number;
+    return text;
+  }
+
+  // sigs.k8s.io/yaml follows YAML 1.1 for booleans.
+  static std::optional<bool> parse_bool(std::string_view text) {
+    for (const std::string_view word : {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On",
+                                        "ON"}) {
+      if (text == word) return true;
+    }
+    for (const std::string_view word : {"false", "False", "FALSE", "no", "No", "NO", "off", "Off",
+                                        "OFF"}) {
+      if (text == word) return false;
+    }
+    return std::nullopt;
+  }
+
+  static Json parse_number(const std::string& text) {
+    std::string_view body = text;
+    const bool negative = body.starts_with('-');
+    if (negative || body.starts_with('+')) body.remove_prefix(1);
+    if (body.empty()) return nullptr;
+    int base = 10;
+    std::string_view digits = body;
+    if (body.starts_with("0x")) base = 16, digits.remove_prefix(2);
+    else if (body.starts_with("0o")) base = 8, digits.remove_prefix(2);
+    else if (body.starts_with("0b")) base = 2, digits.remove_prefix(2);
+    else if (body.size() > 1 && body.starts_with('0') && !body.contains('.')) base = 8;
+    if (const auto value = parse_int<std::int64_t>(digits, base);
+        value && !digits.starts_with('-')) {
+      return negative ? -*value : *value;
+    }
+    if (body.find_first_not_of("0123456789.eE+-") != std::string_view::npos) return nullptr;
+    if (body.front() != '.' && (body.front() < '0' || body.front() > '9')) return nullptr;
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (end != text.c_str() + text.size() || !std::isfinite(value)) return nullptr;
+    return value;
+  }
+
+  std::size_t nodes_ = 0;
+};
+
+Error yaml_error(const YAML::Exception& e) {
+  return Error{Code::kBadRequest,
+               fmt::format("invalid YAML: line {}, column {}: {}", e.mark.line + 1,
+                           e.mark.column + 1, e.msg),
+               {}};
+}
+
+void emit(YAML::Emitter& out, const Json& value) {
+  switch (value.type()) {
+    case Json::value_t::object:
+      if (value.empty()) out << YAML::Flow;
+      out << YAML::BeginMap;
+      for (const auto& [key, item] : value.items()) {
+        out << YAML::Key << key << YAML::Value;
+        emit(out, item);
+      }
+      out << YAML::EndMap;
+      return;
+    case Json::value_t::array:
+      if (value.empty()) out << YAML::Flow;
+      out << YAML::BeginSeq;
+      for (const Json& item : value) emit(out, item);
+      out << YAML::EndSeq;
+      return;
+    case Json::value_t::string: {
+      const auto& text = value.get_ref<const std::string&>();
+      const auto again = parse_yaml(text.empty() ? "~" : text);
+      const bool plain = again && again->is_string();
+      if (text.contains('\n')) out << YAML::Literal << text;
+      else if (plain) out << text;
+      else out << YAML::DoubleQuoted << text;
+      return;
+    }
+    case Json::value_t::null: out << YAML::Null; return;
+    default: out << value.dump(); return;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Json>> parse_yaml_documents(std::string_view text) {
+  if (text.size() > limits::kYamlBytesMax) {
+    return fail(Code::kTooLarge, fmt::format("YAML of {} bytes is over the limit of {}",
+                                             text.size(), limits::kYamlBytesMax));
+  }
+  try {
+    std::vector<Json> out;
+    for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
+      HEARTH_TRY(value, Converter().convert(node));
+      if (!value.is_null()) out.push_back(std::move(value));
+    }
+    return out;
+  } catch (const YAML::Exception& e) {
+    return fail(yaml_error(e));
+  }
+}
+
+Result<Json> parse_yaml(std::string_view text) {
+  HEARTH_TRY(documents, parse_yaml_documents(text));
+  if (documents.size() > 1) return fail(Code::kBadRequest, "expected one YAML document");
+  return documents.empty() ? Json(nullptr) : std::move(documents.front());
+}
+
+std::string dump_yaml(const Json& value) {
+  YAML::Emitter out;
+  out.SetIndent(2);
+  emit(out, value);
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace hearth::base

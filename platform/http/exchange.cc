@@ -1,0 +1,122 @@
+#include "platform/http/exchange.h"
+
+#include <fmt/format.h>
+
+#include "platform/base/limits.h"
+#include "platform/http/head_writer.h"
+#include "platform/http/stream.h"
+
+namespace hearth::http {
+
+Exchange::Exchange(Stream& stream, std::string& buffer, std::string& out)
+    : stream_(stream), out_(out), reader_(stream, buffer) {}
+
+void Exchange::start(ParsedHead parsed) {
+  parsed_ = parsed;
+  keep_alive_ = parsed.keep_alive;
+  phase_ = Phase::kWaiting;
+  chunked_ = false;
+  send_body_ = true;
+  continue_sent_ = false;
+  body_left_.reset();
+  reader_.start(parsed.framing);
+}
+
+std::optional<std::uint64_t> Exchange::content_length() const {
+  if (parsed_.framing.kind == BodyFraming::Kind::kChunked) return std::nullopt;
+  return parsed_.framing.length;
+}
+
+Task<Result<std::size_t>> Exchange::read(char* data, std::size_t size) {
+  if (parsed_.expects_continue && !continue_sent_ && !reader_.done()) {
+    continue_sent_ = true;
+    HEARTH_CO_CHECK_OK(co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n"));
+  }
+  co_return co_await reader_.read(data, size);
+}
+
+Task<Result<std::string>> Exchange::read_all(std::size_t bytes_max) {
+  if (parsed_.expects_continue && !continue_sent_ && !reader_.done() &&
+      reader_.bytes_left() <= bytes_max) {
+    continue_sent_ = true;
+    HEARTH_CO_CHECK_OK(co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n"));
+  }
+  co_return co_await http::read_all(reader_, bytes_max);
+}
+
+bool Exchange::is_bodiless(int status) const {
+  return status / 100 == 1 || status == 204 || status == 304;
+}
+
+void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t> length) {
+  out_.clear();
+  append_status_line(out_, head.status);
+  append_fields(out_, head.headers);
+  if (!head.headers.contains("date")) append_date(out_);
+  // An unread body would be taken for the next request: such a connection ends.
+  if (!reader_.done() && reader_.bytes_left() > limits::kHeadBytesMax) keep_alive_ = false;
+  if (parsed_.expects_continue && !continue_sent_ && !reader_.done()) keep_alive_ = false;
+  if (!keep_alive_) append_field(out_, "Connection", "close");
+  if (!is_bodiless(head.status)) {
+    if (length) append_field(out_, "Content-Length", fmt::format_int(*length).c_str());
+    else append_field(out_, "Transfer-Encoding", "chunked");
+  }
+  out_ += "\r\n";
+  send_body_ = request_.method != "HEAD" && !is_bodiless(head.status);
+  chunked_ = !length && send_body_;
+}
+
+Task<Status> Exchange::respond(const ResponseHead& head, std::string_view body) {
+  format_head(head, body.size());
+  phase_ = Phase::kFinished;
+  stream_.expire_after(limits::kBodyStallTimeout);
+  co_return co_await stream_.write(out_, send_body_ ? body : std::string_view());
+}
+
+Task<Status> Exchange::respond(int status, std::string_view content_type, std::string_view body) {
+  ResponseHead head{.status = status, .headers = {}};
+  if (!content_type.empty()) head.headers.add("Content-Type", content_type);
+  co_return co_await respond(head, body);
+}
+
+Task<Status> Exchange::begin(const ResponseHead& head, std::optional<std::uint64_t> length) {
+  format_head(head, length);
+  phase_ = Phase::kStreaming;
+  body_left_ = length;
+  stream_.expire_after(limits::kBodyStallTimeout);
+  co_return co_await stream_.write(out_);
+}
+
+Task<Status> Exchange::write(std::string_view data) {
+  if (data.empty() || !send_body_) co_return Status();
+  stream_.expire_after(limits::kBodyStallTimeout);
+  if (chunked_) {
+    out_ = chunk_head(data.size());
+    out_.append(data).append("\r\n");
+    co_return co_await stream_.write(out_);
+  }
+  if (body_left_) *body_left_ -= std::min<std::uint64_t>(*body_left_, data.size());
+  co_return co_await stream_.write(data);
+}
+
+Task<Status> Exchange::finish() {
+  phase_ = Phase::kFinished;
+  if (chunked_) co_return co_await stream_.write("0\r\n\r\n");
+  // Fewer bytes than promised: only closing tells the client.
+  if (send_body_ && body_left_.value_or(0) > 0) keep_alive_ = false;
+  co_return Status();
+}
+
+Task<Status> Exchange::upgrade(const ResponseHead& head, std::string& buffered) {
+  out_.clear();
+  append_status_line(out_, head.status);
+  for (const auto field : head.headers) append_field(out_, field.name, field.value);
+  out_ += "\r\n";
+  phase_ = Phase::kFinished;
+  keep_alive_ = false;
+  buffered.clear();
+  stream_.never_expire();
+  co_return co_await stream_.write(out_);
+}
+
+}  // namespace hearth::http

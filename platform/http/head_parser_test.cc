@@ -1,0 +1,115 @@
+#include "platform/http/head_parser.h"
+
+#include <gtest/gtest.h>
+
+#include "platform/http/chunked.h"
+
+namespace hearth::http {
+namespace {
+
+Code refusal(std::string_view text) {
+  RequestHead head;
+  const auto parsed = parse_request_head(text, head);
+  EXPECT_FALSE(parsed) << text;
+  return parsed ? Code::kInternal : parsed.error().code;
+}
+
+TEST(RequestHead, ReadsMethodTargetAndFields) {
+  RequestHead head;
+  const auto parsed = parse_request_head(
+      "POST /a/b?c=d HTTP/1.1\r\nHost: Example.localhost:80\r\nContent-Length: 5\r\n\r\nhello", head);
+  ASSERT_TRUE(parsed && *parsed);
+  EXPECT_EQ(head.method, "POST");
+  EXPECT_EQ(head.path(), "/a/b");
+  EXPECT_EQ(head.query(), "c=d");
+  EXPECT_EQ(head.host(), "example.localhost");
+  EXPECT_EQ((*parsed)->framing.length, 5U);
+  EXPECT_TRUE((*parsed)->keep_alive);
+}
+
+TEST(RequestHead, WaitsForMoreBytes) {
+  RequestHead head;
+  const auto parsed = parse_request_head("GET / HTTP/1.1\r\nHost: a\r\n", head);
+  ASSERT_TRUE(parsed);
+  EXPECT_FALSE(*parsed);
+}
+
+TEST(RequestHead, TakesTheHostFromAnAbsoluteTarget) {
+  RequestHead head;
+  const auto parsed =
+      parse_request_head("GET http://fn.ns.svc/x?y HTTP/1.1\r\nHost: proxy\r\n\r\n", head);
+  ASSERT_TRUE(parsed && *parsed);
+  EXPECT_EQ(head.host(), "fn.ns.svc");
+  EXPECT_EQ(head.target, "/x?y");
+}
+
+TEST(RequestHead, RefusesSmugglingShapes) {
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n"), Code::kBadRequest);
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+                    "Content-Length: 5\r\n\r\n"), Code::kBadRequest);
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\n"), Code::kBadRequest);
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"),
+            Code::kUnsupported);
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"),
+            Code::kUnsupported);
+  EXPECT_EQ(refusal("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            Code::kBadRequest);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), Code::kBadRequest);
+}
+
+TEST(RequestHead, DemandsExactlyOneHost) {
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\n\r\n"), Code::kBadRequest);
+  EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), Code::kBadRequest);
+}
+
+TEST(RequestHead, BoundsTheHead) {
+  std::string many = "GET / HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 200; ++i) many += "X-A: b\r\n";
+  EXPECT_EQ(refusal(many + "\r\n"), Code::kTooLarge);
+  EXPECT_EQ(refusal("GET /" + std::string(70'000, 'a')), Code::kTooLarge);
+}
+
+TEST(ResponseHead, HasNoBodyForHead204And304) {
+  ResponseHead head;
+  EXPECT_EQ((*parse_response_head("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, head))
+                ->framing.kind, BodyFraming::Kind::kNone);
+  EXPECT_EQ((*parse_response_head("HTTP/1.1 204 No Content\r\n\r\n", false, head))->framing.kind,
+            BodyFraming::Kind::kNone);
+  EXPECT_EQ((*parse_response_head("HTTP/1.1 200 OK\r\n\r\n", false, head))->framing.kind,
+            BodyFraming::Kind::kUntilClose);
+}
+
+std::string decode_all(std::string_view input, std::size_t piece) {
+  ChunkedDecoder decoder;
+  std::string body;
+  std::string window;
+  while (!decoder.done()) {
+    const auto step = decoder.decode(window, 7);
+    if (!step) return "error: " + step.error().message;
+    body += step->data;
+    window.erase(0, step->consumed);
+    if (step->consumed > 0) continue;
+    if (input.empty()) return "error: short";
+    window += input.substr(0, piece);
+    input.remove_prefix(std::min(piece, input.size()));
+  }
+  return body;
+}
+
+TEST(Chunked, DecodesWhateverThePiecesAre) {
+  for (const std::size_t piece : {1U, 2U, 3U, 100U}) {
+    EXPECT_EQ(decode_all("5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: a\r\n\r\n", piece),
+              "hello0123456789");
+  }
+}
+
+TEST(Chunked, RefusesMalformedSizes) {
+  EXPECT_TRUE(decode_all("xyz\r\n", 9).starts_with("error"));
+  EXPECT_TRUE(decode_all("-1\r\n", 9).starts_with("error"));
+  EXPECT_TRUE(decode_all("FFFFFFFFFFFFFFFFF\r\n", 90).starts_with("error"));
+  EXPECT_TRUE(decode_all("3\r\nabcd\r\n0\r\n\r\n", 90).starts_with("error"));
+}
+
+}  // namespace
+}  // namespace hearth::http

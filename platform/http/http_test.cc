@@ -1,0 +1,103 @@
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "platform/async/loop.h"
+#include "platform/base/limits.h"
+#include "platform/http/client.h"
+#include "platform/http/server.h"
+
+namespace hearth::http {
+namespace {
+
+Task<void> echo(Exchange& exchange) {
+  if (exchange.request().path() == "/throw") throw std::runtime_error("bug");
+  auto body = co_await exchange.read_all(1024 * 1024);
+  if (!body) {
+    co_await exchange.respond(413, "text/plain", body.error().message);
+    co_return;
+  }
+  if (exchange.request().path() == "/stream") {
+    co_await exchange.begin(ResponseHead{});
+    for (int i = 0; i < 3; ++i) co_await exchange.write("piece" + std::to_string(i));
+    co_await exchange.finish();
+    co_return;
+  }
+  co_await exchange.respond(200, "text/plain",
+                            exchange.request().method + " " + exchange.request().target + " " + *body);
+}
+
+class HttpTest : public testing::Test {
+ protected:
+  HttpTest() {
+    loop_.start();
+    std::promise<std::uint16_t> port;
+    loop_.post([&] { port.set_value(server_.listen({}).value()); });
+    port_ = port.get_future().get();
+  }
+  ~HttpTest() override { loop_.run_blocking(server_.shutdown(std::chrono::milliseconds(100))); }
+
+  Result<Response> fetch(std::string method, std::string target, std::string body = {}) {
+    Result<Response> out = fail(Code::kInternal, "not run");
+    loop_.run_blocking(fetch_into(out, std::move(method), std::move(target), std::move(body)));
+    return out;
+  }
+
+  Task<void> fetch_into(Result<Response>& out, std::string method, std::string target,
+                        std::string body) {
+    Url url{.scheme = "http", .host = "127.0.0.1", .port = port_, .target = std::move(target)};
+    out = co_await client_.request(std::move(method), url, {}, std::move(body), {});
+  }
+
+  async::Loop loop_{"test"};
+  Server server_{loop_, "test", echo};
+  Client client_{loop_};
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(HttpTest, EchoesOverOneKeptConnection) {
+  for (int i = 0; i < 3; ++i) {
+    const auto response = fetch("POST", "/a?b", "hello");
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->body, "POST /a?b hello");
+  }
+  EXPECT_EQ(server_.connections(), 1U);
+}
+
+TEST_F(HttpTest, StreamsChunked) {
+  const auto response = fetch("GET", "/stream");
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body, "piece0piece1piece2");
+}
+
+TEST_F(HttpTest, AnswersHeadWithoutBody) {
+  const auto response = fetch("HEAD", "/x");
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->body, "");
+  EXPECT_EQ(response->head.headers.get("content-length"), "8");
+}
+
+TEST_F(HttpTest, AnswersAHandlerThatThrowsAndGoesOn) {
+  EXPECT_EQ(fetch("GET", "/throw")->head.status, 500);
+  EXPECT_EQ(fetch("GET", "/fine")->head.status, 200);
+}
+
+TEST_F(HttpTest, CarriesALargeBodyAndRefusesATooLargeOne) {
+  const std::string large(900'000, 'x');
+  EXPECT_EQ(fetch("POST", "/", large)->body.size(), large.size() + 7);
+  EXPECT_EQ(fetch("POST", "/", std::string(2'000'000, 'x'))->head.status, 413);
+}
+
+TEST(Url, ParsesAndRefuses) {
+  const auto url = parse_url("http://Hello.localhost:8080/a?b#c");
+  ASSERT_TRUE(url);
+  EXPECT_EQ(url->host, "hello.localhost");
+  EXPECT_EQ(url->port, 8080);
+  EXPECT_EQ(url->target, "/a?b");
+  EXPECT_FALSE(parse_url("ftp://x"));
+  EXPECT_FALSE(parse_url("http://"));
+  EXPECT_FALSE(parse_url("http://u:p@h/"));
+}
+
+}  // namespace
+}  // namespace hearth::http

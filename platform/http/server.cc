@@ -1,0 +1,233 @@
+#include "platform/http/server.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <list>
+
+#include "platform/async/loop.h"
+#include "platform/async/task_group.h"
+#include "platform/async/timer.h"
+#include "platform/base/limits.h"
+#include "platform/http/stream.h"
+#include "platform/http/tls.h"
+#include "platform/telemetry/log.h"
+
+namespace hearth::http {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+constexpr telemetry::Log kLog("http");
+constexpr std::size_t kReadBytes = 16 * 1024;
+
+int status_of(const Error& error) {
+  if (error.code == Code::kTooLarge) return 431;
+  if (error.code == Code::kUnsupported) return 501;
+  return 400;
+}
+}  // namespace
+
+class ServerConnection;
+
+struct Server::State {
+  State(async::Loop& l, std::string n, Handler h, const TlsContext* t)
+      : loop(l), name(std::move(n)), handler(std::move(h)), tls(t), acceptor(l.context()), tasks(l) {}
+
+  async::Loop& loop;
+  std::string name;
+  Handler handler;
+  const TlsContext* tls;
+  tcp::acceptor acceptor;
+  async::TaskGroup tasks;
+  std::list<ServerConnection*> connections;
+  bool stopping = false;
+};
+
+class ServerConnection {
+ public:
+  ServerConnection(Server::State& server, std::unique_ptr<Stream> stream);
+  ~ServerConnection() { server_.connections.erase(position_); }
+  ServerConnection(const ServerConnection&) = delete;
+  ServerConnection& operator=(const ServerConnection&) = delete;
+
+  Task<void> serve();
+  bool idle() const { return idle_; }
+  void close() { stream_->close(); }
+
+ private:
+  // False: the connection has ended or must end.
+  Task<bool> read_head();
+  Task<void> handle();
+  Task<bool> drain_body();
+  Task<void> refuse(const Error& error);
+
+  Server::State& server_;
+  std::unique_ptr<Stream> stream_;
+  std::string buffer_;
+  std::string out_;
+  Exchange exchange_;
+  std::list<ServerConnection*>::iterator position_;
+  bool idle_ = true;
+};
+
+ServerConnection::ServerConnection(Server::State& server, std::unique_ptr<Stream> stream)
+    : server_(server), stream_(std::move(stream)), exchange_(*stream_, buffer_, out_) {
+  server_.connections.push_back(this);
+  position_ = std::prev(server_.connections.end());
+}
+
+Task<void> ServerConnection::serve() {
+  stream_->expire_after(limits::kHeadTimeout);
+  if (server_.tls != nullptr) {
+    if (!co_await stream_->accept_tls(*server_.tls)) co_return;
+  }
+  while (!server_.stopping && co_await read_head()) {
+    idle_ = false;
+    co_await handle();
+    if (!exchange_.finished() || !exchange_.keep_alive_ || !stream_->is_open()) break;
+    if (!co_await drain_body()) break;
+    idle_ = true;
+  }
+}
+
+Task<bool> ServerConnection::read_head() {
+  bool timed = false;
+  stream_->expire_after(limits::kIdleTimeout);
+  while (true) {
+    if (!buffer_.empty()) {
+      auto parsed = parse_request_head(buffer_, exchange_.request_);
+      if (!parsed) {
+        co_await refuse(parsed.error());
+        co_return false;
+      }
+      if (*parsed) {
+        buffer_.erase(0, (*parsed)->bytes);
+        stream_->never_expire();
+        exchange_.start(**parsed);
+        co_return true;
+      }
+      if (!timed) stream_->expire_after(limits::kHeadTimeout);
+      timed = true;
+    }
+    const std::size_t before = buffer_.size();
+    buffer_.resize(before + kReadBytes);
+    const auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
+    buffer_.resize(before + (got ? *got : 0));
+    if (!got || *got == 0) co_return false;
+  }
+}
+
+Task<void> ServerConnection::handle() {
+  std::string bug;
+  try {
+    co_await server_.handler(exchange_);
+  } catch (const std::exception& e) {
+    bug = e.what();
+  }
+  if (bug.empty()) co_return;
+  kLog.error("handler_threw", {{"server", server_.name},
+                               {"method", exchange_.request_.method},
+                               {"target", exchange_.request_.target},
+                               {"error", bug}});
+  if (!exchange_.responded()) co_await exchange_.respond(500, "text/plain", "internal error\n");
+}
+
+Task<bool> ServerConnection::drain_body() {
+  char scrap[8 * 1024];
+  std::size_t drained = 0;
+  while (!exchange_.reader_.done()) {
+    const auto got = co_await exchange_.reader_.read(scrap, sizeof scrap);
+    if (!got) co_return false;
+    drained += *got;
+    if (drained > limits::kHeadBytesMax) co_return false;
+  }
+  co_return true;
+}
+
+Task<void> ServerConnection::refuse(const Error& error) {
+  exchange_.request_.method = "GET";
+  exchange_.start(ParsedHead{});
+  exchange_.close_after();
+  co_await exchange_.respond(status_of(error), "text/plain; charset=utf-8", error.message + "\n");
+}
+
+struct ServerTasks {
+  static Task<void> connection(std::shared_ptr<Server::State> server,
+                               std::unique_ptr<Stream> stream) {
+    ServerConnection connection(*server, std::move(stream));
+    co_await connection.serve();
+  }
+
+  static Task<void> accept(std::shared_ptr<Server::State> server) {
+    while (!server->stopping) {
+      auto [error, socket] =
+          co_await server->acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
+      if (error == asio::error::operation_aborted || server->stopping) co_return;
+      if (error) {
+        // Out of descriptors: waiting for one to be freed beats spinning.
+        kLog.warn("accept_failed", {{"server", server->name}, {"error", error.message()}});
+        co_await async::sleep_for(std::chrono::milliseconds(50));
+        continue;
+      }
+      if (server->connections.size() >= limits::kConnectionsMax) continue;
+      auto stream = Stream::adopt(server->loop, base::UniqueFd(socket.release()));
+      server->tasks.spawn(connection(server, std::move(stream)));
+    }
+  }
+};
+
+Server::Server(async::Loop& loop, std::string name, Handler handler, const TlsContext* tls)
+    : state_(std::make_shared<State>(loop, std::move(name), std::move(handler), tls)) {}
+
+Server::~Server() { state_->stopping = true; }
+
+Result<std::uint16_t> Server::listen(const ListenOptions& options) {
+  error_code error;
+  const auto address = asio::ip::make_address(options.address, error);
+  if (error) return fail(Code::kInvalid, fmt::format("{} is no IP address", options.address));
+  const tcp::endpoint endpoint(address, options.port);
+  auto& acceptor = state_->acceptor;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error && options.reuse_port) {
+    using reuse_port = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+    acceptor.set_option(reuse_port(true), error);
+  }
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(1024, error);
+  if (error) {
+    const Code code =
+        error == asio::error::address_in_use ? Code::kAlreadyExists : Code::kUnavailable;
+    return fail(code, fmt::format("{}:{}: {}", options.address, options.port, error.message()));
+  }
+  state_->tasks.spawn(ServerTasks::accept(state_));
+  return acceptor.local_endpoint().port();
+}
+
+Task<void> Server::shutdown(std::chrono::milliseconds grace) {
+  const auto state = state_;
+  state->stopping = true;
+  error_code ignored;
+  state->acceptor.close(ignored);
+  for (ServerConnection* connection : state->connections) {
+    if (connection->idle()) connection->close();
+  }
+  const auto until = std::chrono::steady_clock::now() + grace;
+  while (!state->connections.empty() && std::chrono::steady_clock::now() < until) {
+    co_await async::sleep_for(std::chrono::milliseconds(5));
+  }
+  for (ServerConnection* connection : state->connections) connection->close();
+  state->tasks.cancel();
+  co_await state->tasks.drain();
+}
+
+std::size_t Server::connections() const { return state_->connections.size(); }
+
+}  // namespace hearth::http

@@ -1,0 +1,34 @@
+// TLS settings: certificates and trust, from PEM text.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "platform/base/result.h"
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace hearth::http {
+
+class TlsContext {
+ public:
+  ~TlsContext();
+  TlsContext(TlsContext&&) noexcept;
+
+  // A server that asks for (but does not demand) client certificates signed by `client_ca_pem`.
+  static Result<TlsContext> server(const std::string& certificate_pem, const std::string& key_pem,
+                                   const std::string& client_ca_pem = {});
+  // A client that trusts `ca_pem` only, or the system's store when it is empty.
+  static Result<TlsContext> client(const std::string& ca_pem, const std::string& certificate_pem = {},
+                                   const std::string& key_pem = {});
+
+  boost::asio::ssl::context& native() const { return *context_; }
+
+ private:
+  explicit TlsContext(std::unique_ptr<boost::asio::ssl::context> context);
+  std::unique_ptr<boost::asio::ssl::context> context_;
+};
+
+}  // namespace hearth::http

@@ -1,0 +1,54 @@
+// The one writer of a database: a thread that gathers what waits, applies it in one transaction and
+// flushes once for all (group commit). An answer goes out after the flush that covers it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "platform/async/completion.h"
+#include "platform/async/task.h"
+#include "platform/sqlite/database.h"
+
+namespace hearth::sqlite {
+
+class Writer {
+ public:
+  // Takes over a database that is open for writing. `on_commit` (may be empty) runs on the writer's
+  // thread after each durable batch, before the answers go out.
+  explicit Writer(Database database, std::function<void()> on_commit = {});
+  // Commits what waits, then ends the thread.
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Applies `work` (called with the database, on the writer's thread, within a savepoint) and
+  // returns its result once it is durable. A work that fails is rolled back alone. If the commit
+  // fails, every work of the batch fails with that error. Full queue: kUnavailable.
+  template <typename T>
+  Task<Result<T>> write(std::move_only_function<Result<T>(Database&)> work) {
+    co_return co_await async::completion<Result<T>>([this, &work](async::Resolve<Result<T>> done) {
+      // The value waits here between the work and the commit.
+      auto kept = std::make_shared<Result<T>>(fail(Code::kInternal, "not run"));
+      enqueue({.apply = [work = std::move(work), kept](Database& database) mutable {
+                 *kept = work(database);
+                 return kept->has_value();
+               },
+               .finish = [kept, done = std::move(done)](const Status& committed) mutable {
+                 if (!committed && kept->has_value()) *kept = fail(committed.error());
+                 done(std::move(*kept));
+               }});
+    });
+  }
+
+ private:
+  struct Work {
+    std::move_only_function<bool(Database&)> apply;  // false: roll back to the savepoint
+    std::move_only_function<void(const Status&)> finish;
+  };
+  void enqueue(Work work);
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hearth::sqlite

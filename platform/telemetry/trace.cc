@@ -1,0 +1,43 @@
+#include "platform/telemetry/trace.h"
+
+#include <algorithm>
+
+#include "platform/base/random_id.h"
+
+namespace hearth::telemetry {
+namespace {
+
+bool is_lower_hex(std::string_view text) {
+  return std::ranges::all_of(
+      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+bool all_zero(std::string_view text) { return text.find_first_not_of('0') == text.npos; }
+
+}  // namespace
+
+std::string TraceContext::traceparent() const {
+  return "00-" + trace_id + "-" + span_id + (sampled ? "-01" : "-00");
+}
+
+TraceContext TraceContext::child() const { return {trace_id, base::random_hex(8), sampled}; }
+
+TraceContext new_trace() { return {base::random_hex(16), base::random_hex(8), true}; }
+
+std::optional<TraceContext> parse_traceparent(std::string_view header) {
+  // version "-" trace-id "-" parent-id "-" flags
+  if (header.size() < 55 || header[2] != '-' || header[35] != '-' || header[52] != '-') {
+    return std::nullopt;
+  }
+  const auto version = header.substr(0, 2);
+  const auto trace = header.substr(3, 32);
+  const auto span = header.substr(36, 16);
+  const auto flags = header.substr(53, 2);
+  if (!is_lower_hex(version) || version == "ff" || (version == "00" && header.size() != 55) ||
+      !is_lower_hex(trace) || all_zero(trace) || !is_lower_hex(span) || all_zero(span) ||
+      !is_lower_hex(flags)) {
+    return std::nullopt;
+  }
+  return TraceContext{std::string(trace), std::string(span), (flags[1] - '0') % 2 == 1};
+}
+
+}  // namespace hearth::telemetry

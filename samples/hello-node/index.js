@@ -1,0 +1,4 @@
+exports.handler = async (event) => {
+  const name = event.name ?? "world";
+  return { message: `Hello, ${name}!` };
+};
