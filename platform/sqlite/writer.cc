@@ -16,14 +16,14 @@ constexpr auto kIdleBeforeCheckpoint = std::chrono::milliseconds(200);
 }  // namespace
 
 struct Writer::State {
-  State(Database d, std::function<void()> c) : database(std::move(d)), on_commit(std::move(c)) {}
+  explicit State(Database d) : database(std::move(d)) {}
 
   void run();
   std::vector<Work> take_batch(bool& dirty);
   void apply_batch(std::vector<Work>& batch);
 
   Database database;
-  std::function<void()> on_commit;
+  std::vector<std::function<void(const Status&)>> observers;
   std::mutex mutex;
   std::condition_variable wake;
   std::deque<Work> queue;
@@ -31,8 +31,7 @@ struct Writer::State {
   std::thread thread;
 };
 
-Writer::Writer(Database database, std::function<void()> on_commit)
-    : state_(std::make_unique<State>(std::move(database), std::move(on_commit))) {
+Writer::Writer(Database database) : state_(std::make_unique<State>(std::move(database))) {
   state_->thread = std::thread([state = state_.get()] {
     pthread_setname_np(pthread_self(), "sqlite-writer");
     state->run();
@@ -46,6 +45,10 @@ Writer::~Writer() {
   }
   state_->wake.notify_one();
   state_->thread.join();
+}
+
+void Writer::observe_batches(std::function<void(const Status&)> observer) {
+  state_->observers.push_back(std::move(observer));
 }
 
 void Writer::enqueue(Work work) {
@@ -114,7 +117,7 @@ void Writer::State::apply_batch(std::vector<Work>& batch) {
     if (committed) committed = database.execute("COMMIT");
     if (!committed) (void)database.execute("ROLLBACK");
   }
-  if (committed && on_commit) on_commit();
+  for (const auto& observer : observers) observer(committed);
   for (Work& work : batch) work.finish(committed);
 }
 

@@ -14,13 +14,16 @@ namespace hearth::sqlite {
 
 class Writer {
  public:
-  // Takes over a database that is open for writing. `on_commit` (may be empty) runs on the writer's
-  // thread after each durable batch, before the answers go out.
-  explicit Writer(Database database, std::function<void()> on_commit = {});
+  // Takes over a database that is open for writing.
+  explicit Writer(Database database);
   // Commits what waits, then ends the thread.
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
+
+  // `observer` runs on the writer's thread after each batch (with the commit's outcome), before the
+  // answers go out. Register before the first write.
+  void observe_batches(std::function<void(const Status&)> observer);
 
   // Applies `work` (called with the database, on the writer's thread, within a savepoint) and
   // returns its result once it is durable. A work that fails is rolled back alone. If the commit

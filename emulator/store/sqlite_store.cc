@@ -1,0 +1,457 @@
+#include "emulator/store/sqlite_store.h"
+
+#include <fmt/format.h>
+
+#include "emulator/store/collector.h"
+#include "emulator/store/object_rules.h"
+#include "emulator/store/tables.h"
+#include "emulator/store/watch_hub.h"
+#include "platform/async/loop.h"
+#include "platform/async/task_group.h"
+#include "platform/base/bytes.h"
+#include "platform/base/limits.h"
+#include "platform/resource/schema.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::store {
+
+using namespace resource;
+
+namespace {
+
+constexpr std::uint64_t kPruneEvery = 1'000;
+
+// What one write makes of the current object.
+struct Mutation {
+  enum class Kind { kNothing, kPut, kErase };
+  Kind kind = Kind::kNothing;
+  Json object;  // kPut: the next state; kErase: the last one
+};
+using Mutate = std::function<Result<Mutation>(const ObjectPtr& current)>;
+
+Error unknown_type(const Type&) {
+  return {Code::kNotFound, "the server could not find the requested resource", {}};
+}
+
+bool is_permanent_namespace(const std::string& name) {
+  return name == "default" || name == "kube-system" || name == "kube-public";
+}
+
+// Namespaces carry their name as a label and are held by a finalizer until they are empty.
+Status admit_namespace(Json& object, const Json* old) {
+  object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name_of(object);
+  if (old != nullptr) return {};
+  add_finalizer(object, kNamespaceFinalizer);
+  object["status"] = {{"phase", "Active"}};
+  return {};
+}
+
+Status admit_crd(Json& object, const Json*) {
+  HEARTH_CHECK_OK(definition_from_crd(object));
+  const std::string now = base::format_rfc3339(base::SystemClock().wall());
+  object["status"] = {
+      {"conditions",
+       {{{"type", "NamesAccepted"}, {"status", "True"}, {"reason", "NoConflicts"},
+         {"message", "no conflicts found"}, {"lastTransitionTime", now}},
+        {{"type", "Established"}, {"status", "True"}, {"reason", "InitialNamesAccepted"},
+         {"message", "the initial names have been accepted"}, {"lastTransitionTime", now}}}},
+      {"acceptedNames", object["spec"]["names"]},
+      {"storedVersions", Json::array({definition_from_crd(object)->type.version})}};
+  return {};
+}
+
+std::string encode_continue(const ObjectKey& key) {
+  return base::base64(base::dump_json(Json{key.ns, key.name}));
+}
+
+Result<ObjectKey> decode_continue(const std::string& token) {
+  if (token.empty()) return ObjectKey{};
+  const auto text = base::from_base64(token);
+  auto json = text ? base::parse_json(*text) : fail(Code::kBadRequest, "");
+  if (!json || !json->is_array() || json->size() != 2 || !(*json)[0].is_string() ||
+      !(*json)[1].is_string()) {
+    return fail(Code::kBadRequest, "continue key is not valid");
+  }
+  return ObjectKey{(*json)[0].get<std::string>(), (*json)[1].get<std::string>()};
+}
+
+}  // namespace
+
+struct SqliteStore::State {
+  State(async::Loop& l, sqlite::Writer& w, sqlite::Database r, DefinitionRegistry& d,
+        const base::Clock& c, SqliteStore& self)
+      : loop(l), writer(w), reader(std::move(r)), definitions(d), clock(c), hub(l), tasks(l),
+        collector(self, reader, d) {}
+
+  async::Loop& loop;
+  sqlite::Writer& writer;
+  sqlite::Database reader;
+  DefinitionRegistry& definitions;
+  const base::Clock& clock;
+  WatchHub hub;
+  async::TaskGroup tasks;
+  Collector collector;
+  std::uint64_t published = 0;
+
+  // Writer thread only.
+  std::uint64_t version = 0;
+  std::vector<Change> uncommitted;
+
+  Task<Result<ObjectPtr>> mutate(DefinitionPtr definition, ObjectKey key, Mutate step,
+                                 bool dry_run);
+  Result<ObjectPtr> apply(sqlite::Database& database, const RowKey& row, const Mutate& step,
+                          bool dry_run);
+  Result<ObjectPtr> commit_mutation(sqlite::Database& database, const RowKey& row,
+                                    const ObjectPtr& current, Mutation mutation);
+  void publish(std::vector<Change> changes);
+  void follow_crd(const Change& change);
+  Task<void> erase_collection(std::string group, std::string plural);
+  Result<Scope> scope_of(const Definition& definition, const std::string& ns,
+                         const std::string& labels, const std::string& fields) const;
+};
+
+SqliteStore::SqliteStore(async::Loop& loop, sqlite::Writer& writer, sqlite::Database reader,
+                         DefinitionRegistry& definitions, const base::Clock& clock)
+    : state_(std::make_shared<State>(loop, writer, std::move(reader), definitions, clock, *this)) {
+  definitions.set_admission("", "namespaces", admit_namespace);
+  definitions.set_admission(kCustomResourceDefinitions.group, kCustomResourceDefinitions.plural,
+                            admit_crd);
+  writer.observe_batches([weak = std::weak_ptr(state_)](const Status& committed) {
+    const auto state = weak.lock();
+    if (!state || state->uncommitted.empty()) return;
+    auto changes = std::exchange(state->uncommitted, {});
+    if (!committed) return;
+    state->loop.post([state, moved = std::move(changes)]() mutable {
+      state->publish(std::move(moved));
+    });
+  });
+}
+
+SqliteStore::~SqliteStore() = default;
+
+Status SqliteStore::load() {
+  HEARTH_TRY(version, last_version(state_->reader));
+  state_->version = version;
+  state_->published = version;
+  HEARTH_CHECK_OK(scan(state_->reader, kCustomResourceDefinitions.group,
+                       kCustomResourceDefinitions.plural, "", {}, [this](const ObjectPtr& crd) {
+                         if (auto definition = definition_from_crd(*crd)) {
+                           state_->definitions.put(std::move(*definition));
+                         }
+                         return true;
+                       }));
+  state_->tasks.spawn(state_->collector.sweep());
+  return {};
+}
+
+std::uint64_t SqliteStore::resource_version() const { return state_->published; }
+
+Task<void> SqliteStore::stop() {
+  const auto state = state_;
+  state->hub.close();
+  state->tasks.cancel();
+  co_await state->tasks.drain();
+}
+
+void SqliteStore::State::publish(std::vector<Change> changes) {
+  for (Change& change : changes) {
+    published = change.resource_version;
+    if (change.plural == kCustomResourceDefinitions.plural) follow_crd(change);
+    hub.publish(change);
+    const bool gone = change.type == WatchEvent::Type::kDeleted;
+    if (gone || is_being_deleted(*change.object)) {
+      // The end of an object may be what a terminating namespace waits for.
+      if (gone && !namespace_of(*change.object).empty()) {
+        auto ns = read_object(reader, {"", "namespaces", {"", namespace_of(*change.object)}});
+        if (ns && *ns && is_being_deleted(**ns)) {
+          tasks.spawn(collector.after(
+              {0, WatchEvent::Type::kModified, "", "namespaces", *ns, nullptr}));
+        }
+      }
+      tasks.spawn(collector.after(std::move(change)));
+    }
+  }
+}
+
+void SqliteStore::State::follow_crd(const Change& change) {
+  auto definition = definition_from_crd(*change.object);
+  if (!definition) return;
+  const Type type = definition->type;
+  if (change.type != WatchEvent::Type::kDeleted) {
+    definitions.put(std::move(*definition));
+    return;
+  }
+  tasks.spawn(erase_collection(type.group, type.plural));
+}
+
+// A custom kind's objects go with their definition; only then does the API forget the kind.
+Task<void> SqliteStore::State::erase_collection(std::string group, std::string plural) {
+  std::vector<RowKey> rows;
+  const Status scanned = scan(reader, group, plural, "", {}, [&](const ObjectPtr& object) {
+    rows.push_back({group, plural, key_of(*object)});
+    return true;
+  });
+  const auto definition = definitions.find(group, plural);
+  if (!scanned || !definition) co_return;
+  for (const RowKey& row : rows) {
+    (void)co_await mutate(definition, row.key, [](const ObjectPtr& current) -> Result<Mutation> {
+      if (!current) return Mutation{};
+      return Mutation{Mutation::Kind::kErase, *current};
+    }, false);
+  }
+  definitions.remove(group, plural);
+}
+
+Result<Scope> SqliteStore::State::scope_of(const Definition& definition, const std::string& ns,
+                                           const std::string& labels,
+                                           const std::string& fields) const {
+  HEARTH_TRY(label_selector, LabelSelector::parse(labels));
+  HEARTH_TRY(field_selector, FieldSelector::parse(fields));
+  return Scope{definition.type.group, definition.type.plural, ns, std::move(label_selector),
+               std::move(field_selector)};
+}
+
+
+Task<Result<ObjectPtr>> SqliteStore::State::mutate(DefinitionPtr definition, ObjectKey key,
+                                                   Mutate step, bool dry_run) {
+  const RowKey row{definition->type.group, definition->type.plural, std::move(key)};
+  co_return co_await writer.write<ObjectPtr>(
+      [this, row, step = std::move(step), dry_run](sqlite::Database& database) {
+        return apply(database, row, step, dry_run);
+      });
+}
+
+Result<ObjectPtr> SqliteStore::State::apply(sqlite::Database& database, const RowKey& row,
+                                            const Mutate& step, bool dry_run) {
+  HEARTH_TRY(current, read_object(database, row));
+  HEARTH_TRY(mutation, step(current));
+  if (mutation.kind == Mutation::Kind::kNothing) return current;
+  if (dry_run) return std::make_shared<const Json>(std::move(mutation.object));
+  return commit_mutation(database, row, current, std::move(mutation));
+}
+
+Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database,
+                                                      const RowKey& row, const ObjectPtr& current,
+                                                      Mutation mutation) {
+  const std::uint64_t next = version + 1;
+  const bool erase = mutation.kind == Mutation::Kind::kErase;
+  mutation.object["metadata"]["resourceVersion"] = std::to_string(next);
+  auto object = std::make_shared<const Json>(std::move(mutation.object));
+  Change change{next,
+                erase ? WatchEvent::Type::kDeleted
+                : current ? WatchEvent::Type::kModified
+                          : WatchEvent::Type::kAdded,
+                row.group, row.plural, object, current};
+  HEARTH_CHECK_OK(erase ? erase_object(database, row, uid_of(*object))
+                        : write_object(database, row, *object, next));
+  HEARTH_CHECK_OK(append_log(database, change));
+  if (next % kPruneEvery == 0 && next > limits::kWatchHistoryEvents) {
+    HEARTH_CHECK_OK(prune_log(database, next - limits::kWatchHistoryEvents));
+  }
+  // Only now: a work that failed above is rolled back and must leave no trace here. A batch whose
+  // commit fails leaves a gap in the versions, which is allowed.
+  version = next;
+  uncommitted.push_back(std::move(change));
+  return object;
+}
+
+namespace {
+
+Status check_namespace(sqlite::Database& database, const Definition& definition,
+                       const std::string& ns, const std::string& name) {
+  if (!definition.type.namespaced) return {};
+  HEARTH_TRY(object, read_object(database, {"", "namespaces", {"", ns}}));
+  if (!object) return fail(Code::kNotFound, fmt::format("namespaces \"{}\" not found", ns));
+  if (!is_being_deleted(*object)) return {};
+  return fail(Code::kForbidden,
+              fmt::format("{} \"{}\" is forbidden: unable to create new content in namespace {} "
+                          "because it is being terminated",
+                          definition.resource_name(), name, ns));
+}
+
+}  // namespace
+
+Task<Result<ObjectPtr>> SqliteStore::create(Type type, Json object, WriteOptions options) {
+  const auto state = state_;
+  const auto definition = state->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  // Prepared on the loop: it reads nothing of the store, and generateName decides the key.
+  HEARTH_CO_CHECK_OK(prepare_create(*definition, object, options, state->clock.wall()));
+  const RowKey row{type.group, type.plural, key_of(object)};
+  co_return co_await state->writer.write<ObjectPtr>(
+      [state, definition, row, object = std::move(object),
+       dry_run = options.dry_run](sqlite::Database& database) -> Result<ObjectPtr> {
+        HEARTH_CHECK_OK(check_namespace(database, *definition, row.key.ns, row.key.name));
+        return state->apply(database, row, [&](const ObjectPtr& current) -> Result<Mutation> {
+          if (!current) return Mutation{Mutation::Kind::kPut, object};
+          return fail(Code::kAlreadyExists, fmt::format("{} \"{}\" already exists",
+                                                        definition->resource_name(), row.key.name));
+        }, dry_run);
+      });
+}
+
+namespace {
+
+// The end of an update: nothing changed, a put, or (the last finalizer went) an erase.
+Mutation settle_update(const ObjectPtr& current, Json object) {
+  if (object == *current) return {};
+  const Json* finalizers = base::find(object, {"metadata", "finalizers"});
+  const bool held = finalizers != nullptr && finalizers->is_array() && !finalizers->empty();
+  if (is_being_deleted(object) && !held) return {Mutation::Kind::kErase, std::move(object)};
+  return {Mutation::Kind::kPut, std::move(object)};
+}
+
+}  // namespace
+
+Task<Result<ObjectPtr>> SqliteStore::update(Type type, Json object, WriteOptions options) {
+  const auto state = state_;
+  const auto definition = state->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  const ObjectKey key = key_of(object);
+  co_return co_await state->mutate(
+      definition, key,
+      [definition, key, options, wanted = std::move(object)](const ObjectPtr& current)
+          -> Result<Mutation> {
+        if (!current) return fail(not_found(*definition, key.name));
+        Json next = wanted;
+        HEARTH_CHECK_OK(prepare_update(*definition, *current, next, options));
+        return settle_update(current, std::move(next));
+      },
+      options.dry_run);
+}
+
+Task<Result<ObjectPtr>> SqliteStore::patch(Type type, ObjectKey key, PatchType patch_type,
+                                           Json patch, WriteOptions options) {
+  const auto state = state_;
+  const auto definition = state->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  if (patch_type == PatchType::kStrategic && definition->is_custom) {
+    co_return fail(Code::kUnsupported,
+                   "the body of the request was in an unknown format - accepted media types "
+                   "include: application/json-patch+json, application/merge-patch+json");
+  }
+  co_return co_await state->mutate(
+      definition, key,
+      [definition, key, patch_type, patch = std::move(patch), options](const ObjectPtr& current)
+          -> Result<Mutation> {
+        if (!current) return fail(not_found(*definition, key.name));
+        HEARTH_TRY(next, apply_patch(patch_type, *current, patch));
+        if (name_of(next) != key.name || namespace_of(next) != key.ns) {
+          return fail(Code::kBadRequest, "a patch can't change an object's name or namespace");
+        }
+        HEARTH_CHECK_OK(prepare_update(*definition, *current, next, options));
+        return settle_update(current, std::move(next));
+      },
+      options.dry_run);
+}
+
+Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOptions options) {
+  const auto state = state_;
+  const auto definition = state->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  if (type.plural == "namespaces" && type.group.empty() && is_permanent_namespace(key.name)) {
+    co_return fail(Code::kForbidden, fmt::format("namespaces \"{}\" is forbidden: this namespace "
+                                                 "may not be deleted", key.name));
+  }
+  auto gone = std::make_shared<bool>(false);
+  const base::WallTime now = state->clock.wall();
+  auto removed = co_await state->mutate(
+      definition, key,
+      [definition, key, options, now, gone](const ObjectPtr& current) -> Result<Mutation> {
+        if (!current) return fail(not_found(*definition, key.name));
+        if ((!options.uid.empty() && options.uid != uid_of(*current)) ||
+            (options.resource_version != 0 &&
+             options.resource_version != resource_version_of(*current))) {
+          return fail(conflict(*definition, key.name));
+        }
+        Json next = *current;
+        mark_deleted(next, options, now);
+        if (next["kind"] == "Namespace") next["status"]["phase"] = "Terminating";
+        Mutation mutation = settle_update(current, std::move(next));
+        *gone = mutation.kind == Mutation::Kind::kErase;
+        return mutation;
+      },
+      options.dry_run);
+  if (!removed) co_return fail(removed.error());
+  co_return Deleted{*removed, *gone};
+}
+
+
+Task<Result<ObjectPtr>> SqliteStore::get(Type type, ObjectKey key) {
+  const auto definition = state_->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  HEARTH_CO_TRY(object, read_object(state_->reader, {type.group, type.plural, key}));
+  if (!object) co_return fail(not_found(*definition, key.name));
+  co_return object;
+}
+
+Task<Result<List>> SqliteStore::list(Type type, ListOptions options) {
+  const auto definition = state_->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  HEARTH_CO_TRY(scope, state_->scope_of(*definition, options.ns, options.label_selector,
+                                        options.field_selector));
+  HEARTH_CO_TRY(after, decode_continue(options.continue_token));
+  List out;
+  out.resource_version = state_->published;
+  bool more = false;
+  HEARTH_CO_CHECK_OK(scan(state_->reader, type.group, type.plural, options.ns, after,
+                          [&](const ObjectPtr& object) {
+                            if (!scope.matches(*object)) return true;
+                            if (options.limit > 0 && out.items.size() == options.limit) {
+                              more = true;
+                              return false;
+                            }
+                            out.items.push_back(object);
+                            return true;
+                          }));
+  if (more) out.continue_token = encode_continue(key_of(*out.items.back()));
+  co_return out;
+}
+
+Task<Result<std::unique_ptr<Watch>>> SqliteStore::watch(Type type, WatchOptions options) {
+  const auto state = state_;
+  const auto definition = state->definitions.find(type.group, type.plural);
+  if (!definition) co_return fail(unknown_type(type));
+  HEARTH_CO_TRY(scope, state->scope_of(*definition, options.ns, options.label_selector,
+                                       options.field_selector));
+  HEARTH_CO_CHECK_OK(state->reader.execute("BEGIN"));
+  // One snapshot for the version and what belongs to it.
+  std::vector<WatchEvent> replay;
+  const auto gather = [&]() -> Result<std::uint64_t> {
+    HEARTH_TRY(now, last_version(state->reader));
+    if (options.resource_version == 0) {
+      HEARTH_CHECK_OK(scan(state->reader, type.group, type.plural, options.ns, {},
+                           [&](const ObjectPtr& object) {
+                             if (scope.matches(*object)) {
+                               replay.push_back({WatchEvent::Type::kAdded, object,
+                                                 resource_version_of(*object)});
+                             }
+                             return true;
+                           }));
+      replay.push_back({WatchEvent::Type::kBookmark, nullptr, now});
+      return now;
+    }
+    HEARTH_TRY(oldest, oldest_version(state->reader));
+    if (options.resource_version < oldest) {
+      return fail(Code::kExpired, fmt::format("too old resource version: {} ({})",
+                                              options.resource_version, oldest));
+    }
+    HEARTH_TRY(changes, read_log(state->reader, type.group, type.plural, options.resource_version));
+    for (const Change& change : changes) {
+      if (!options.ns.empty() && namespace_of(*change.object) != options.ns) continue;
+      const bool matches = scope.matches(*change.object);
+      WatchEvent event{change.type, change.object, change.resource_version};
+      // The log keeps no previous state: what does not match now may have matched before.
+      if (!matches) event.type = WatchEvent::Type::kDeleted;
+      replay.push_back(std::move(event));
+    }
+    return now;
+  };
+  auto now = gather();
+  (void)state->reader.execute("COMMIT");
+  if (!now) co_return fail(now.error());
+  const std::uint64_t after = std::max(*now, options.resource_version);
+  co_return state->hub.subscribe(std::move(scope), after, std::move(replay));
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,226 @@
+#include "emulator/store/sqlite_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "platform/async/loop.h"
+#include "platform/async/timer.h"
+#include "platform/base/embedded_files.h"
+#include "platform/base/random_id.h"
+#include "platform/base/yaml.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::store {
+namespace {
+
+using namespace resource;
+
+class SqliteStoreTest : public testing::Test {
+ protected:
+  SqliteStoreTest() : path_(testing::TempDir() + "store-" + base::random_hex(6)) {
+    loop_.start();
+    open();
+  }
+  ~SqliteStoreTest() override {
+    close();
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
+  }
+
+  void open() {
+    auto database = sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value();
+    ASSERT_TRUE(sqlite::migrate(database, "store", kMigrations));
+    writer_ = std::make_unique<sqlite::Writer>(std::move(database));
+    definitions_ = std::make_unique<DefinitionRegistry>();
+    store_ = std::make_unique<SqliteStore>(
+        loop_, *writer_, sqlite::Database::open(path_, sqlite::OpenMode::kReadOnly).value(),
+        *definitions_, clock_);
+    run([](SqliteStore& store) -> Task<void> {
+      EXPECT_TRUE(store.load());
+      co_await store.create(kNamespaces, new_object(kNamespaces, {"", "demo"}), {});
+    }(*store_));
+  }
+
+  void close() {
+    run(store_->stop());
+    run([](std::unique_ptr<SqliteStore>& store) -> Task<void> {
+      store.reset();
+      co_return;
+    }(store_));
+    writer_.reset();
+  }
+
+  void run(Task<void> task) { loop_.run_blocking(std::move(task)); }
+
+  template <typename T>
+  T wait(Task<T> task) {
+    std::optional<T> out;
+    run([](Task<T> inner, std::optional<T>& result) -> Task<void> {
+      result.emplace(co_await std::move(inner));
+    }(std::move(task), out));
+    return std::move(*out);
+  }
+
+  Json config_map(const std::string& name, const std::string& value) {
+    Json object = new_object(kConfigMaps, {"demo", name});
+    object["data"] = {{"key", value}};
+    return object;
+  }
+
+  std::string path_;
+  base::SystemClock clock_;
+  async::Loop loop_{"store"};
+  std::unique_ptr<sqlite::Writer> writer_;
+  std::unique_ptr<DefinitionRegistry> definitions_;
+  std::unique_ptr<SqliteStore> store_;
+};
+
+TEST_F(SqliteStoreTest, CreatesWithServerFieldsAndRefusesASecond) {
+  const auto created = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  ASSERT_TRUE(created);
+  EXPECT_FALSE(uid_of(**created).empty());
+  EXPECT_GT(resource_version_of(**created), 0U);
+  const auto again = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  EXPECT_EQ(again.error().code, Code::kAlreadyExists);
+  EXPECT_EQ(again.error().message, "configmaps \"a\" already exists");
+}
+
+TEST_F(SqliteStoreTest, RefusesAnUnknownNamespaceAndABadName) {
+  Json object = config_map("a", "1");
+  object["metadata"]["namespace"] = "nowhere";
+  EXPECT_EQ(wait(store_->create(kConfigMaps, object, {})).error().message,
+            "namespaces \"nowhere\" not found");
+  EXPECT_EQ(wait(store_->create(kConfigMaps, config_map("Bad_Name", ""), {})).error().code,
+            Code::kInvalid);
+}
+
+TEST_F(SqliteStoreTest, UpdatesOnlyTheCurrentVersion) {
+  const auto first = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  Json next = **first;
+  next["data"]["key"] = "2";
+  ASSERT_TRUE(wait(store_->update(kConfigMaps, next, {})));
+  next["data"]["key"] = "3";
+  EXPECT_EQ(wait(store_->update(kConfigMaps, next, {})).error().code, Code::kConflict);
+}
+
+TEST_F(SqliteStoreTest, AWriteThatChangesNothingKeepsTheVersion) {
+  const auto first = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  const auto again = wait(store_->update(kConfigMaps, **first, {}));
+  EXPECT_EQ(resource_version_of(**again), resource_version_of(**first));
+}
+
+TEST_F(SqliteStoreTest, SurvivesARestartAndGoesOnCounting) {
+  const auto first = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  close();
+  open();
+  const auto again = wait(store_->get(kConfigMaps, {"demo", "a"}));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(**again, **first);
+  const auto second = wait(store_->create(kConfigMaps, config_map("b", "1"), {}));
+  EXPECT_GT(resource_version_of(**second), resource_version_of(**first));
+}
+
+TEST_F(SqliteStoreTest, AWatchStartsWithTheStateOrContinuesFromAVersion) {
+  const auto a = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  const auto b = wait(store_->create(kConfigMaps, config_map("b", "1"), {}));
+  auto from_start = wait(store_->watch(kConfigMaps, {})).value();
+  EXPECT_EQ(name_of(*wait(from_start->next())->object), "a");
+  EXPECT_EQ(name_of(*wait(from_start->next())->object), "b");
+  EXPECT_EQ(wait(from_start->next())->type, WatchEvent::Type::kBookmark);
+  auto from_a = wait(store_->watch(kConfigMaps, {.resource_version = resource_version_of(**a)})).value();
+  EXPECT_EQ(name_of(*wait(from_a->next())->object), "b");
+  ASSERT_TRUE(wait(store_->remove(kConfigMaps, {"demo", "a"}, {})));
+  const auto deleted = wait(from_a->next());
+  EXPECT_EQ(deleted->type, WatchEvent::Type::kDeleted);
+  EXPECT_EQ(wait(from_start->next())->resource_version, deleted->resource_version);
+}
+
+TEST_F(SqliteStoreTest, AnObjectThatLeavesTheSelectionIsDeletedToTheWatcher) {
+  Json labelled = config_map("a", "1");
+  labelled["metadata"]["labels"] = {{"app", "x"}};
+  const auto created = wait(store_->create(kConfigMaps, labelled, {}));
+  auto watch = wait(store_->watch(kConfigMaps, {.label_selector = "app=x"})).value();
+  (void)wait(watch->next());
+  (void)wait(watch->next());
+  Json next = **created;
+  next["metadata"]["labels"]["app"] = "y";
+  ASSERT_TRUE(wait(store_->update(kConfigMaps, next, {})));
+  EXPECT_EQ(wait(watch->next())->type, WatchEvent::Type::kDeleted);
+}
+
+TEST_F(SqliteStoreTest, FinalizersHoldAnObjectUntilTheLastIsGone) {
+  Json object = config_map("a", "1");
+  object["metadata"]["finalizers"] = {"x/y"};
+  ASSERT_TRUE(wait(store_->create(kConfigMaps, object, {})));
+  EXPECT_FALSE(wait(store_->remove(kConfigMaps, {"demo", "a"}, {}))->gone);
+  const auto held = wait(store_->get(kConfigMaps, {"demo", "a"}));
+  ASSERT_TRUE(held && is_being_deleted(**held));
+  Json next = **held;
+  remove_finalizer(next, "x/y");
+  ASSERT_TRUE(wait(store_->update(kConfigMaps, next, {})));
+  EXPECT_EQ(wait(store_->get(kConfigMaps, {"demo", "a"})).error().code, Code::kNotFound);
+}
+
+Task<void> until_gone(SqliteStore& store, Type type, ObjectKey key) {
+  auto watch = co_await store.watch(type, {.ns = key.ns});
+  while (co_await store.get(type, key)) (void)co_await (*watch)->next();
+}
+
+TEST_F(SqliteStoreTest, DependentsGoWithTheirOwner) {
+  const auto owner = wait(store_->create(kConfigMaps, config_map("owner", "1"), {}));
+  Json dependent = config_map("dependent", "1");
+  set_controller(dependent, **owner);
+  ASSERT_TRUE(wait(store_->create(kConfigMaps, dependent, {})));
+  ASSERT_TRUE(wait(store_->remove(kConfigMaps, {"demo", "owner"}, {})));
+  run(until_gone(*store_, kConfigMaps, {"demo", "dependent"}));
+}
+
+TEST_F(SqliteStoreTest, ANamespaceGoesWithItsContents) {
+  ASSERT_TRUE(wait(store_->create(kConfigMaps, config_map("a", "1"), {})));
+  ASSERT_TRUE(wait(store_->remove(kNamespaces, {"", "demo"}, {})));
+  run(until_gone(*store_, kNamespaces, {"", "demo"}));
+  EXPECT_EQ(wait(store_->get(kConfigMaps, {"demo", "a"})).error().code, Code::kNotFound);
+  EXPECT_EQ(wait(store_->remove(kNamespaces, {"", "default"}, {})).error().code, Code::kForbidden);
+}
+
+TEST_F(SqliteStoreTest, ServesACustomKindWithGenerationAndStatus) {
+  const auto text = base::embedded_file("config/crds/lambda.knative.io_lambdafunctions.yaml");
+  ASSERT_TRUE(text);
+  ASSERT_TRUE(wait(store_->create(kCustomResourceDefinitions, base::parse_yaml(*text).value(), {})));
+  Json function = new_object(kFunctions, {"demo", "hello"});
+  function["spec"] = {{"source", {{"type", "inline"}, {"inline", {{"code", "x"}}}}},
+                      {"runtime", {{"language", "python"}, {"version", "3.11"}}}};
+  const auto created = wait(store_->create(kFunctions, function, {}));
+  ASSERT_TRUE(created) << created.error().message;
+  EXPECT_EQ(generation_of(**created), 1);
+  Json next = **created;
+  next["status"]["phase"] = "Ready";
+  const auto status = wait(store_->update(kFunctions, next, {.subresource = Subresource::kStatus}));
+  EXPECT_EQ(generation_of(**status), 1);
+  EXPECT_EQ(base::string_at(**status, {"status", "phase"}), "Ready");
+  next = **status;
+  next["spec"]["source"]["inline"]["code"] = "y";
+  next["status"]["phase"] = "Lost";
+  const auto updated = wait(store_->update(kFunctions, next, {}));
+  EXPECT_EQ(generation_of(**updated), 2);
+  EXPECT_EQ(base::string_at(**updated, {"status", "phase"}), "Ready");
+  function["spec"]["sourc"] = 1;
+  function["metadata"]["name"] = "typo";
+  const auto strict = wait(store_->create(
+      kFunctions, function, {.field_validation = FieldValidation::kStrict}));
+  EXPECT_EQ(strict.error().message, "strict decoding error: unknown field \"spec.sourc\"");
+}
+
+TEST_F(SqliteStoreTest, PagesThroughALongList) {
+  for (int i = 0; i < 7; ++i) {
+    ASSERT_TRUE(wait(store_->create(kConfigMaps, config_map("m" + std::to_string(i), ""), {})));
+  }
+  const auto first = wait(store_->list(kConfigMaps, {.ns = "demo", .limit = 5})).value();
+  ASSERT_EQ(first.items.size(), 5U);
+  const auto rest = wait(store_->list(
+      kConfigMaps, {.ns = "demo", .limit = 5, .continue_token = first.continue_token})).value();
+  EXPECT_EQ(rest.items.size(), 2U);
+  EXPECT_TRUE(rest.continue_token.empty());
+}
+
+}  // namespace
+}  // namespace hearth::store

@@ -1,0 +1,168 @@
+#include "emulator/store/tables.h"
+
+#include "emulator/store/sqlite_store.h"
+
+namespace hearth::store {
+
+namespace {
+
+constexpr std::string_view kSteps[] = {
+    R"sql(
+CREATE TABLE objects(
+  grp TEXT NOT NULL, plural TEXT NOT NULL, ns TEXT NOT NULL, name TEXT NOT NULL,
+  uid TEXT NOT NULL, rv INTEGER NOT NULL, data TEXT NOT NULL,
+  PRIMARY KEY(grp, plural, ns, name)) WITHOUT ROWID;
+CREATE UNIQUE INDEX objects_uid ON objects(uid);
+CREATE INDEX objects_ns ON objects(ns);
+CREATE TABLE owners(
+  owner_uid TEXT NOT NULL, uid TEXT NOT NULL, grp TEXT NOT NULL, plural TEXT NOT NULL,
+  ns TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(owner_uid, uid)) WITHOUT ROWID;
+CREATE INDEX owners_uid ON owners(uid);
+CREATE TABLE watch_log(
+  rv INTEGER PRIMARY KEY, grp TEXT NOT NULL, plural TEXT NOT NULL, type INTEGER NOT NULL,
+  data TEXT NOT NULL);
+CREATE INDEX watch_log_kind ON watch_log(grp, plural, rv);
+)sql"};
+
+Result<resource::ObjectPtr> parse_row(std::string_view text) {
+  auto json = base::parse_json(text);
+  if (!json) return fail(Code::kCorrupt, "a stored object is not JSON");
+  return std::make_shared<const Json>(std::move(*json));
+}
+
+RowKey row_key(const sqlite::Statement& row) {
+  return {std::string(row.text(0)), std::string(row.text(1)),
+          {std::string(row.text(2)), std::string(row.text(3))}};
+}
+
+Result<std::vector<RowKey>> read_keys(sqlite::Statement statement) {
+  std::vector<RowKey> out;
+  while (true) {
+    HEARTH_TRY(more, statement.step());
+    if (!more) return out;
+    out.push_back(row_key(statement));
+  }
+}
+
+}  // namespace
+
+const std::span<const std::string_view> kMigrations = kSteps;
+
+Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row) {
+  auto statement =
+      database.prepare("SELECT data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
+  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  HEARTH_TRY(found, statement.step());
+  if (!found) return resource::ObjectPtr();
+  return parse_row(statement.text(0));
+}
+
+Result<bool> uid_exists(sqlite::Database& database, const std::string& uid) {
+  auto statement = database.prepare("SELECT 1 FROM objects WHERE uid=?");
+  statement.bind(uid);
+  return statement.step();
+}
+
+Result<std::vector<RowKey>> read_dependents(sqlite::Database& database, const std::string& uid) {
+  auto statement = database.prepare("SELECT grp,plural,ns,name FROM owners WHERE owner_uid=?");
+  statement.bind(uid);
+  return read_keys(std::move(statement));
+}
+
+Result<std::vector<RowKey>> read_namespace_contents(sqlite::Database& database,
+                                                    const std::string& ns) {
+  auto statement = database.prepare("SELECT grp,plural,ns,name FROM objects WHERE ns=?");
+  statement.bind(ns);
+  return read_keys(std::move(statement));
+}
+
+Status scan(sqlite::Database& database, const std::string& group, const std::string& plural,
+            const std::string& ns, const resource::ObjectKey& after,
+            const std::function<bool(resource::ObjectPtr)>& visit) {
+  auto statement = database.prepare(
+      ns.empty() ? "SELECT data FROM objects WHERE grp=? AND plural=? AND (ns,name)>(?,?) "
+                   "ORDER BY ns,name"
+                 : "SELECT data FROM objects WHERE grp=? AND plural=? AND ns=? AND name>? "
+                   "ORDER BY name");
+  statement.bind(group).bind(plural).bind(ns.empty() ? after.ns : ns).bind(after.name);
+  while (true) {
+    HEARTH_TRY(more, statement.step());
+    if (!more) return {};
+    HEARTH_TRY(object, parse_row(statement.text(0)));
+    if (!visit(std::move(object))) return {};
+  }
+}
+
+Status write_object(sqlite::Database& database, const RowKey& row, const Json& object,
+                    std::uint64_t version) {
+  const std::string uid = resource::uid_of(object);
+  const std::string data = base::dump_json(object);
+  HEARTH_CHECK_OK(
+      database
+          .prepare("INSERT OR REPLACE INTO objects(grp,plural,ns,name,uid,rv,data) "
+                   "VALUES(?,?,?,?,?,?,?)")
+          .bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name)
+          .bind(uid).bind(static_cast<std::int64_t>(version)).bind(data).run());
+  HEARTH_CHECK_OK(database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run());
+  for (const auto& owner : resource::owners_of(object)) {
+    HEARTH_CHECK_OK(
+        database
+            .prepare("INSERT OR REPLACE INTO owners(owner_uid,uid,grp,plural,ns,name) "
+                     "VALUES(?,?,?,?,?,?)")
+            .bind(owner.uid).bind(uid).bind(row.group).bind(row.plural)
+            .bind(row.key.ns).bind(row.key.name).run());
+  }
+  return {};
+}
+
+Status erase_object(sqlite::Database& database, const RowKey& row, const std::string& uid) {
+  HEARTH_CHECK_OK(
+      database.prepare("DELETE FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?")
+          .bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name).run());
+  return database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run();
+}
+
+Status append_log(sqlite::Database& database, const Change& change) {
+  const std::string data = base::dump_json(*change.object);
+  return database.prepare("INSERT INTO watch_log(rv,grp,plural,type,data) VALUES(?,?,?,?,?)")
+      .bind(static_cast<std::int64_t>(change.resource_version))
+      .bind(change.group).bind(change.plural)
+      .bind(static_cast<std::int64_t>(change.type))
+      .bind(data).run();
+}
+
+Status prune_log(sqlite::Database& database, std::uint64_t keep_from) {
+  return database.prepare("DELETE FROM watch_log WHERE rv<?")
+      .bind(static_cast<std::int64_t>(keep_from)).run();
+}
+
+Result<std::uint64_t> last_version(sqlite::Database& database) {
+  auto statement = database.prepare("SELECT max(rv) FROM watch_log");
+  HEARTH_CHECK_OK(statement.step());
+  return static_cast<std::uint64_t>(statement.integer(0));
+}
+
+Result<std::uint64_t> oldest_version(sqlite::Database& database) {
+  auto statement = database.prepare("SELECT min(rv) FROM watch_log");
+  HEARTH_CHECK_OK(statement.step());
+  const auto oldest = static_cast<std::uint64_t>(statement.integer(0));
+  return oldest == 0 ? 0 : oldest - 1;
+}
+
+Result<std::vector<Change>> read_log(sqlite::Database& database, const std::string& group,
+                                     const std::string& plural, std::uint64_t after) {
+  auto statement = database.prepare(
+      "SELECT rv,type,data FROM watch_log WHERE grp=? AND plural=? AND rv>? ORDER BY rv");
+  statement.bind(group).bind(plural).bind(static_cast<std::int64_t>(after));
+  std::vector<Change> out;
+  while (true) {
+    HEARTH_TRY(more, statement.step());
+    if (!more) return out;
+    HEARTH_TRY(object, parse_row(statement.text(2)));
+    out.push_back({static_cast<std::uint64_t>(statement.integer(0)),
+                   static_cast<resource::WatchEvent::Type>(statement.integer(1)), group, plural,
+                   std::move(object), nullptr});
+  }
+}
+
+}  // namespace hearth::store

@@ -1,0 +1,44 @@
+// The store's SQL: rows in, rows out. Called with the writer's database (changes) or a reader's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "emulator/store/watch_hub.h"
+#include "platform/resource/object.h"
+#include "platform/sqlite/database.h"
+
+namespace hearth::store {
+
+struct RowKey {
+  std::string group;
+  std::string plural;
+  resource::ObjectKey key;
+};
+
+Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row);  // null: none
+Result<bool> uid_exists(sqlite::Database& database, const std::string& uid);
+Result<std::vector<RowKey>> read_dependents(sqlite::Database& database, const std::string& uid);
+// Rows of one collection in order, from behind `after`; `visit` returns false to stop.
+Status scan(sqlite::Database& database, const std::string& group, const std::string& plural,
+            const std::string& ns, const resource::ObjectKey& after,
+            const std::function<bool(resource::ObjectPtr)>& visit);
+Result<std::vector<RowKey>> read_namespace_contents(sqlite::Database& database,
+                                                    const std::string& ns);
+
+Status write_object(sqlite::Database& database, const RowKey& row, const Json& object,
+                    std::uint64_t version);
+Status erase_object(sqlite::Database& database, const RowKey& row, const std::string& uid);
+Status append_log(sqlite::Database& database, const Change& change);
+Status prune_log(sqlite::Database& database, std::uint64_t keep_from);
+
+Result<std::uint64_t> last_version(sqlite::Database& database);
+// The oldest version a watch may continue from; watches from below are expired.
+Result<std::uint64_t> oldest_version(sqlite::Database& database);
+Result<std::vector<Change>> read_log(sqlite::Database& database, const std::string& group,
+                                     const std::string& plural, std::uint64_t after);
+
+}  // namespace hearth::store

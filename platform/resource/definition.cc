@@ -1,0 +1,208 @@
+#include "platform/resource/definition.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "platform/resource/schema.h"
+
+namespace hearth::resource {
+namespace {
+
+using base::string_at;
+
+struct BuiltIn {
+  const char* group;
+  const char* version;
+  const char* plural;
+  const char* kind;
+  const char* singular;
+  const char* short_names;  // comma-separated
+  bool namespaced;
+  bool has_status;
+  bool has_generation;
+  bool in_all;
+};
+
+// The order within a group does not matter; core names win over groups (kubectl's rule).
+constexpr BuiltIn kBuiltIns[] = {
+    {"", "v1", "namespaces", "Namespace", "namespace", "ns", false, true, false, false},
+    {"", "v1", "configmaps", "ConfigMap", "configmap", "cm", true, false, false, false},
+    {"", "v1", "secrets", "Secret", "secret", "", true, false, false, false},
+    {"", "v1", "services", "Service", "service", "svc", true, true, false, true},
+    {"", "v1", "endpoints", "Endpoints", "endpoints", "ep", true, false, false, false},
+    {"", "v1", "pods", "Pod", "pod", "po", true, true, false, true},
+    {"", "v1", "events", "Event", "event", "ev", true, false, false, false},
+    {"", "v1", "nodes", "Node", "node", "no", false, true, false, false},
+    {"", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", "sa", true, false, false, false},
+    {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", "pvc", true, true, false, false},
+    {"", "v1", "resourcequotas", "ResourceQuota", "resourcequota", "quota", true, true, false, false},
+    {"", "v1", "limitranges", "LimitRange", "limitrange", "limits", true, false, false, false},
+    {"apps", "v1", "deployments", "Deployment", "deployment", "deploy", true, true, true, true},
+    {"apps", "v1", "replicasets", "ReplicaSet", "replicaset", "rs", true, true, true, true},
+    {"apps", "v1", "statefulsets", "StatefulSet", "statefulset", "sts", true, true, true, true},
+    {"apps", "v1", "daemonsets", "DaemonSet", "daemonset", "ds", true, true, true, true},
+    {"batch", "v1", "jobs", "Job", "job", "", true, true, true, true},
+    {"batch", "v1", "cronjobs", "CronJob", "cronjob", "cj", true, true, true, true},
+    {"coordination.k8s.io", "v1", "leases", "Lease", "lease", "", true, false, false, false},
+    {"events.k8s.io", "v1", "events", "Event", "event", "ev", true, false, false, false},
+    {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "networkpolicy", "netpol", true, true, true, false},
+    {"networking.k8s.io", "v1", "ingresses", "Ingress", "ingress", "ing", true, true, true, false},
+    {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", "pdb", true, true, true, false},
+    {"rbac.authorization.k8s.io", "v1", "roles", "Role", "role", "", true, false, false, false},
+    {"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rolebinding", "", true, false, false, false},
+    {"rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", "clusterrole", "", false, false, false, false},
+    {"rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", "", false, false, false, false},
+    {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition",
+     "customresourcedefinition", "crd,crds", false, true, true, false},
+};
+
+std::vector<std::string> words(const Json* list) {
+  std::vector<std::string> out;
+  if (list == nullptr || !list->is_array()) return out;
+  for (const Json& item : *list) {
+    if (item.is_string()) out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+std::vector<std::string> comma_words(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const auto at = text.find(',');
+    out.emplace_back(text.substr(0, at));
+    text.remove_prefix(at == text.npos ? text.size() : at + 1);
+  }
+  return out;
+}
+
+Definition from_table(const BuiltIn& row) {
+  Definition definition;
+  definition.type = {row.group, row.version, row.plural, row.kind, row.namespaced};
+  definition.singular = row.singular;
+  definition.list_kind = std::string(row.kind) + "List";
+  definition.short_names = comma_words(row.short_names);
+  if (row.in_all) definition.categories = {"all"};
+  definition.versions = {row.version};
+  definition.has_status = row.has_status;
+  definition.has_generation = row.has_generation;
+  return definition;
+}
+
+std::vector<PrinterColumn> columns_of(const Json& version) {
+  std::vector<PrinterColumn> out;
+  const Json* list = base::find(version, {"additionalPrinterColumns"});
+  if (list == nullptr || !list->is_array() || list->empty()) {
+    return {{"Age", "date", ".metadata.creationTimestamp", 0, {}}};
+  }
+  for (const Json& item : *list) {
+    out.push_back({string_at(item, {"name"}), string_at(item, {"type"}, "string"),
+                   string_at(item, {"jsonPath"}),
+                   static_cast<int>(base::int_at(item, {"priority"}).value_or(0)),
+                   string_at(item, {"description"})});
+  }
+  return out;
+}
+
+Error crd_error(const Json& crd, std::string field, std::string message) {
+  return invalid_object("CustomResourceDefinition.apiextensions.k8s.io", name_of(crd),
+                        {{std::move(field), "FieldValueRequired", std::move(message)}});
+}
+
+}  // namespace
+
+std::string Definition::resource_name() const {
+  return type.group.empty() ? type.plural : type.plural + "." + type.group;
+}
+
+DefinitionRegistry::DefinitionRegistry() {
+  for (const BuiltIn& row : kBuiltIns) put(from_table(row));
+}
+
+void DefinitionRegistry::put(Definition definition) {
+  const std::pair key{definition.type.group, definition.type.plural};
+  if (const auto it = admissions_.find(key); it != admissions_.end()) definition.admit = it->second;
+  definitions_[key] = std::make_shared<const Definition>(std::move(definition));
+  for (const auto& listener : listeners_) listener();
+}
+
+void DefinitionRegistry::remove(const std::string& group, const std::string& plural) {
+  definitions_.erase({group, plural});
+  for (const auto& listener : listeners_) listener();
+}
+
+DefinitionPtr DefinitionRegistry::find(const std::string& group, const std::string& plural) const {
+  const auto it = definitions_.find({group, plural});
+  return it == definitions_.end() ? nullptr : it->second;
+}
+
+DefinitionPtr DefinitionRegistry::find_kind(const std::string& group,
+                                            const std::string& kind) const {
+  for (const auto& [key, definition] : definitions_) {
+    if (key.first == group && definition->type.kind == kind) return definition;
+  }
+  return nullptr;
+}
+
+std::vector<DefinitionPtr> DefinitionRegistry::all() const {
+  std::vector<DefinitionPtr> out;
+  for (const auto& [key, definition] : definitions_) out.push_back(definition);
+  return out;
+}
+
+void DefinitionRegistry::on_change(std::function<void()> listener) {
+  listeners_.push_back(std::move(listener));
+}
+
+void DefinitionRegistry::set_admission(const std::string& group, const std::string& plural,
+                                       std::function<Status(Json&, const Json*)> admit) {
+  admissions_[{group, plural}] = admit;
+  if (const auto known = find(group, plural)) put(*known);
+}
+
+Result<Definition> definition_from_crd(const Json& crd) {
+  const Json* versions = base::find(crd, {"spec", "versions"});
+  if (versions == nullptr || !versions->is_array() || versions->empty()) {
+    return fail(crd_error(crd, "spec.versions", "Required value: must have at least one version"));
+  }
+  const std::string group = string_at(crd, {"spec", "group"});
+  const std::string plural = string_at(crd, {"spec", "names", "plural"});
+  const std::string kind = string_at(crd, {"spec", "names", "kind"});
+  if (group.empty()) return fail(crd_error(crd, "spec.group", "Required value"));
+  if (plural.empty()) return fail(crd_error(crd, "spec.names.plural", "Required value"));
+  if (kind.empty()) return fail(crd_error(crd, "spec.names.kind", "Required value"));
+  if (name_of(crd) != plural + "." + group) {
+    return fail(invalid_object("CustomResourceDefinition.apiextensions.k8s.io", name_of(crd),
+                               {{"metadata.name", "FieldValueInvalid",
+                                 fmt::format("Invalid value: \"{}\": must be spec.names.plural+\".\""
+                                             "+spec.group", name_of(crd))}}));
+  }
+  Definition definition;
+  definition.is_custom = true;
+  definition.has_status = false;
+  const Json* storage = nullptr;
+  for (const Json& version : *versions) {
+    if (base::bool_at(version, {"served"}).value_or(false)) {
+      definition.versions.push_back(string_at(version, {"name"}));
+    }
+    if (base::bool_at(version, {"storage"}).value_or(false)) storage = &version;
+  }
+  if (storage == nullptr) {
+    return fail(crd_error(crd, "spec.versions", "Invalid value: must have exactly one version "
+                                                "marked as storage version"));
+  }
+  definition.type = {group, string_at(*storage, {"name"}), plural, kind,
+                     string_at(crd, {"spec", "scope"}, "Namespaced") == "Namespaced"};
+  definition.singular = string_at(crd, {"spec", "names", "singular"}, string_at(crd, {"spec", "names", "kind"}));
+  definition.list_kind = string_at(crd, {"spec", "names", "listKind"}, kind + "List");
+  definition.short_names = words(base::find(crd, {"spec", "names", "shortNames"}));
+  definition.categories = words(base::find(crd, {"spec", "names", "categories"}));
+  definition.has_status = base::find(*storage, {"subresources", "status"}) != nullptr;
+  definition.columns = columns_of(*storage);
+  if (const Json* schema = base::find(*storage, {"schema", "openAPIV3Schema"}); schema != nullptr) {
+    definition.schema = std::make_shared<const Json>(*schema);
+  }
+  return definition;
+}
+
+}  // namespace hearth::resource

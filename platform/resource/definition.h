@@ -1,0 +1,74 @@
+// What the API knows of a kind: names, scope, subresources, columns, schema. Built-in kinds come
+// from a table, all others from CustomResourceDefinitions; both look the same from here on.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/base/json.h"
+#include "platform/resource/object.h"
+
+namespace hearth::resource {
+
+struct PrinterColumn {
+  std::string name;
+  std::string type = "string";
+  std::string json_path;
+  int priority = 0;
+  std::string description;
+};
+
+struct Definition {
+  Type type;
+  std::string singular;
+  std::string list_kind;
+  std::vector<std::string> short_names;
+  std::vector<std::string> categories;
+  std::vector<std::string> versions;  // served, preferred first
+  bool has_status = true;
+  bool has_generation = true;
+  bool is_custom = false;  // defined by a CustomResourceDefinition
+  std::vector<PrinterColumn> columns;
+  std::shared_ptr<const Json> schema;  // openAPIV3Schema of the preferred version; may be null
+  // Changes the object or refuses it: defaults and rules that a schema can't say. `old` is null on
+  // create.
+  std::function<Status(Json& object, const Json* old)> admit;
+
+  // "services.serving.knative.dev", "configmaps".
+  std::string resource_name() const;
+};
+
+using DefinitionPtr = std::shared_ptr<const Definition>;
+
+// Belongs to the store's loop.
+class DefinitionRegistry {
+ public:
+  // Namespaces, ConfigMaps, … : everything the embedded API serves without a CRD.
+  DefinitionRegistry();
+
+  void put(Definition definition);
+  void remove(const std::string& group, const std::string& plural);
+  DefinitionPtr find(const std::string& group, const std::string& plural) const;
+  DefinitionPtr find_kind(const std::string& group, const std::string& kind) const;
+  std::vector<DefinitionPtr> all() const;  // by group, then plural
+  // Called after every change.
+  void on_change(std::function<void()> listener);
+  // The rule for a kind, kept when its definition is put again.
+  void set_admission(const std::string& group, const std::string& plural,
+                     std::function<Status(Json&, const Json*)> admit);
+
+ private:
+  std::map<std::pair<std::string, std::string>, DefinitionPtr> definitions_;
+  std::map<std::pair<std::string, std::string>, std::function<Status(Json&, const Json*)>>
+      admissions_;
+  std::vector<std::function<void()>> listeners_;
+};
+
+// kInvalid with the field for what is no usable CRD.
+Result<Definition> definition_from_crd(const Json& crd);
+
+}  // namespace hearth::resource

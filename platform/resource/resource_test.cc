@@ -1,0 +1,123 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "platform/resource/condition.h"
+#include "platform/resource/definition.h"
+#include "platform/resource/patch.h"
+#include "platform/resource/schema.h"
+#include "platform/resource/selector.h"
+
+namespace hearth::resource {
+namespace {
+
+Json parse(std::string_view text) { return base::parse_json(text).value(); }
+
+Json pod() {
+  return parse(R"({"metadata":{"name":"p","labels":{"app":"a","n":"5"}},"spec":{"containers":[
+    {"name":"c1","image":"i1","env":[{"name":"A","value":"1"},{"name":"B","value":"2"}],"args":["x","y"]},
+    {"name":"c2","image":"i2"}]}})");
+}
+
+TEST(LabelSelector, MatchesEveryOperator) {
+  const Json object = pod();
+  for (const char* text : {"app=a", "app==a", "app!=b", "app in (a,b)", "zone notin (x)", "!zone",
+                           "app", "n>4", "n<6", "app=a,n=5", ""}) {
+    EXPECT_TRUE(LabelSelector::parse(text)->matches(object)) << text;
+  }
+  for (const char* text : {"app=b", "app notin (a)", "zone", "!app", "n>5", "app=a,n=6"}) {
+    EXPECT_FALSE(LabelSelector::parse(text)->matches(object)) << text;
+  }
+  EXPECT_FALSE(LabelSelector::parse("a b c"));
+  EXPECT_FALSE(LabelSelector::parse("x in a"));
+}
+
+TEST(FieldSelector, MatchesDottedFields) {
+  EXPECT_TRUE(FieldSelector::parse("metadata.name=p")->matches(pod()));
+  EXPECT_FALSE(FieldSelector::parse("metadata.name!=p")->matches(pod()));
+  EXPECT_EQ(FieldSelector::parse("metadata.name=p")->required_name(), "p");
+}
+
+// The vectors of a real API server (spec/kubernetes-api.md §2.6).
+TEST(StrategicMerge, MergesContainersByName) {
+  const auto out = strategic_merge_patch(
+      pod(), parse(R"({"spec":{"containers":[{"name":"c2","image":"i2b"},{"name":"c3","image":"i3"}]}})"));
+  ASSERT_TRUE(out);
+  std::map<std::string, std::string> images;
+  for (const Json& c : (*out)["spec"]["containers"]) images[c["name"]] = c["image"];
+  EXPECT_EQ(images, (std::map<std::string, std::string>{{"c1", "i1"}, {"c2", "i2b"}, {"c3", "i3"}}));
+}
+
+TEST(StrategicMerge, DeletesAndAddsByDirective) {
+  const auto out = strategic_merge_patch(pod(), parse(R"({"spec":{"containers":[{"name":"c1","env":[
+      {"name":"B","$patch":"delete"},{"name":"C","value":"3"}]}]}})"));
+  ASSERT_TRUE(out);
+  EXPECT_EQ((*out)["spec"]["containers"][0]["env"],
+            parse(R"([{"name":"C","value":"3"},{"name":"A","value":"1"}])"));
+}
+
+TEST(StrategicMerge, HonoursOrderReplaceAndPrimitiveLists) {
+  const auto ordered = strategic_merge_patch(
+      pod(), parse(R"({"spec":{"$setElementOrder/containers":[{"name":"c2"},{"name":"c1"}],
+                       "containers":[{"name":"c1","image":"n"}]}})"));
+  EXPECT_EQ((*ordered)["spec"]["containers"][0]["name"], "c2");
+  const auto replaced = strategic_merge_patch(
+      pod(), parse(R"({"spec":{"containers":[{"name":"c1","env":[{"$patch":"replace"},{"name":"Z","value":"9"}],"args":["q"]}]}})"));
+  EXPECT_EQ((*replaced)["spec"]["containers"][0]["env"], parse(R"([{"name":"Z","value":"9"}])"));
+  EXPECT_EQ((*replaced)["spec"]["containers"][0]["args"], parse(R"(["q"])"));
+  const auto keyless = strategic_merge_patch(pod(), parse(R"({"spec":{"containers":[{"image":"x"}]}})"));
+  EXPECT_FALSE(keyless);
+}
+
+TEST(JsonPatch, TellsAFailedTestFromAMalformedPatch) {
+  EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"test","path":"/metadata/name","value":"q"}])")).error().code,
+            Code::kInvalid);
+  EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"dance","path":"/x"}])")).error().code, Code::kBadRequest);
+  EXPECT_EQ(json_patch(pod(), parse(R"({})")).error().code, Code::kBadRequest);
+}
+
+const char* const kSchema = R"({"type":"object","required":["spec"],"properties":{"spec":{"type":"object",
+  "required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z]+$","maxLength":5},
+  "size":{"type":"integer","minimum":1,"default":3},"mode":{"type":"string","enum":["fast","slow"]},
+  "port":{"x-kubernetes-int-or-string":true},"free":{"type":"object","x-kubernetes-preserve-unknown-fields":true},
+  "list":{"type":"array","items":{"type":"object","properties":{"a":{"type":"string"}}}}}}}})";
+
+TEST(Schema, NamesTheFieldOfEveryError) {
+  const auto errors = validate(parse(kSchema), parse(
+      R"({"spec":{"name":"TOOLONG","size":0,"mode":"fsat","port":true,"list":[{"a":1}]}})"));
+  std::vector<std::string> fields;
+  for (const auto& error : errors) fields.push_back(error.field);
+  EXPECT_THAT(fields, testing::UnorderedElementsAre("spec.name", "spec.name", "spec.size",
+                                                    "spec.mode", "spec.port", "spec.list[0].a"));
+  EXPECT_EQ(validate(parse(kSchema), parse(R"({"spec":{}})")).front().field, "spec.name");
+}
+
+TEST(Schema, SuggestsTheNearestEnumValue) {
+  const auto errors = validate(parse(kSchema), parse(R"({"spec":{"name":"a","mode":"fsat"}})"));
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_THAT(errors[0].message, testing::HasSubstr("did you mean \"fast\""));
+}
+
+TEST(Schema, DefaultsAndPrunes) {
+  Json value = parse(R"({"spec":{"name":"a","extra":1,"free":{"x":1},"list":[{"a":"b","c":1}]}})");
+  apply_defaults(parse(kSchema), value);
+  EXPECT_EQ(value["spec"]["size"], 3);
+  EXPECT_THAT(prune_unknown(parse(kSchema), value),
+              testing::UnorderedElementsAre("spec.extra", "spec.list[0].c"));
+  EXPECT_EQ(value["spec"]["free"]["x"], 1);
+}
+
+TEST(Condition, KeepsItsTransitionTimeWhileTheStatusStays) {
+  Json object = Json::object();
+  base::VirtualClock clock;
+  EXPECT_TRUE(set_condition(object, {"Ready", "False", "Building", ""}, clock.wall()));
+  const std::string first = object["status"]["conditions"][0]["lastTransitionTime"];
+  clock.advance(std::chrono::minutes(1));
+  EXPECT_TRUE(set_condition(object, {"Ready", "False", "Deploying", ""}, clock.wall()));
+  EXPECT_EQ(object["status"]["conditions"][0]["lastTransitionTime"], first);
+  EXPECT_FALSE(set_condition(object, {"Ready", "False", "Deploying", ""}, clock.wall()));
+  EXPECT_TRUE(set_condition(object, {"Ready", "True", "", ""}, clock.wall()));
+  EXPECT_NE(object["status"]["conditions"][0]["lastTransitionTime"], first);
+}
+
+}  // namespace
+}  // namespace hearth::resource
