@@ -1,0 +1,113 @@
+#include "emulator/apiserver/openapi.h"
+
+#include <algorithm>
+#include <set>
+
+#include "platform/base/hash.h"
+
+namespace hearth::apiserver {
+
+using resource::Definition;
+using resource::DefinitionPtr;
+using resource::DefinitionRegistry;
+
+namespace {
+
+std::string document_path(const std::string& group, const std::string& version) {
+  return group.empty() ? "api/" + version : "apis/" + group + "/" + version;
+}
+
+Json kind_of(const Definition& definition, const std::string& version) {
+  return {{"group", definition.type.group}, {"version", version}, {"kind", definition.type.kind}};
+}
+
+std::string schema_name(const Definition& definition, const std::string& version) {
+  return (definition.type.group.empty() ? "core" : definition.type.group) + "." + version + "." +
+         definition.type.kind;
+}
+
+Json object_meta() {
+  const Json text{{"type", "string"}};
+  const Json map{{"type", "object"}, {"additionalProperties", text}};
+  return {{"type", "object"},
+          {"description", "Standard object's metadata."},
+          {"properties",
+           {{"name", text},         {"generateName", text},   {"namespace", text},
+            {"labels", map},        {"annotations", map},     {"uid", text},
+            {"resourceVersion", text}, {"creationTimestamp", text},
+            {"generation", {{"type", "integer"}}},
+            {"finalizers", {{"type", "array"}, {"items", text}}},
+            {"ownerReferences", {{"type", "array"}, {"items", {{"type", "object"}}}}},
+            {"deletionTimestamp", text}, {"deletionGracePeriodSeconds", {{"type", "integer"}}},
+            {"managedFields", {{"type", "array"}, {"items", {{"type", "object"}}}}},
+            {"selfLink", text}}}};
+}
+
+Json schema_of(const Definition& definition, const std::string& version) {
+  // Without a schema of its own a kind is an open object: anything is valid on the client.
+  Json schema = definition.schema ? *definition.schema : Json{{"type", "object"}};
+  if (schema.contains("properties")) {
+    schema["properties"]["apiVersion"] = {{"type", "string"}};
+    schema["properties"]["kind"] = {{"type", "string"}};
+    schema["properties"]["metadata"] = object_meta();
+  }
+  schema["x-kubernetes-group-version-kind"] = Json::array({kind_of(definition, version)});
+  return schema;
+}
+
+Json query_parameter(const char* name, const char* type = "string") {
+  return {{"name", name}, {"in", "query"}, {"schema", {{"type", type}}}};
+}
+
+Json patch_operation(const Definition& definition, const std::string& version) {
+  return {{"patch",
+           {{"operationId", "patch" + definition.type.kind},
+            {"parameters",
+             {query_parameter("dryRun"), query_parameter("fieldManager"),
+              query_parameter("fieldValidation"), query_parameter("force", "boolean")}},
+            {"responses", {{"200", {{"description", "OK"}}}}},
+            {"x-kubernetes-action", "patch"},
+            {"x-kubernetes-group-version-kind", kind_of(definition, version)}}}};
+}
+
+}  // namespace
+
+std::optional<Json> openapi_document(const DefinitionRegistry& definitions,
+                                     const std::string& group, const std::string& version) {
+  Json paths = Json::object();
+  Json schemas = Json::object();
+  for (const DefinitionPtr& definition : definitions.all()) {
+    if (definition->type.group != group ||
+        std::ranges::find(definition->versions, version) == definition->versions.end()) {
+      continue;
+    }
+    const std::string scope = definition->type.namespaced ? "/namespaces/{namespace}" : "";
+    paths["/" + document_path(group, version) + scope + "/" + definition->type.plural + "/{name}"] =
+        patch_operation(*definition, version);
+    schemas[schema_name(*definition, version)] = schema_of(*definition, version);
+  }
+  if (paths.empty()) return std::nullopt;
+  return Json{{"openapi", "3.0.0"},
+              {"info", {{"title", "Hearth"}, {"version", HEARTH_VERSION}}},
+              {"paths", std::move(paths)},
+              {"components", {{"schemas", std::move(schemas)}}}};
+}
+
+Json openapi_root(const DefinitionRegistry& definitions) {
+  std::set<std::pair<std::string, std::string>> versions;
+  for (const DefinitionPtr& definition : definitions.all()) {
+    for (const std::string& version : definition->versions) {
+      versions.emplace(definition->type.group, version);
+    }
+  }
+  Json paths = Json::object();
+  for (const auto& [group, version] : versions) {
+    const std::string path = document_path(group, version);
+    const auto document = openapi_document(definitions, group, version);
+    const std::string hash = base::sha256_hex(base::dump_json(*document)).substr(0, 32);
+    paths[path] = {{"serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash}};
+  }
+  return {{"paths", std::move(paths)}};
+}
+
+}  // namespace hearth::apiserver
