@@ -1,0 +1,513 @@
+#include "platform/lambda/function_controller.h"
+
+#include <fmt/format.h>
+
+#include "platform/async/blocking.h"
+#include "platform/async/loop.h"
+#include "platform/async/task_group.h"
+#include "platform/base/bytes.h"
+#include "platform/base/hash.h"
+#include "platform/base/limits.h"
+#include "platform/lambda/function.h"
+#include "platform/lambda/function_status.h"
+#include "platform/lambda/function_validation.h"
+#include "platform/resource/condition.h"
+#include "platform/resource/controller.h"
+#include "platform/resource/informer.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::lambda {
+
+using namespace resource;
+
+namespace {
+
+// A source that is not there yet is looked for again: when the store says that it appeared, and at
+// this pace for sources nobody tells of (git, S3 elsewhere).
+constexpr std::chrono::seconds kSourceRetry{15};
+
+// One reconcile of one function: its object, the parsed spec, what is to be written back.
+struct Pass {
+  Json function;
+  FunctionSpec spec;
+  BuildStatus build;
+  Requeue requeue;
+
+  std::string ns() const { return namespace_of(function); }
+  std::string name() const { return name_of(function); }
+};
+
+std::string source_hash(const Json& function) {
+  const Json* spec = base::find(function, {"spec"});
+  return base::sha256_hex(base::dump_json({(*spec)["source"], (*spec)["runtime"]})).substr(0, 16);
+}
+
+// What a Job's conditions say: empty while it runs.
+std::string job_outcome(const Json& job, std::string& message) {
+  for (const char* type : {"Complete", "Failed"}) {
+    const Condition condition = condition_of(job, type);
+    if (condition.status != "True") continue;
+    message = condition.message;
+    return type;
+  }
+  return {};
+}
+
+}  // namespace
+
+struct FunctionController::State {
+  State(async::Loop& l, async::BlockingPool& p, Store& s, const Languages& langs,
+        const base::Clock& c, FunctionControllerOptions o)
+      : loop(l), pool(p), store(s), languages(langs), clock(c), options(std::move(o)),
+        functions(l, s, kFunctions), jobs(l, s, kJobs), services(l, s, kKnativeServices), tasks(l),
+        controller(l, "function", [this](ObjectKey key) { return reconcile(std::move(key)); }) {}
+
+  Task<Result<Requeue>> reconcile(ObjectKey key);
+  Task<Status> advance(Pass& pass);
+  Task<Status> ensure_eventing(Pass& pass);
+  Task<bool> ensure_image(Pass& pass);
+  Task<void> begin_build(Pass& pass, std::int64_t attempt);
+  Task<Result<BuildPlan>> resolve(const Pass& pass);
+  Task<Result<SourceTree>> fetch(const Pass& pass);
+  Task<Result<std::map<std::string, std::string>>> read_secret(std::string ns, std::string name);
+  Task<Status> start_job(Pass& pass, BuildPlan plan, std::int64_t attempt);
+  void follow_job(Pass& pass);
+  void fail_build(Pass& pass, const std::string& message);
+  Task<Status> deploy(Pass& pass);
+  void follow_service(Pass& pass, const Json& service);
+  Task<Result<Requeue>> finalize(Json function);
+  void condition(Pass& pass, const char* type, bool fine, const char* reason,
+                 std::string message = {});
+  void emit(const Pass& pass, const char* type, Json data);
+  void watch_owned(Informer& informer);
+
+  async::Loop& loop;
+  async::BlockingPool& pool;
+  Store& store;
+  const Languages& languages;
+  const base::Clock& clock;
+  FunctionControllerOptions options;
+  Informer functions;
+  Informer jobs;
+  Informer services;
+  async::TaskGroup tasks;
+  Controller controller;
+};
+
+FunctionController::FunctionController(async::Loop& loop, async::BlockingPool& pool, Store& store,
+                                       const Languages& languages, const base::Clock& clock,
+                                       FunctionControllerOptions options)
+    : state_(std::make_shared<State>(loop, pool, store, languages, clock, std::move(options))) {}
+
+FunctionController::~FunctionController() = default;
+
+void FunctionController::start() {
+  State& state = *state_;
+  state.functions.on_change([&state](const ObjectPtr& object, bool) {
+    state.controller.enqueue(key_of(*object));
+  });
+  state.watch_owned(state.jobs);
+  state.watch_owned(state.services);
+  for (Informer* informer : {&state.functions, &state.jobs, &state.services}) {
+    state.tasks.spawn(informer->run());
+  }
+  state.tasks.spawn([](State& s) -> Task<void> {
+    co_await s.functions.wait_synced();
+    co_await s.jobs.wait_synced();
+    co_await s.services.wait_synced();
+    s.controller.start();
+  }(state));
+}
+
+void FunctionController::State::watch_owned(Informer& informer) {
+  informer.on_change([this](const ObjectPtr& object, bool) {
+    const auto owner = controller_of(*object);
+    if (owner && owner->kind == kFunctions.kind) {
+      controller.enqueue({namespace_of(*object), owner->name});
+    }
+  });
+}
+
+Task<void> FunctionController::stop() {
+  const auto state = state_;
+  co_await state->controller.stop();
+  state->tasks.cancel();
+  co_await state->tasks.drain();
+}
+
+void FunctionController::source_changed(const std::string& bucket, const std::string& key) {
+  for (const auto& [object_key, function] : state_->functions.all()) {
+    const FunctionSpec spec = parse_function(*function);
+    const bool named = spec.source.bucket == bucket &&
+                       (key == spec.source.key ||
+                        (spec.source.key.ends_with('/') && key.starts_with(spec.source.key)));
+    if (named && !is_condition_true(*function, "SourceReady")) state_->controller.enqueue(object_key);
+  }
+}
+
+void FunctionController::State::condition(Pass& pass, const char* type, bool fine,
+                                          const char* reason, std::string message) {
+  set_condition(pass.function, {type, fine ? "True" : "False", reason, std::move(message)},
+                clock.wall());
+}
+
+void FunctionController::State::emit(const Pass& pass, const char* type, Json data) {
+  data["name"] = pass.name();
+  data["namespace"] = pass.ns();
+  if (options.emit) options.emit(pass.function, type, std::move(data));
+}
+
+Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
+  const ObjectPtr cached = functions.get(key);
+  if (!cached) co_return Requeue();
+  if (is_being_deleted(*cached)) co_return co_await finalize(*cached);
+  Pass pass{*cached, parse_function(*cached), read_build_status(*cached), {}};
+  if (add_finalizer(pass.function, kFunctionFinalizer)) {
+    // The watch brings the stored form back; going on with it then keeps one writer per step.
+    HEARTH_CO_CHECK_OK(co_await store.update(kFunctions, pass.function, {}));
+    co_return Requeue();
+  }
+  const std::string phase = base::string_at(pass.function, {"status", "phase"});
+  const Status advanced = co_await advance(pass);
+  pass.function["status"]["observedGeneration"] = generation_of(pass.function);
+  write_build_status(pass.function, pass.build);
+  const std::string now_in = base::string_at(pass.function, {"status", "phase"});
+  const Status written =
+      co_await update_status(store, kFunctions, key, pass.function["status"]);
+  if (!written && written.error().code != Code::kNotFound) co_return fail(written.error());
+  if (now_in != phase && now_in == "Ready") emit(pass, "lifecycle.function.ready", {{"phase", now_in}});
+  if (phase.empty()) emit(pass, "lifecycle.function.created", {{"phase", now_in}});
+  if (!advanced) co_return fail(advanced.error());
+  co_return pass.requeue;
+}
+
+// The steps in order; each leaves its condition. Stops at the first that has to wait.
+Task<Status> FunctionController::State::advance(Pass& pass) {
+  if (const auto errors = validate_function(pass.function); !errors.empty()) {
+    const std::string message = errors.front().field + ": " + errors.front().message;
+    condition(pass, "SourceReady", false, "ValidationFailed", message);
+    set_phase(pass.function, "Failed", "ValidationFailed", message, clock.wall());
+    co_return Status();
+  }
+  if (const Status eventing = co_await ensure_eventing(pass); !eventing) {
+    condition(pass, "EventingReady", false, "EventingFailed", eventing.error().message);
+    set_phase(pass.function, "Pending", "EventingFailed", eventing.error().message, clock.wall());
+    co_return eventing;
+  }
+  if (!co_await ensure_image(pass)) co_return Status();
+  const Status deployed = co_await deploy(pass);
+  if (!deployed) {
+    condition(pass, "DeployReady", false, "ServiceCreationFailed", deployed.error().message);
+    set_phase(pass.function, "Deploying", "ServiceCreationFailed", deployed.error().message,
+              clock.wall());
+  }
+  co_return deployed;
+}
+
+Task<Status> FunctionController::State::ensure_eventing(Pass& pass) {
+  if (!pass.spec.eventing_enabled) {
+    const auto removed = co_await store.remove(kTriggers, {pass.ns(), trigger_name(pass.name())}, {});
+    if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
+    remove_condition(pass.function, "EventingReady");
+    co_return Status();
+  }
+  // The namespace's broker is shared: whoever comes first makes it, nobody changes it.
+  auto broker = co_await store.create(kBrokers, render_broker(pass.ns(), pass.spec), {});
+  if (!broker && broker.error().code != Code::kAlreadyExists) co_return fail(broker.error());
+  HEARTH_CO_CHECK_OK(co_await apply(store, kTriggers, render_trigger(pass.function, pass.spec)));
+  condition(pass, "EventingReady", true, "EventingReady");
+  co_return Status();
+}
+
+// True when an image for the current source is known.
+Task<bool> FunctionController::State::ensure_image(Pass& pass) {
+  if (pass.spec.source.type == SourceType::kImage) {
+    pass.build.image = pass.spec.source.image;
+    condition(pass, "SourceReady", true, "SourceReady");
+    condition(pass, "BuildReady", true, "BuildSkipped");
+    co_return true;
+  }
+  const std::string rebuild = annotation_of(pass.function, kRebuildAnnotation);
+  const bool current =
+      pass.build.source_hash == source_hash(pass.function) && pass.build.rebuild == rebuild;
+  if (!current || pass.build.job_name.empty()) {
+    co_await begin_build(pass, 1);
+    co_return false;
+  }
+  if (!pass.build.retry_at.empty()) {
+    const auto due = base::parse_rfc3339(pass.build.retry_at);
+    if (due && *due > clock.wall()) {
+      pass.requeue = *due - clock.wall();
+      co_return false;
+    }
+    co_await begin_build(pass, pass.build.attempt + 1);
+    co_return false;
+  }
+  if (!pass.build.image.empty()) co_return true;
+  follow_job(pass);
+  co_return !pass.build.image.empty();
+}
+
+Task<void> FunctionController::State::begin_build(Pass& pass, std::int64_t attempt) {
+  auto plan = co_await resolve(pass);
+  if (!plan) {
+    condition(pass, "SourceReady", false, "BuildContextFailed", plan.error().message);
+    set_phase(pass.function, "Pending", "BuildContextFailed", plan.error().message, clock.wall());
+    pass.requeue = kSourceRetry;
+    co_return;
+  }
+  condition(pass, "SourceReady", true, "BuildContextCreated");
+  const Status started = co_await start_job(pass, std::move(*plan), attempt);
+  if (!started) {
+    condition(pass, "BuildReady", false, "JobCreationFailed", started.error().message);
+    set_phase(pass.function, "Pending", "JobCreationFailed", started.error().message, clock.wall());
+    pass.requeue = kSourceRetry;
+    co_return;
+  }
+  set_condition(pass.function, {"BuildReady", "Unknown", "Building", pass.build.job_name},
+                clock.wall());
+  set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
+  emit(pass, "lifecycle.build.started",
+       {{"jobName", pass.build.job_name}, {"buildId", pass.build.job_name}, {"phase", "Started"},
+        {"startedAt", base::format_rfc3339(clock.wall())}});
+}
+
+Task<Result<BuildPlan>> FunctionController::State::resolve(const Pass& pass) {
+  HEARTH_CO_TRY(tree, co_await fetch(pass));
+  // Archiving and hashing are for a worker; everything it needs goes with it by value.
+  HEARTH_CO_TRY(plan, co_await pool.run([ns = pass.ns(), name = pass.name(), spec = pass.spec,
+                                         langs = &languages, moved = std::move(tree),
+                                         settings = options.build]() mutable {
+                        return plan_build(ns, name, spec, *langs, std::move(moved), settings);
+                      }));
+  if (plan.context_tar_gz.size() > limits::kConfigMapContextBytesMax) {
+    co_return fail(Code::kTooLarge,
+                   fmt::format("the build context has {} bytes packed; at most {} fit into a "
+                               "ConfigMap. Leave out what the build can fetch",
+                               plan.context_tar_gz.size(), limits::kConfigMapContextBytesMax));
+  }
+  co_return plan;
+}
+
+Task<Result<SourceTree>> FunctionController::State::fetch(const Pass& pass) {
+  const Source& source = pass.spec.source;
+  std::map<std::string, std::string> secret;
+  if (!source.secret.empty()) {
+    HEARTH_CO_TRY(data, co_await read_secret(pass.ns(), source.secret));
+    secret = std::move(data);
+  }
+  switch (source.type) {
+    case SourceType::kInline: {
+      HEARTH_CO_TRY(language, languages.find(pass.spec.language));
+      co_return SourceTree{{language->main_file, source.code}};
+    }
+    case SourceType::kMinio:
+    case SourceType::kS3: {
+      if (!options.sources.objects) break;
+      ObjectLocation where{source.endpoint, source.region, source.bucket, source.key, {}};
+      if (source.type == SourceType::kS3) {
+        where.endpoint = "https://s3." + source.region + ".amazonaws.com";
+      }
+      const auto key_named = [&](std::initializer_list<const char*> names) {
+        for (const char* name : names) {
+          if (const auto it = secret.find(name); it != secret.end()) return it->second;
+        }
+        return std::string();
+      };
+      where.credentials = {key_named({"accesskey", "access-key", "AWS_ACCESS_KEY_ID"}),
+                           key_named({"secretkey", "secret-key", "AWS_SECRET_ACCESS_KEY"})};
+      co_return co_await options.sources.objects(std::move(where));
+    }
+    case SourceType::kGit:
+      if (!options.sources.git) break;
+      co_return co_await options.sources.git({source.url, source.ref, source.path, std::move(secret)});
+    case SourceType::kGcs:
+    case SourceType::kImage: break;
+  }
+  co_return fail(Code::kUnsupported, fmt::format("source type \"{}\" is not supported yet; use "
+                                                 "minio, s3, git or inline",
+                                                 source_type_name(source.type)));
+}
+
+Task<Result<std::map<std::string, std::string>>> FunctionController::State::read_secret(
+    std::string ns, std::string name) {
+  auto object = co_await store.get(kSecrets, {ns, name});
+  if (!object) co_return fail(with_context(object.error(), "credentials of the source"));
+  std::map<std::string, std::string> out;
+  if (const Json* data = base::find(**object, {"data"}); data != nullptr && data->is_object()) {
+    for (const auto& [key, value] : data->items()) {
+      if (!value.is_string()) continue;
+      if (auto decoded = base::from_base64(value.get<std::string>())) out[key] = std::move(*decoded);
+    }
+  }
+  co_return out;
+}
+
+Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
+                                                  std::int64_t attempt) {
+  const Json job = render_build_job(pass.function, pass.spec, plan, attempt, options.render);
+  HEARTH_CO_CHECK_OK(co_await apply(store, kConfigMaps, render_build_context(pass.function, plan)));
+  auto created = co_await store.create(kJobs, job, {});
+  if (!created && created.error().code == Code::kAlreadyExists) {
+    // The same content was built before: its finished Job answers at once. A rebuild asks for a
+    // fresh one.
+    const bool asked = pass.build.rebuild != annotation_of(pass.function, kRebuildAnnotation);
+    if (asked || pass.spec.force_rebuild) {
+      HEARTH_CO_CHECK_OK(co_await store.remove(kJobs, key_of(job), {}));
+      created = co_await store.create(kJobs, job, {});
+    } else {
+      created = co_await store.get(kJobs, key_of(job));
+    }
+  }
+  if (!created) co_return fail(created.error());
+  const bool fresh = pass.build.job_name != name_of(job);
+  pass.build.source_hash = source_hash(pass.function);
+  pass.build.rebuild = annotation_of(pass.function, kRebuildAnnotation);
+  pass.build.attempt = attempt;
+  pass.build.job_name = name_of(job);
+  pass.build.content_hash = plan.hash;
+  pass.build.image.clear();
+  pass.build.error.clear();
+  pass.build.retry_at.clear();
+  Json& status = pass.function["status"]["buildStatus"];
+  if (fresh) status["startedAt"] = base::format_rfc3339(clock.wall());
+  status.erase("completedAt");
+  co_return Status();
+}
+
+void FunctionController::State::follow_job(Pass& pass) {
+  const ObjectPtr job = jobs.get({pass.ns(), pass.build.job_name});
+  if (!job) {
+    // Not in the cache yet, or deleted under us: look again; a vanished Job is made anew.
+    pass.build.job_name.clear();
+    pass.requeue = std::chrono::milliseconds(100);
+    return;
+  }
+  std::string message;
+  const std::string outcome = job_outcome(*job, message);
+  if (outcome.empty()) {
+    set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
+    return;
+  }
+  pass.function["status"]["buildStatus"]["completedAt"] = base::format_rfc3339(clock.wall());
+  if (outcome == "Failed") {
+    fail_build(pass, message.empty() ? "Build job failed" : message);
+    return;
+  }
+  pass.build.image = annotation_of(*job, "lambda.knative.io/pull-uri");
+  pass.build.error.clear();
+  condition(pass, "BuildReady", true, "BuildSucceeded");
+  emit(pass, "lifecycle.build.completed",
+       {{"jobName", pass.build.job_name}, {"imageUri", pass.build.image}, {"phase", "Completed"},
+        {"buildId", pass.build.job_name}});
+}
+
+void FunctionController::State::fail_build(Pass& pass, const std::string& message) {
+  const auto delay = build_retry_delay(pass.build.attempt);
+  pass.build.error = message;
+  pass.build.retry_at = base::format_rfc3339(clock.wall() + delay);
+  condition(pass, "BuildReady", false, "BuildFailed", message);
+  set_phase(pass.function, "Failed", "BuildFailed",
+            fmt::format("attempt {} failed, next at {}", pass.build.attempt, pass.build.retry_at),
+            clock.wall());
+  pass.requeue = delay;
+  emit(pass, "lifecycle.build.failed",
+       {{"jobName", pass.build.job_name}, {"phase", "Failed"}, {"buildId", pass.build.job_name},
+        {"error", {{"type", "BuildError"}, {"code", "BUILD_FAILED"}, {"message", message},
+                   {"retryable", true}}}});
+}
+
+Task<Status> FunctionController::State::deploy(Pass& pass) {
+  std::string handler = pass.spec.handler;
+  if (pass.spec.source.type != SourceType::kImage && handler.empty()) {
+    HEARTH_CO_TRY(language, languages.find(pass.spec.language));
+    handler = language->default_handler;
+  }
+  auto account = co_await store.create(kServiceAccounts, render_service_account(pass.ns()), {});
+  if (!account && account.error().code != Code::kAlreadyExists) co_return fail(account.error());
+  Json wanted = render_service(pass.function, pass.spec, pass.build.image,
+                               pass.spec.source.type == SourceType::kImage ? "" : handler,
+                               options.render);
+  const std::string target = annotation_of(pass.function, kRollbackTargetAnnotation);
+  wanted["spec"]["traffic"] = Json::array(
+      {target.empty() ? Json{{"latestRevision", true}, {"percent", 100}}
+                      : Json{{"revisionName", target}, {"percent", 100}}});
+  const ObjectPtr known = services.get({pass.ns(), pass.name()});
+  if (known) {
+    const auto owner = controller_of(*known);
+    if (!owner || owner->uid != uid_of(pass.function)) {
+      co_return fail(Code::kConflict, fmt::format("a Knative Service \"{}\" exists that is not this "
+                                                  "function's", pass.name()));
+    }
+  }
+  HEARTH_CO_TRY(service, co_await apply(store, kKnativeServices, std::move(wanted)));
+  if (!known) emit(pass, "lifecycle.service.created", {{"serviceName", pass.name()}});
+  follow_service(pass, *service);
+  co_return Status();
+}
+
+void FunctionController::State::follow_service(Pass& pass, const Json& service) {
+  Json& status = pass.function["status"]["serviceStatus"];
+  const Condition ready = condition_of(service, "Ready");
+  const bool observed =
+      base::int_at(service, {"status", "observedGeneration"}) == generation_of(service);
+  const bool is_ready = observed && ready.status == "True";
+  status["serviceName"] = name_of(service);
+  status["ready"] = is_ready;
+  const auto copy = [&](const char* from, const char* to) {
+    const std::string text = base::string_at(service, {"status", from});
+    if (!text.empty()) status[to] = text;
+  };
+  copy("url", "url");
+  copy("latestReadyRevisionName", "latestRevision");
+  if (is_ready) {
+    condition(pass, "DeployReady", true, "ServiceDeployed");
+    condition(pass, "ServiceReady", true, "ServiceReady");
+    set_phase(pass.function, "Ready", "Ready", "", clock.wall());
+  } else if (observed && ready.status == "False") {
+    condition(pass, "DeployReady", false, "ServiceUnhealthy", ready.message);
+    condition(pass, "ServiceReady", false, "ServiceUnhealthy", ready.message);
+    set_phase(pass.function, "Failed", ready.reason, ready.message, clock.wall());
+  } else {
+    set_condition(pass.function, {"DeployReady", "Unknown", "ServiceDeploying", ready.message},
+                  clock.wall());
+    set_phase(pass.function, "Deploying", "ServiceDeploying", ready.message, clock.wall());
+  }
+}
+
+// Deletes what the function owns, then lets it go. Everything is owned by reference as well; doing
+// it here in order gives the caller a delete that is done when it says so.
+Task<Result<Requeue>> FunctionController::State::finalize(Json function) {
+  if (!has_finalizer(function, kFunctionFinalizer)) co_return Requeue();
+  const ObjectKey key = key_of(function);
+  Json status = function.value("status", Json::object());
+  status["phase"] = "Deleting";
+  (void)co_await update_status(store, kFunctions, key, std::move(status));
+  const std::vector<std::pair<Type, std::string>> owned{
+      {kTriggers, trigger_name(key.name)},
+      {kKnativeServices, key.name},
+      {kConfigMaps, build_context_name(key.name)}};
+  for (const auto& [type, name] : owned) {
+    auto object = co_await store.get(type, {key.ns, name});
+    if (!object) continue;
+    const auto owner = controller_of(**object);
+    if (!owner || owner->uid != uid_of(function)) continue;
+    const auto removed = co_await store.remove(type, {key.ns, name}, {});
+    if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
+  }
+  if (options.emit) {
+    options.emit(function, "lifecycle.service.deleted",
+                 {{"name", key.name}, {"namespace", key.ns}, {"serviceName", key.name}});
+    options.emit(function, "lifecycle.function.deleted",
+                 {{"name", key.name}, {"namespace", key.ns}, {"phase", "Deleting"}});
+  }
+  auto current = co_await store.get(kFunctions, key);
+  if (!current) co_return Requeue();
+  Json next = **current;
+  remove_finalizer(next, kFunctionFinalizer);
+  auto updated = co_await store.update(kFunctions, std::move(next), {});
+  if (!updated && updated.error().code != Code::kNotFound) co_return fail(updated.error());
+  co_return Requeue();
+}
+
+}  // namespace hearth::lambda

@@ -1,0 +1,58 @@
+// Reconciles LambdaFunctions over resource::Store: source → build context → Kaniko Job → Knative
+// Service → status. Woken by every change of a function or of what it owns; time only matters for
+// retries. Knows nothing of which world the Store is in.
+//
+// Phases and conditions: spec/operator.md §1.3–1.4, corrected as §14.2: a changed spec rolls out, a
+// failed build is retried with capped back-off and shows its log's tail, an invalid spec is Failed,
+// there is an aggregate Ready condition.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "platform/base/clock.h"
+#include "platform/lambda/build_plan.h"
+#include "platform/lambda/language.h"
+#include "platform/lambda/render.h"
+#include "platform/lambda/source.h"
+#include "platform/resource/store.h"
+
+namespace hearth::async {
+class BlockingPool;
+class Loop;
+}
+
+namespace hearth::lambda {
+
+// One lifecycle CloudEvent to send (spec/operator.md §6.6): type without its prefix
+// "io.knative.lambda.", and data.
+using EmitEvent = std::function<void(const Json& function, std::string type, Json data)>;
+
+struct FunctionControllerOptions {
+  BuildSettings build;
+  RenderSettings render;
+  SourceAccess sources;
+  EmitEvent emit;  // may be empty
+};
+
+class FunctionController {
+ public:
+  // References outlive the controller. All on the loop.
+  FunctionController(async::Loop& loop, async::BlockingPool& pool, resource::Store& store,
+                     const Languages& languages, const base::Clock& clock,
+                     FunctionControllerOptions options);
+  ~FunctionController();
+
+  void start();
+  Task<void> stop();
+  // A source object was written: functions that wait for one are looked at again.
+  void source_changed(const std::string& bucket, const std::string& key);
+
+  struct State;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace hearth::lambda

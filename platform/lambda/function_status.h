@@ -1,0 +1,33 @@
+// The parts of a function's status that the controller reads back: everything it must remember
+// between two reconciles is here, so that it keeps no truth of its own.
+#pragma once
+
+#include <string>
+
+#include "platform/base/clock.h"
+#include "platform/base/json.h"
+
+namespace hearth::lambda {
+
+struct BuildStatus {
+  std::string source_hash;      // of spec.source and spec.runtime that this build is for
+  std::string rebuild;          // value of the rebuild annotation it answered
+  std::int64_t attempt = 0;
+  std::string job_name;
+  std::string image;            // pull form; set when the build succeeded
+  std::string content_hash;
+  std::string error;
+  std::string retry_at;         // RFC 3339; set while waiting to try again
+};
+
+BuildStatus read_build_status(const Json& object);
+void write_build_status(Json& object, const BuildStatus& build);
+
+// 10 s doubling to 5 min.
+std::chrono::seconds build_retry_delay(std::int64_t attempt);
+
+// phase and the aggregate Ready condition, which says what the phase says.
+void set_phase(Json& object, const std::string& phase, const std::string& reason,
+               const std::string& message, base::WallTime now);
+
+}  // namespace hearth::lambda

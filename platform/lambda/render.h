@@ -1,0 +1,37 @@
+// The Kubernetes objects that a function becomes, the same in both worlds but for endpoints
+// (spec/operator.md §3.6, §5.1, §6.1). Pure.
+#pragma once
+
+#include <string>
+
+#include "platform/base/json.h"
+#include "platform/lambda/build_plan.h"
+#include "platform/lambda/function.h"
+
+namespace hearth::lambda {
+
+struct RenderSettings {
+  std::string kaniko_image = "gcr.io/kaniko-project/executor:v1.24.0";
+  std::string init_image = "alpine:3.19";
+  bool insecure_registry = true;
+  bool dev = false;  // HEARTH_DEV=1: stacks in replies
+};
+
+// "{name}-build-{hash10}", "-{attempt}" behind it from the second on; at most 63 characters.
+std::string build_job_name(const std::string& function, const std::string& hash,
+                           std::int64_t attempt);
+std::string build_context_name(const std::string& function);
+std::string trigger_name(const std::string& function);
+
+Json render_build_context(const Json& function, const BuildPlan& plan);
+Json render_build_job(const Json& function, const FunctionSpec& spec, const BuildPlan& plan,
+                      std::int64_t attempt, const RenderSettings& settings);
+// `handler`: the resolved one; empty for image sources.
+Json render_service(const Json& function, const FunctionSpec& spec, const std::string& image,
+                    const std::string& handler, const RenderSettings& settings);
+Json render_broker(const std::string& ns, const FunctionSpec& spec);
+Json render_trigger(const Json& function, const FunctionSpec& spec);
+// Function pods run under it; it has no rights.
+Json render_service_account(const std::string& ns);
+
+}  // namespace hearth::lambda

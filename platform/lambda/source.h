@@ -1,0 +1,49 @@
+// Where a function's code comes from, as a set of files. Fetching blocks nothing: object stores and
+// repositories are reached through the functions of SourceAccess, which the assembly provides.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "platform/async/task.h"
+#include "platform/base/result.h"
+#include "platform/lambda/function.h"
+
+namespace hearth::lambda {
+
+// Relative paths, '/' separated, no "..", → bytes.
+using SourceTree = std::map<std::string, std::string>;
+
+struct Credentials {
+  std::string access_key;
+  std::string secret_key;
+};
+
+struct ObjectLocation {
+  std::string endpoint;  // "http(s)://host:port" or host:port; empty: the platform's own store
+  std::string region;
+  std::string bucket;
+  std::string key;  // a trailing slash: everything below
+  Credentials credentials;
+};
+
+struct GitLocation {
+  std::string url;
+  std::string ref;
+  std::string path;
+  std::map<std::string, std::string> secret;  // decoded data of the credentials' Secret
+};
+
+struct SourceAccess {
+  // One object, an archive's content, or all objects of a prefix.
+  std::function<Task<Result<SourceTree>>(ObjectLocation)> objects;
+  std::function<Task<Result<SourceTree>>(GitLocation)> git;
+};
+
+// The main file takes its expected name when a source is a single file; kNotFound lists what there
+// is when no main file can be told.
+Result<SourceTree> with_main_file(SourceTree tree, const std::string& main_file,
+                                  const std::vector<std::string>& extensions);
+
+}  // namespace hearth::lambda
