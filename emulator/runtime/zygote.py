@@ -1,0 +1,639 @@
+"""Fork server of Python functions: a warm interpreter that becomes an instance by fork().
+
+Started once by the host as `python3 -I zygote.py` with HEARTH_ZYGOTE_FD, a SOCK_SEQPACKET socket
+on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to preload.
+
+    host -> zygote  {"op":"fork","id",...} with the descriptors [listen, control, stdout, stderr]
+                    {"op":"kill","id","signal"}
+    zygote -> host  {"op":"forked","id","pid"}            (once also "degraded": [what is missing])
+                    {"op":"error","id","message"}
+                    {"op":"exited","id","pid","code","signal"}
+
+The parent has one thread and never runs a line of a function. The child enters its sandbox, gives
+up its rights and calls the wrapper's main(); a child whose sandbox can't be made tells so on its
+control socket and ends. End of file on the host's socket kills every child.
+
+Most of the cost of a fork is the copying of shared pages at their first touch, not the call. So
+one spare child is kept that has been through this already: an order that finds it there is handed
+over to it, and the next spare is made when the zygote has nothing else to do.
+"""
+
+import array
+import ctypes
+import fcntl
+import gc
+import importlib.abc  # noqa: F401  preloaded for functions, as the others marked so
+import importlib.machinery
+import importlib.util
+import json
+import logging  # noqa: F401
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import threading  # noqa: F401
+import time  # noqa: F401
+import traceback
+
+CLONE_NEWNS, CLONE_NEWUTS = 0x00020000, 0x04000000
+CLONE_NEWIPC, CLONE_NEWPID = 0x08000000, 0x20000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE = 32, 4096, 16384, 1 << 18, 1 << 19
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+CAPABILITY_VERSION_3 = 0x20080522
+
+LISTEN_FD, CONTROL_FD, FIRST_FREE_FD = 3, 4, 5
+DESCRIPTORS_PER_FORK = 4
+PACKET_BYTES_MAX = 1 << 18
+RUNTIME_MODULE = "hearth_runtime"
+# A new spare child waits for a quiet moment, so that it takes no time from children that start.
+SPARE_DELAY_MS = 2
+RESOURCE_LIMITS = {"as": resource.RLIMIT_AS, "nofile": resource.RLIMIT_NOFILE,
+                   "nproc": resource.RLIMIT_NPROC, "fsize": resource.RLIMIT_FSIZE,
+                   "core": resource.RLIMIT_CORE}
+# Blocked around fork() until the wrapper has its handlers: process 1 of a pid namespace ignores
+# a signal without a handler, so a stop that comes in that gap would be lost.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+# ---- system calls that Python doesn't offer -------------------------------------------------
+# Prototypes are made once, before any fork: looking a symbol up costs more than the call.
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def prototype(name, *argument_types):
+    function = getattr(libc, name)
+    function.argtypes = argument_types
+    function.restype = ctypes.c_int
+    return function
+
+
+libc_unshare = prototype("unshare", ctypes.c_int)
+libc_setns = prototype("setns", ctypes.c_int, ctypes.c_int)
+libc_mount = prototype("mount", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p,
+                       ctypes.c_ulong, ctypes.c_char_p)
+libc_umount2 = prototype("umount2", ctypes.c_char_p, ctypes.c_int)
+libc_prctl = prototype("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong,
+                       ctypes.c_ulong)
+libc_capset = prototype("capset", ctypes.c_char_p, ctypes.c_char_p)
+libc_sethostname = prototype("sethostname", ctypes.c_char_p, ctypes.c_size_t)
+CAPABILITY_HEADER = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+NO_CAPABILITIES = bytes(24)
+
+
+def call(function, *arguments):
+    if function(*arguments) == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, "%s: %s" % (function.__name__, os.strerror(number)))
+
+
+def mount(source, target, kind, flags, options=None):
+    encode = os.fsencode
+    call(libc_mount, encode(source) if source else None, encode(target),
+         encode(kind) if kind else None, flags, encode(options) if options else None)
+
+
+# ---- the sandbox of a child -----------------------------------------------------------------
+
+class SandboxError(Exception):
+    """The child must not run: it would see files that aren't its own."""
+
+
+class Degradation:
+    """Names of the sandbox steps that the kernel withholds here. Found out once by a probe
+    child, inherited by every fork, told to the host once."""
+
+    def __init__(self):
+        self.steps = []
+        self.told = False
+
+    def attempt(self, name, action, *arguments):
+        """Runs one optional step. Steps known to fail aren't tried again."""
+        if name in self.steps:
+            return False
+        try:
+            action(*arguments)
+            return True
+        except PermissionError:
+            self.steps.append(name)
+            return False
+
+    def take(self):
+        """What the host hasn't been told yet."""
+        if self.told:
+            return []
+        self.told = True
+        return self.steps
+
+
+def leave_shared_namespaces():
+    call(libc_unshare, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
+    # Own mounts must not appear in the host's namespace, but an image that the host mounts while
+    # a spare child waits must still appear here.
+    mount(None, "/", None, MS_REC | MS_SLAVE)
+
+
+def close_mount_namespace():
+    mount(None, "/", None, MS_REC | MS_PRIVATE)
+
+
+def mount_application(source, target):
+    mount(source, target, None, MS_BIND)
+    # A bind mount takes no other flags: read-only needs a second call.
+    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def mount_temporary_files():
+    mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=1777")
+
+
+def mount_processes():
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def hide_images():
+    """Other functions' code. The bind mount on /app keeps what this child needs of it."""
+    try:
+        call(libc_umount2, b"/images", MNT_DETACH)
+    except PermissionError:
+        raise
+    except OSError:
+        pass  # nothing is mounted there: nothing to hide
+
+
+def set_hostname(name):
+    encoded = name.encode()[:64]
+    call(libc_sethostname, encoded, len(encoded))
+
+
+class Sandbox:
+    """The sandbox of one child, in two steps: what needs no order, then what does."""
+
+    def __init__(self, wanted, degradation, own_pid_namespace):
+        self.wanted = wanted
+        self.attempt = degradation.attempt
+        self.own_pid_namespace = own_pid_namespace
+        self.has_mounts = False
+
+    def enter(self):
+        if not self.wanted:
+            return
+        self.has_mounts = self.attempt("namespaces", leave_shared_namespaces)
+        if not self.has_mounts:
+            return
+        self.attempt("tmp", mount_temporary_files)
+        # Without a pid namespace of its own the fresh /proc would show the same processes again.
+        if self.own_pid_namespace:
+            self.attempt("proc", mount_processes)
+
+    def fill(self, order):
+        if not self.wanted:
+            return
+        bind_application(order, self.has_mounts)
+        if not self.has_mounts:
+            return
+        self.attempt("images", hide_images)
+        close_mount_namespace()
+        if order.get("hostname"):
+            self.attempt("hostname", set_hostname, order["hostname"])
+
+
+def bind_application(order, mounts):
+    source, target = order.get("app"), order.get("cwd", "/app")
+    if not source or source == target:
+        return  # the host's file system is laid out already
+    if not mounts:
+        raise SandboxError("no mount namespace, so %s can't be shown at /app" % source)
+    try:
+        mount_application(source, "/app")
+    except OSError as error:
+        raise SandboxError("can't show %s at /app: %s" % (source, error)) from None
+
+
+def give_up_rights(order):
+    user = order.get("uid")
+    if user is not None and os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    call(libc_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    call(libc_capset, CAPABILITY_HEADER, NO_CAPABILITIES)
+    end_with_parent()  # again, because setuid() clears it
+
+
+def end_with_parent():
+    call(libc_prctl, PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def limit_resources(limits):
+    for name, value in limits.items():
+        if value is None or name not in RESOURCE_LIMITS:
+            continue
+        _soft, hard = resource.getrlimit(RESOURCE_LIMITS[name])
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(RESOURCE_LIMITS[name], (value, value))
+
+
+# ---- the child ------------------------------------------------------------------------------
+
+def take_descriptors(descriptors):
+    """Puts [listen, control, stdout, stderr] where the wrapper expects them, closes the rest."""
+    # First out of the way: a target number may be in use by another one of the four.
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 16) for one in descriptors]
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(moved[2], 1)
+    os.dup2(moved[3], 2)
+    # Not for programs that the function starts: they would keep the instance's sockets open.
+    os.dup2(moved[0], LISTEN_FD, inheritable=False)
+    os.dup2(moved[1], CONTROL_FD, inheritable=False)
+    os.closerange(FIRST_FREE_FD, 1 << 20)
+
+
+def reset_signals():
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def set_environment(environment):
+    os.environ.clear()
+    os.environ.update(environment)
+    os.environ["HEARTH_SOCKET_FD"] = str(LISTEN_FD)
+    os.environ["HEARTH_CONTROL_FD"] = str(CONTROL_FD)
+    if "TZ" in environment:
+        time.tzset()
+
+
+def set_import_path(directory, environment):
+    """What python3 would have done at start-up; this interpreter was started isolated."""
+    path = [directory] + [one for one in environment.get("PYTHONPATH", "").split(":") if one]
+    sys.path[:0] = list(dict.fromkeys(path))
+    sys.argv = [os.path.join(directory, "runtime.py")]
+    # Directory listings from before the mounts would hide the function's modules. The others are
+    # kept: freeing them would copy every page that holds one of their names.
+    for entry in path:
+        sys.path_importer_cache.pop(entry, None)
+
+
+def begin_child(sandbox):
+    """What a child can do before it has an order."""
+    os.setsid()
+    reset_signals()
+    end_with_parent()
+    sandbox.enter()
+
+
+def complete_child(sandbox, order, descriptors):
+    take_descriptors(descriptors)
+    directory = order.get("cwd", "/app")
+    sandbox.fill(order)
+    sys.dont_write_bytecode = sandbox.wanted  # /app is read-only then
+    give_up_rights(order)
+    limit_resources(dict({"core": 0}, **order.get("rlimits") or {}))
+    os.chdir(directory)
+    environment = order.get("env") or {}
+    set_environment(environment)
+    set_import_path(directory, environment)
+
+
+def report_failure(error):
+    message = {"type": "failed", "error": type(error).__name__, "message": str(error),
+               "traceback": traceback.format_exc()}
+    os.write(CONTROL_FD, json.dumps(message).encode() + b"\n")
+
+
+def run_child(runtime, sandbox, order, descriptors):
+    """Never returns: whatever happens, the parent's loop must not run a second time here."""
+    try:
+        complete_child(sandbox, order, descriptors)
+        gc.enable()
+        runtime.main()
+    except BaseException as error:
+        try:
+            report_failure(error)
+        except OSError:
+            pass
+    os._exit(1)
+
+
+def run_spare(runtime, sandbox, inbox):
+    """The spare child: ready but for the order, which it waits for."""
+    try:
+        begin_child(sandbox)
+        rehearse(runtime)
+        packet, descriptors = receive_packet(inbox)
+        if packet:
+            run_child(runtime, sandbox, json.loads(packet), descriptors)
+    finally:
+        os._exit(1)
+
+
+def rehearse(runtime):
+    """Does what the wrapper will do, so that the pages it touches are this child's own by then."""
+    set_environment({"HEARTH_SOCKET_FD": "0", "HANDLER": "main.handler"})
+    limit_resources({"core": 0})
+    server = runtime.Server(runtime.Settings(os.environ), None)
+    server.install_signals()
+    reset_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    server.poller.poll(0)
+    os.close(server.wake_reader)
+    os.close(server.wake_writer)
+    rehearse_request(runtime, server)
+    runtime.encode_json({"ts": runtime.timestamp(time.time()), "msg": "rehearsal"})
+
+
+def rehearse_request(runtime, server):
+    function = server.function
+    function.handler = rehearse_import().handler
+    function.with_context = runtime.takes_context(function.handler)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = runtime.FramedConnection(ours, server.settings)
+        headers = {"content-type": "application/json", "x-correlation-id": "rehearsal"}
+        request = runtime.Request("POST", "/", headers, b"{}")
+        reply = function.respond(request, connection)
+        theirs.sendall(connection.encode_reply("POST", *reply))
+        ours.recv(runtime.RECEIVE_BYTES)
+
+
+def rehearse_import():
+    """Finding, reading and compiling a module, without a file on any disk."""
+    importlib.util.find_spec("hearth_no_such_module")
+    sys.dont_write_bytecode = True
+    source = os.memfd_create("main.py")
+    try:
+        os.write(source, b"def handler(event):\n    return {'hello': event.get('name')}\n")
+        path = "/proc/self/fd/%d" % source
+        return importlib.machinery.SourceFileLoader("hearth_rehearsal", path).load_module()
+    finally:
+        os.close(source)
+
+
+# ---- the parent -----------------------------------------------------------------------------
+
+class Child:
+    """A forked process. The pidfd tells its end and can't mean another process later."""
+
+    def __init__(self, pid):
+        self.identity = None  # of the instance; a spare child has none yet
+        self.pid = pid
+        self.pidfd = os.pidfd_open(pid)
+
+    def kill(self, number):
+        try:
+            signal.pidfd_send_signal(self.pidfd, number)
+        except ProcessLookupError:
+            pass
+
+
+class Spare:
+    """A child that waits for its order on `outbox`."""
+
+    def __init__(self, child, outbox, sandboxed):
+        self.child = child
+        self.outbox = outbox
+        self.sandboxed = sandboxed
+
+    def hand_over(self, packet, descriptors):
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        self.outbox.sendmsg([packet], rights)
+        self.outbox.close()
+
+
+class Zygote:
+    """Serves the host's orders. One poll loop waits for orders and for children that end."""
+
+    def __init__(self, host, runtime):
+        self.host = host
+        self.runtime = runtime
+        self.children = {}  # by pidfd
+        self.by_identity = {}
+        self.degradation = Degradation()
+        self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.poller = select.poll()
+        self.poller.register(host, select.POLLIN)
+        self.orders = {"fork": self.fork, "kill": self.kill}
+        self.spare = None
+        # Not whenever there is none: a spare that ends by itself must not be made in a circle.
+        self.spare_wanted = True
+        self.spare_sandboxed = True
+
+    def run(self):
+        self.probe_sandbox()
+        while True:
+            events = self.poller.poll(SPARE_DELAY_MS if self.spare_wanted else None)
+            if not events:
+                self.make_spare()
+            for descriptor, _events in events:
+                if descriptor in self.children:
+                    self.reap(self.children[descriptor])
+                else:
+                    self.receive()
+
+    def receive(self):
+        try:
+            packet, descriptors = receive_packet(self.host)
+        except ConnectionError:
+            packet, descriptors = b"", []
+        if not packet:
+            self.leave()
+        try:
+            self.obey(packet, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def obey(self, packet, descriptors):
+        order = {}
+        try:
+            order = json.loads(packet)
+            self.orders[order["op"]](order, descriptors)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            identity = order.get("id") if isinstance(order, dict) else None
+            self.tell({"op": "error", "id": identity,
+                       "message": "%s: %s" % (type(error).__name__, error)})
+
+    def tell(self, message):
+        try:
+            self.host.sendall(json.dumps(message).encode())
+        except OSError:
+            self.leave()
+
+    def fork(self, order, descriptors):
+        identity = order["id"]
+        if len(descriptors) != DESCRIPTORS_PER_FORK:
+            raise ValueError("needs %d descriptors, got %d"
+                             % (DESCRIPTORS_PER_FORK, len(descriptors)))
+        if identity in self.by_identity:
+            raise ValueError("instance %r exists" % identity)
+        child = self.take_spare(order, descriptors) or self.fork_for(order, descriptors)
+        child.identity = identity
+        self.by_identity[identity] = child
+        answer = {"op": "forked", "id": identity, "pid": child.pid}
+        degraded = self.degradation.take() if order.get("sandbox") else []
+        if degraded:
+            answer["degraded"] = degraded
+        self.tell(answer)
+
+    def take_spare(self, order, descriptors):
+        """The spare child with this order, or None when there is no fitting one."""
+        spare, self.spare = self.spare, None
+        self.spare_wanted = True
+        self.spare_sandboxed = bool(order.get("sandbox"))
+        if spare is None:
+            return None
+        try:
+            if spare.sandboxed == self.spare_sandboxed:
+                spare.hand_over(json.dumps(order).encode(), descriptors)
+                return spare.child
+        except OSError:
+            pass  # it has ended
+        spare.outbox.close()
+        spare.child.kill(signal.SIGKILL)
+        return None
+
+    def fork_for(self, order, descriptors):
+        def run(sandbox):
+            try:
+                begin_child(sandbox)
+            except BaseException as error:
+                take_descriptors(descriptors)
+                report_failure(error)
+                os._exit(1)
+            run_child(self.runtime, sandbox, order, descriptors)
+        return self.spawn(bool(order.get("sandbox")), run)
+
+    def make_spare(self):
+        self.spare_wanted = False
+        inbox, outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+        def run(sandbox):
+            # The parent's end must not stay open here: its end is how a spare learns to leave.
+            outbox.close()
+            run_spare(self.runtime, sandbox, inbox)
+        child = self.spawn(self.spare_sandboxed, run)
+        inbox.close()
+        self.spare = Spare(child, outbox, self.spare_sandboxed)
+
+    def spawn(self, sandboxed, run):
+        """Forks a child that does run(sandbox), which doesn't return."""
+        isolated = sandboxed and self.enter_new_pid_namespace()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                run(Sandbox(sandboxed, self.degradation, isolated))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            if isolated:
+                self.return_to_own_pid_namespace()
+        child = Child(pid)
+        self.children[child.pidfd] = child
+        self.poller.register(child.pidfd, select.POLLIN)
+        return child
+
+    def enter_new_pid_namespace(self):
+        """The next fork becomes process 1 of a new pid namespace."""
+        return self.degradation.attempt("pid namespace", call, libc_unshare, CLONE_NEWPID)
+
+    def return_to_own_pid_namespace(self):
+        """Without this a second unshare() is refused: it works from one's own namespace only."""
+        call(libc_setns, self.pid_namespace, CLONE_NEWPID)
+
+    def probe_sandbox(self):
+        """Finds out in a throw-away child which steps this kernel withholds. A child that serves
+        couldn't tell: the host is answered while it is still busy with its sandbox."""
+        reader, writer = os.pipe()
+        isolated = self.enter_new_pid_namespace()
+        pid = os.fork()
+        if pid == 0:
+            self.probe_in_child(writer, isolated)
+        os.close(writer)
+        if isolated:
+            self.return_to_own_pid_namespace()
+        with os.fdopen(reader, "rb") as answer:
+            self.degradation.steps = json.loads(answer.read() or b'["sandbox probe"]')
+        os.waitpid(pid, 0)
+
+    def probe_in_child(self, writer, isolated):
+        try:
+            sandbox = Sandbox(True, self.degradation, isolated)
+            sandbox.enter()
+            sandbox.fill({"hostname": "probe"})
+            os.write(writer, json.dumps(self.degradation.steps).encode())
+        finally:
+            os._exit(0)
+
+    def kill(self, order, _descriptors):
+        child = self.by_identity.get(order["id"])
+        if child is not None:  # else it has just ended, and the host is being told
+            child.kill(order.get("signal", signal.SIGTERM))
+
+    def reap(self, child):
+        _pid, status = os.waitpid(child.pid, 0)
+        self.forget(child)
+        if child.identity is None:
+            return  # a spare that nobody needed
+        signaled = os.WIFSIGNALED(status)
+        self.tell({"op": "exited", "id": child.identity, "pid": child.pid,
+                   "code": None if signaled else os.WEXITSTATUS(status),
+                   "signal": os.WTERMSIG(status) if signaled else None})
+
+    def forget(self, child):
+        self.poller.unregister(child.pidfd)
+        os.close(child.pidfd)
+        del self.children[child.pidfd]
+        self.by_identity.pop(child.identity, None)
+        if self.spare is not None and self.spare.child is child:
+            self.spare.outbox.close()
+            self.spare = None
+
+    def leave(self):
+        """The host has gone: so does everything that it started."""
+        for child in self.children.values():
+            child.kill(signal.SIGKILL)
+        os._exit(0)
+
+
+def receive_packet(sock):
+    """One packet and the descriptors that came with it."""
+    room = socket.CMSG_SPACE(DESCRIPTORS_PER_FORK * array.array("i").itemsize)
+    packet, ancillary, flags, _address = sock.recvmsg(PACKET_BYTES_MAX, room,
+                                                      socket.MSG_CMSG_CLOEXEC)
+    descriptors = array.array("i")
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(data[:len(data) - len(data) % descriptors.itemsize])
+    if flags & socket.MSG_TRUNC:
+        packet = b"truncated"  # answered as malformed
+    return packet, list(descriptors)
+
+
+def load_runtime(path):
+    """Under a name of its own, so that a function may have a module called runtime."""
+    spec = importlib.util.spec_from_file_location(RUNTIME_MODULE, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[RUNTIME_MODULE] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def main():
+    gc.disable()
+    host = socket.socket(fileno=int(os.environ["HEARTH_ZYGOTE_FD"]))
+    host.set_inheritable(False)
+    runtime = load_runtime(os.environ["HEARTH_RUNTIME_PATH"])
+    # A collection in a child would touch, and so copy, every page of what all of them share.
+    gc.freeze()
+    Zygote(host, runtime).run()
+
+
+if __name__ == "__main__":
+    main()
