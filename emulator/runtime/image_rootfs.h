@@ -1,0 +1,49 @@
+// Images as folders: unpacks the layers of an image once, by the digest of its configuration, below
+// {state}/images. Complete folders only: unpacked beside, then renamed.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "platform/async/task.h"
+#include "platform/base/result.h"
+#include "platform/oci/manifest.h"
+
+namespace hearth::async {
+class BlockingPool;
+}
+namespace hearth::blobs {
+class BlobStore;
+}
+namespace hearth::registry {
+class Registry;
+}
+
+namespace hearth::runtime {
+
+struct ImageRootfs {
+  std::string digest;          // of the manifest: "sha256:…"
+  std::filesystem::path path;  // the unpacked tree
+  oci::ImageConfig config;
+  bool host_backed = false;    // the host's programs are under it
+  bool frames = false;         // its wrapper speaks frames (label hearth.local/protocol)
+};
+
+class ImageStore {
+ public:
+  ImageStore(std::filesystem::path root, registry::Registry& registry,
+             const blobs::BlobStore& blobs, async::BlockingPool& pool);
+
+  // `image`: any reference whose repository the embedded registry has; the registry's host is not
+  // looked at. kNotFound names the image.
+  Task<Result<ImageRootfs>> prepare(std::string image);
+  const std::filesystem::path& root() const { return root_; }
+
+ private:
+  std::filesystem::path root_;
+  registry::Registry& registry_;
+  const blobs::BlobStore& blobs_;
+  async::BlockingPool& pool_;
+};
+
+}  // namespace hearth::runtime

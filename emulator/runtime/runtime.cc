@@ -1,0 +1,372 @@
+#include "emulator/runtime/runtime.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "emulator/runtime/zygote.h"
+#include "platform/async/loop.h"
+#include "platform/async/signal.h"
+#include "platform/async/task_group.h"
+#include "platform/async/timer.h"
+#include "platform/base/file.h"
+#include "platform/base/json.h"
+#include "platform/base/text.h"
+#include "platform/http/stream.h"
+#include "platform/process/pipe_reader.h"
+#include "platform/process/spawn.h"
+#include "platform/telemetry/log.h"
+
+namespace hearth::runtime {
+namespace {
+
+constexpr telemetry::Log kLog("runtime");
+constexpr std::uint32_t kFunctionUser = 65532;
+constexpr std::size_t kTailLines = 20;
+// A Python process maps far more than it uses: its address space is no measure of its memory. The
+// bound only stops a runaway.
+constexpr std::uint64_t kAddressSpaceSlack = 1024ULL * 1024 * 1024;
+
+struct Pipe {
+  base::UniqueFd read;
+  base::UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) return fail(system_error(errno, "pipe"));
+  return Pipe{base::UniqueFd(fds[0]), base::UniqueFd(fds[1])};
+}
+
+Result<base::UniqueFd> listen_at(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return fail(Code::kInvalid, fmt::format("socket path {} is too long", path));
+  }
+  path.copy(address.sun_path, path.size());
+  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd.get(), 1024) != 0) {
+    return fail(system_error(errno, "listening at " + path));
+  }
+  return fd;
+}
+
+}  // namespace
+
+struct Runtime::State {
+  struct Entry {
+    Instance instance;
+    std::unique_ptr<http::Stream> control;
+    std::unique_ptr<process::Child> child;  // null: a child of the fork server
+    bool ready = false;
+    bool failed = false;
+    bool stopping = false;
+  };
+
+  State(async::Loop& l, LogStore& g, ImageStore& i, RuntimeOptions o)
+      : loop(l), logs(g), images(i), options(std::move(o)), tasks(l), emptied(l) {}
+
+  Status fork_instance(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
+                       int listen_fd, int control_fd, int output_fd);
+  Status spawn_instance(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
+                        int listen_fd, int control_fd, int output_fd);
+  Status ensure_zygote();
+  void emit(InstanceEvent event) {
+    if (handler) handler(event);
+  }
+  void ended(const std::string& id, int code);
+  void handle_control(const std::string& id, std::string_view line);
+  static Task<void> read_control(std::shared_ptr<State> state, std::string id,
+                                 http::Stream& control);
+  static Task<void> read_output(std::shared_ptr<State> state, std::string id, base::UniqueFd fd);
+  static Task<void> watch_exit(std::shared_ptr<State> state, std::string id);
+  static Task<void> kill_later(std::shared_ptr<State> state, std::string id,
+                               std::chrono::milliseconds grace);
+  void signal(Entry& entry, int number);
+
+  async::Loop& loop;
+  LogStore& logs;
+  ImageStore& images;
+  RuntimeOptions options;
+  EventHandler handler;
+  std::map<std::string, Entry> entries;
+  std::unique_ptr<Zygote> zygote;
+  async::TaskGroup tasks;
+  async::Signal emptied;
+};
+
+Runtime::Runtime(async::Loop& loop, ImageStore& images, const base::Clock& clock,
+                 RuntimeOptions options)
+    : logs_(loop, options.log_dir, clock),
+      state_(std::make_shared<State>(loop, logs_, images, std::move(options))) {}
+Runtime::~Runtime() = default;
+
+void Runtime::on_event(EventHandler handler) { state_->handler = std::move(handler); }
+std::size_t Runtime::running() const { return state_->entries.size(); }
+
+std::vector<std::string> Runtime::degraded() const {
+  return state_->zygote ? state_->zygote->degraded() : std::vector<std::string>();
+}
+
+Status Runtime::State::ensure_zygote() {
+  if (zygote && zygote->running()) return {};
+  const std::string jail = options.run_dir / "jail";
+  HEARTH_CHECK_OK(base::make_private_directory(jail));
+  zygote = std::make_unique<Zygote>(
+      loop, tasks,
+      ZygoteOptions{options.python, jail, images.root().string(), options.run_dir.string(),
+                    options.sandbox},
+      [this](const std::string& id, int code) { ended(id, code); });
+  return zygote->start();
+}
+
+namespace {
+
+// The image's environment under the instance's.
+std::map<std::string, std::string> environment(const InstanceSpec& spec, const ImageRootfs& image) {
+  std::map<std::string, std::string> out;
+  for (const std::string& item : image.config.env) {
+    const auto at = item.find('=');
+    if (at != std::string::npos) out[item.substr(0, at)] = item.substr(at + 1);
+  }
+  for (const auto& [name, value] : spec.env) out[name] = value;
+  out["HEARTH_SOCKET_FD"] = "3";
+  out["HEARTH_CONTROL_FD"] = "4";
+  out.try_emplace("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin");
+  out.try_emplace("HOME", "/tmp");
+  out.try_emplace("LANG", "C.UTF-8");
+  return out;
+}
+
+std::vector<std::string> command_line(const InstanceSpec& spec, const ImageRootfs& image) {
+  std::vector<std::string> out = spec.command.empty() ? image.config.entrypoint : spec.command;
+  const auto& args = !spec.args.empty() || !spec.command.empty() ? spec.args : image.config.cmd;
+  out.insert(out.end(), args.begin(), args.end());
+  return out;
+}
+
+// Python wrappers on the host's interpreter come from the fork server.
+bool forks(const InstanceSpec& spec, const ImageRootfs& image) {
+  const auto argv = command_line(spec, image);
+  return image.host_backed && argv.size() == 2 && argv[0].starts_with("python3") &&
+         argv[1] == "runtime.py";
+}
+
+std::string find_program(const std::string& name, const std::string& path,
+                         const std::filesystem::path& app) {
+  if (name.starts_with('/')) return name;
+  if (name.starts_with("./")) return "/app/" + name.substr(2);
+  (void)app;
+  for (const std::string_view folder : base::split(path, ':')) {
+    const std::string candidate = std::string(folder) + "/" + name;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "/usr/bin/" + name;
+}
+
+}  // namespace
+
+Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
+                                     const ImageRootfs& image, int listen_fd, int control_fd,
+                                     int output_fd) {
+  HEARTH_CHECK_OK(ensure_zygote());
+  const std::filesystem::path app = image.path / "app";
+  const bool jailed = zygote->sandboxed();
+  Json request{{"env", environment(spec, image)},
+               {"cwd", jailed ? "/app" : app.string()},
+               {"app", jailed ? "/images/" + image.path.filename().string() + "/app" : app.string()},
+               {"hostname", spec.id.substr(0, 63)},
+               {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
+  if (spec.memory_bytes > 0) request["rlimits"]["as"] = spec.memory_bytes + kAddressSpaceSlack;
+  if (::geteuid() == 0) request["uid"] = kFunctionUser;
+  return zygote->fork(entry.instance.id, request, {listen_fd, control_fd, output_fd, output_fd});
+}
+
+Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
+                                      const ImageRootfs& image, int listen_fd, int control_fd,
+                                      int output_fd) {
+  process::SpawnRequest request;
+  const auto env = environment(spec, image);
+  for (const auto& [name, value] : env) request.env.push_back(name + "=" + value);
+  request.argv = command_line(spec, image);
+  if (request.argv.empty()) return fail(Code::kInvalid, "the image says no command");
+  request.argv[0] = find_program(request.argv[0], env.at("PATH"), image.path);
+  request.working_dir = image.config.working_dir.empty() ? "/" : image.config.working_dir;
+  const base::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  request.fds = {{null.get(), 0}, {output_fd, 1}, {output_fd, 2}, {listen_fd, 3}, {control_fd, 4}};
+  request.limits.open_files = 4096;
+  if (options.sandbox) {
+    process::Jail jail{.root = options.run_dir / "jail", .binds = process::host_binds()};
+    HEARTH_CHECK_OK(base::make_private_directory(jail.root));
+    jail.binds.push_back({image.path / "app", "/app", false});
+    jail.files = {{"/etc/passwd", "function:x:65532:65532::/tmp:/bin/sh\n"},
+                  {"/etc/group", "function:x:65532:\n"},
+                  {"/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"}};
+    jail.hostname = spec.id.substr(0, 63);
+    request.jail = std::move(jail);
+  }
+  auto child = process::spawn(request);
+  if (!child && request.jail && child.error().code == Code::kForbidden) {
+    kLog.warn("sandbox_withheld", {{"error", child.error().message}});
+    options.sandbox = false;
+  }
+  if (!child && !options.sandbox) {
+    request.jail.reset();
+    const std::filesystem::path app = image.path / "app";
+    request.working_dir = app;
+    if (request.argv[0].starts_with("/app/")) request.argv[0] = app / request.argv[0].substr(5);
+    child = process::spawn(request);
+  }
+  if (!child) return fail(child.error());
+  entry.child = std::make_unique<process::Child>(std::move(*child));
+  return {};
+}
+
+Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
+  const auto state = state_;
+  HEARTH_CO_TRY(image, co_await state->images.prepare(spec.image));
+  if (!image.frames || !image.host_backed) {
+    co_return fail(Code::kUnsupported,
+                   fmt::format("image {} was not built by this platform; running foreign images is "
+                               "not supported yet", spec.image));
+  }
+  const std::string socket_path = state->options.run_dir / (spec.id + ".sock");
+  HEARTH_CO_TRY(listener, listen_at(socket_path));
+  HEARTH_CO_TRY(output, make_pipe());
+  int control[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) {
+    co_return fail(system_error(errno, "socketpair"));
+  }
+  base::UniqueFd ours(control[0]);
+  const base::UniqueFd theirs(control[1]);
+  State::Entry& entry = state->entries[spec.id];
+  entry.instance = {spec.id, socket_path, image.digest};
+  const Status started = forks(spec, image)
+                             ? state->fork_instance(entry, spec, image, listener.get(),
+                                                    theirs.get(), output.write.get())
+                             : state->spawn_instance(entry, spec, image, listener.get(),
+                                                     theirs.get(), output.write.get());
+  if (!started) {
+    ::unlink(socket_path.c_str());
+    state->entries.erase(spec.id);
+    co_return fail(started.error());
+  }
+  entry.control = http::Stream::adopt(state->loop, std::move(ours));
+  state->tasks.spawn(State::read_control(state, spec.id, *entry.control));
+  state->tasks.spawn(State::read_output(state, spec.id, std::move(output.read)));
+  if (entry.child) state->tasks.spawn(State::watch_exit(state, spec.id));
+  co_return entry.instance;
+}
+
+void Runtime::State::handle_control(const std::string& id, std::string_view line) {
+  const auto message = base::parse_json(line);
+  const auto it = entries.find(id);
+  if (!message || it == entries.end()) return;
+  const std::string type = base::string_at(*message, {"type"});
+  if (type == "ready") {
+    it->second.ready = true;
+    emit({InstanceEvent::Kind::kReady, id, "", "", 0});
+  } else if (type == "failed") {
+    it->second.failed = true;
+    std::string text = base::string_at(*message, {"traceback"});
+    if (text.empty()) text = base::string_at(*message, {"message"});
+    emit({InstanceEvent::Kind::kFailed, id, base::string_at(*message, {"error"}, "Error"), text, 0});
+  } else if (type == "timeout") {
+    emit({InstanceEvent::Kind::kTimedOut, id, "", "", 0});
+  }
+}
+
+Task<void> Runtime::State::read_control(std::shared_ptr<State> state, std::string id,
+                                        http::Stream& control) {
+  constexpr std::size_t kLineMax = 256 * 1024;
+  std::string buffer;
+  char piece[8 * 1024];
+  while (buffer.size() < kLineMax) {
+    const auto got = co_await control.read_some(piece, sizeof piece);
+    if (!got || *got == 0) co_return;
+    buffer.append(piece, *got);
+    for (auto end = buffer.find('\n'); end != buffer.npos; end = buffer.find('\n')) {
+      state->handle_control(id, std::string_view(buffer).substr(0, end));
+      buffer.erase(0, end + 1);
+    }
+  }
+}
+
+Task<void> Runtime::State::read_output(std::shared_ptr<State> state, std::string id,
+                                       base::UniqueFd fd) {
+  process::PipeReader reader(state->loop, std::move(fd));
+  char piece[16 * 1024];
+  while (true) {
+    const auto got = co_await reader.read_some(piece, sizeof piece);
+    if (!got || *got == 0) break;
+    state->logs.append(id, std::string_view(piece, *got));
+  }
+  state->logs.close(id);
+}
+
+Task<void> Runtime::State::watch_exit(std::shared_ptr<State> state, std::string id) {
+  const auto& child = *state->entries.at(id).child;
+  process::PipeReader waiter(state->loop, base::UniqueFd(::dup(child.pidfd.get())));
+  if (!co_await waiter.wait_readable()) co_return;
+  const auto it = state->entries.find(id);
+  if (it == state->entries.end()) co_return;
+  state->ended(id, process::reap(*it->second.child));
+}
+
+void Runtime::State::ended(const std::string& id, int code) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return;
+  const bool said_why = it->second.failed;
+  ::unlink(it->second.instance.socket_path.c_str());
+  it->second.control->close();
+  // The reading task still uses the stream: it goes when the task has seen the end.
+  loop.post([control = std::move(it->second.control)] {});
+  entries.erase(it);
+  emit({InstanceEvent::Kind::kExited, id, fmt::format("ExitCode{}", code),
+        said_why ? std::string() : logs.tail(id, kTailLines), code});
+  if (entries.empty()) emptied.notify();
+}
+
+void Runtime::State::signal(Entry& entry, int number) {
+  if (entry.child) process::send_signal(*entry.child, number);
+  else if (zygote) zygote->kill(entry.instance.id, number);
+}
+
+Task<void> Runtime::State::kill_later(std::shared_ptr<State> state, std::string id,
+                                      std::chrono::milliseconds grace) {
+  if (!co_await async::sleep_for(grace)) co_return;
+  if (const auto it = state->entries.find(id); it != state->entries.end()) {
+    state->signal(it->second, SIGKILL);
+  }
+}
+
+void Runtime::stop(const std::string& id, std::chrono::milliseconds grace) {
+  const auto it = state_->entries.find(id);
+  if (it == state_->entries.end()) return;
+  if (grace.count() <= 0) {
+    state_->signal(it->second, SIGKILL);
+    return;
+  }
+  if (std::exchange(it->second.stopping, true)) return;
+  state_->signal(it->second, SIGTERM);
+  state_->tasks.spawn(State::kill_later(state_, id, grace));
+}
+
+Task<void> Runtime::shutdown() {
+  const auto state = state_;
+  for (auto& [id, entry] : state->entries) state->signal(entry, SIGTERM);
+  if (!state->entries.empty()) (void)co_await state->emptied.wait_for(std::chrono::seconds(2));
+  for (auto& [id, entry] : state->entries) state->signal(entry, SIGKILL);
+  if (!state->entries.empty()) (void)co_await state->emptied.wait_for(std::chrono::seconds(1));
+  state->tasks.cancel();
+  co_await state->tasks.drain();
+  state->zygote.reset();
+}
+
+}  // namespace hearth::runtime

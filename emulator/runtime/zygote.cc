@@ -1,0 +1,205 @@
+#include "emulator/runtime/zygote.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "platform/async/loop.h"
+#include "platform/async/task_group.h"
+#include "platform/base/embedded_files.h"
+#include "platform/base/file.h"
+#include "platform/process/pipe_reader.h"
+#include "platform/telemetry/log.h"
+
+namespace hearth::runtime {
+namespace {
+
+constexpr telemetry::Log kLog("zygote");
+constexpr std::size_t kPacketBytesMax = 1 << 18;
+
+std::string embedded(std::string_view path) {
+  return std::string(base::embedded_file(path).value_or(""));
+}
+
+// One packet with descriptors (SCM_RIGHTS). The socket is non-blocking: a full queue is an error.
+Status send_packet(int socket, const std::string& text, const std::vector<int>& fds) {
+  iovec part{const_cast<char*>(text.data()), text.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(8 * sizeof(int))> control{};
+  if (!fds.empty()) {
+    const std::size_t bytes = fds.size() * sizeof(int);
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(bytes);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(bytes);
+    std::memcpy(CMSG_DATA(header), fds.data(), bytes);
+  }
+  if (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
+    return fail(system_error(errno, "asking the fork server"));
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Zygote::State {
+  State(async::Loop& l, ZygoteOptions o, ExitHandler h)
+      : loop(l), options(std::move(o)), on_exit(std::move(h)) {}
+
+  Status launch();
+  process::SpawnRequest request(int socket) const;
+  void handle(std::string_view packet);
+  static Task<void> listen(std::shared_ptr<State> state);
+
+  async::Loop& loop;
+  ZygoteOptions options;
+  ExitHandler on_exit;
+  process::Child child;
+  base::UniqueFd socket;
+  std::set<std::string> instances;
+  std::vector<std::string> degraded;
+  bool alive = false;
+};
+
+Zygote::Zygote(async::Loop& loop, async::TaskGroup& tasks, ZygoteOptions options,
+               ExitHandler on_exit)
+    : state_(std::make_shared<State>(loop, std::move(options), std::move(on_exit))), tasks_(tasks) {}
+
+Zygote::~Zygote() {
+  if (!state_->alive) return;
+  process::send_signal(state_->child, SIGKILL);
+  (void)process::reap(state_->child);
+}
+
+process::SpawnRequest Zygote::State::request(int socket_fd) const {
+  process::SpawnRequest out;
+  std::string scripts = options.scratch;
+  if (options.sandbox) {
+    scripts = "/hearth";
+    process::Jail jail{.root = options.jail_root, .binds = process::host_binds()};
+    jail.binds.push_back({options.images_root, "/images", false});
+    jail.files = {{"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
+                  {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
+                  {"/etc/passwd", "root:x:0:0::/tmp:/bin/sh\nfunction:x:65532:65532::/tmp:/bin/sh\n"},
+                  {"/etc/group", "root:x:0:\nfunction:x:65532:\n"},
+                  {"/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"}};
+    jail.keep_capabilities = true;
+    jail.hostname = "hearth";
+    out.jail = std::move(jail);
+  }
+  out.argv = {options.python, "-I", scripts + "/zygote.py"};
+  out.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HEARTH_ZYGOTE_FD=3", "HOME=/tmp", "LANG=C.UTF-8",
+             "HEARTH_RUNTIME_PATH=" + scripts + "/runtime.py", "PYTHONDONTWRITEBYTECODE=1"};
+  out.fds = {{socket_fd, 3}, {STDERR_FILENO, 2}, {STDERR_FILENO, 1}};
+  out.limits.open_files = 65'536;
+  return out;
+}
+
+Status Zygote::State::launch() {
+  int pair[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
+    return fail(system_error(errno, "socketpair"));
+  }
+  socket = base::UniqueFd(pair[0]);
+  const base::UniqueFd theirs(pair[1]);
+  // A large send buffer: a burst of forks must not meet a full queue.
+  const int bytes = 4 * 1024 * 1024;
+  ::setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  auto spawned = process::spawn(request(theirs.get()));
+  if (!spawned) return fail(spawned.error());
+  child = std::move(*spawned);
+  alive = true;
+  return {};
+}
+
+Status Zygote::start() {
+  State& state = *state_;
+  if (state.alive) return {};
+  Status launched = state.launch();
+  if (!launched && state.options.sandbox && launched.error().code != Code::kNotFound) {
+    kLog.warn("sandbox_withheld", {{"error", launched.error().message}});
+    state.options.sandbox = false;
+    state.degraded = {"namespaces"};
+    for (const auto& [name, path] :
+         {std::pair("zygote.py", "emulator/runtime/zygote.py"),
+          std::pair("runtime.py", "platform/lambda/wrappers/python/runtime.py")}) {
+      HEARTH_CHECK_OK(base::write_file_atomically(state.options.scratch + "/" + name, embedded(path)));
+    }
+    launched = state.launch();
+  }
+  if (!launched) return launched;
+  tasks_.spawn(State::listen(state_));
+  return {};
+}
+
+bool Zygote::running() const { return state_->alive; }
+bool Zygote::sandboxed() const { return state_->options.sandbox; }
+const std::vector<std::string>& Zygote::degraded() const { return state_->degraded; }
+pid_t Zygote::pid() const { return state_->child.pid; }
+
+Status Zygote::fork(const std::string& id, const Json& request, const std::vector<int>& fds) {
+  if (!state_->alive) return fail(Code::kUnavailable, "the fork server is not running");
+  Json packet = request;
+  packet["op"] = "fork";
+  packet["id"] = id;
+  packet["sandbox"] = state_->options.sandbox;
+  const std::string text = base::dump_json(packet);
+  if (text.size() > kPacketBytesMax) return fail(Code::kTooLarge, "the environment is too large");
+  HEARTH_CHECK_OK(send_packet(state_->socket.get(), text, fds));
+  state_->instances.insert(id);
+  return {};
+}
+
+void Zygote::kill(const std::string& id, int signal) {
+  if (!state_->alive || !state_->instances.contains(id)) return;
+  (void)send_packet(state_->socket.get(),
+                    base::dump_json({{"op", "kill"}, {"id", id}, {"signal", signal}}), {});
+}
+
+void Zygote::State::handle(std::string_view packet) {
+  const auto message = base::parse_json(packet);
+  if (!message) return;
+  const std::string op = base::string_at(*message, {"op"});
+  const std::string id = base::string_at(*message, {"id"});
+  if (const Json* list = base::find(*message, {"degraded"}); list != nullptr && list->is_array()) {
+    for (const Json& item : *list) degraded.push_back(item.get<std::string>());
+    if (!degraded.empty()) kLog.warn("sandbox_degraded", {{"missing", base::dump_json(*list)}});
+  }
+  if (op == "error") {
+    kLog.error("fork_failed", {{"instance", id},
+                               {"error", base::string_at(*message, {"message"})}});
+    if (instances.erase(id) > 0) on_exit(id, 127);
+  }
+  if (op == "exited" && instances.erase(id) > 0) {
+    const auto signal = base::int_at(*message, {"signal"});
+    on_exit(id, static_cast<int>(signal ? 128 + *signal
+                                        : base::int_at(*message, {"code"}).value_or(1)));
+  }
+}
+
+Task<void> Zygote::State::listen(std::shared_ptr<State> state) {
+  // The reader owns a duplicate: it may outlive the Zygote by one wait.
+  process::PipeReader reader(state->loop, base::UniqueFd(::dup(state->socket.get())));
+  std::string buffer(kPacketBytesMax, '\0');
+  while (true) {
+    const auto got = co_await reader.read_some(buffer.data(), buffer.size());
+    if (!got && got.error().code == Code::kCancelled) co_return;
+    if (!got || *got == 0) break;
+    state->handle(std::string_view(buffer).substr(0, *got));
+  }
+  // The fork server died, and its children with it. The next start brings a new one.
+  const int code = process::reap(state->child);
+  state->alive = false;
+  kLog.error("fork_server_ended", {{"code", code}});
+  for (const std::string& id : std::exchange(state->instances, {})) state->on_exit(id, 137);
+}
+
+}  // namespace hearth::runtime

@@ -1,0 +1,56 @@
+// The host's side of the Python fork server (zygote.py): starts it once, asks for forks, hears of
+// exits. Lives on one loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/async/task.h"
+#include "platform/base/json.h"
+#include "platform/base/unique_fd.h"
+#include "platform/process/spawn.h"
+
+namespace hearth::async {
+class Loop;
+class TaskGroup;
+}
+
+namespace hearth::runtime {
+
+struct ZygoteOptions {
+  std::string python;       // path of the interpreter
+  std::string jail_root;    // an empty folder
+  std::string images_root;  // shown as /images
+  std::string scratch;      // for the scripts when there is no jail
+  bool sandbox = true;
+};
+
+class Zygote {
+ public:
+  using ExitHandler = std::function<void(const std::string& id, int code)>;
+
+  Zygote(async::Loop& loop, async::TaskGroup& tasks, ZygoteOptions options, ExitHandler on_exit);
+  ~Zygote();
+
+  // Starts the process. kNotFound: no interpreter.
+  Status start();
+  bool running() const;
+  bool sandboxed() const;
+  // Asks for one instance; the descriptors are listen, control, stdout, stderr. Errors of the fork
+  // come as an exit with code 127.
+  Status fork(const std::string& id, const Json& request, const std::vector<int>& fds);
+  void kill(const std::string& id, int signal);
+  // Mechanisms that this machine withholds, as the fork server found.
+  const std::vector<std::string>& degraded() const;
+  pid_t pid() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+  async::TaskGroup& tasks_;
+};
+
+}  // namespace hearth::runtime
