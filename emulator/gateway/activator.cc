@@ -1,0 +1,158 @@
+#include "emulator/gateway/activator.h"
+
+#include <poll.h>
+
+#include <list>
+
+#include "platform/async/loop.h"
+#include "platform/async/signal.h"
+#include "platform/base/limits.h"
+
+namespace hearth::gateway {
+namespace {
+
+constexpr std::size_t kIdleConnectionsMax = 64;
+
+bool closed_by_peer(int fd) {
+  pollfd entry{fd, POLLIN | POLLRDHUP, 0};
+  return ::poll(&entry, 1, 0) != 0;
+}
+
+}  // namespace
+
+struct Activator::Waiter {
+  explicit Waiter(async::Loop& loop) : signal(loop) {}
+  async::Signal signal;
+};
+
+struct Activator::RevisionState {
+  std::list<Waiter*> waiting;  // first come, first served
+  std::size_t next = 0;        // round robin
+};
+
+struct Activator::InstanceState {
+  std::int64_t running = 0;
+  std::vector<std::unique_ptr<InstanceConnection>> idle;
+};
+
+Activator::Activator(async::Loop& loop, std::function<void(const RevisionPtr&)> need_instance)
+    : loop_(loop), need_instance_(std::move(need_instance)) {}
+Activator::~Activator() = default;
+
+Activator::Place::Place(Activator& activator, std::string revision, InstanceEndpoint instance)
+    : activator_(&activator), revision_(std::move(revision)), instance_(std::move(instance)) {}
+Activator::Place::Place(Place&& other) noexcept
+    : activator_(std::exchange(other.activator_, nullptr)),
+      revision_(std::move(other.revision_)),
+      instance_(std::move(other.instance_)) {}
+Activator::Place::~Place() {
+  if (activator_ != nullptr) activator_->release(revision_, instance_.id);
+}
+
+Activator::RevisionState& Activator::state_of(const std::string& revision) {
+  auto& slot = revisions_[revision];
+  if (!slot) slot = std::make_unique<RevisionState>();
+  return *slot;
+}
+
+// Knative: CC 0 least loaded, 1–3 first free, more round robin (spec/serving.md §4.4).
+std::optional<InstanceEndpoint> Activator::take(const RevisionPtr& revision) {
+  const auto instances = revision->instances();
+  if (instances->empty()) return std::nullopt;
+  const std::int64_t limit = revision->settings().concurrency;
+  RevisionState& state = state_of(revision->key());
+  const std::size_t start = limit > 3 ? state.next++ : 0;
+  const InstanceEndpoint* best = nullptr;
+  std::int64_t best_running = 0;
+  for (std::size_t i = 0; i < instances->size(); ++i) {
+    const InstanceEndpoint& candidate = (*instances)[(start + i) % instances->size()];
+    const auto known = instances_.find(candidate.id);
+    const std::int64_t running = known == instances_.end() ? 0 : known->second->running;
+    if (limit > 0 && running >= limit) continue;
+    if (best != nullptr && running >= best_running) continue;
+    best = &candidate;
+    best_running = running;
+    if (limit > 0) break;
+  }
+  if (best == nullptr) return std::nullopt;
+  auto& slot = instances_[best->id];
+  if (!slot) slot = std::make_unique<InstanceState>();
+  ++slot->running;
+  return *best;
+}
+
+Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision,
+                                                  std::chrono::milliseconds timeout,
+                                                  bool& was_cold) {
+  const std::string key = revision->key();
+  RevisionState& state = state_of(key);
+  if (state.waiting.empty()) {
+    if (auto instance = take(revision)) co_return Place(*this, key, std::move(*instance));
+  }
+  if (state.waiting.size() >= limits::kRequestsQueuedPerRevisionMax) {
+    co_return fail(Code::kRateLimited, "pending request queue full");
+  }
+  was_cold = revision->instances()->empty();
+  need_instance_(revision);
+  Waiter waiter(loop_);
+  state.waiting.push_back(&waiter);
+  const auto position = std::prev(state.waiting.end());
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    const bool woken = left.count() > 0 && co_await waiter.signal.wait_for(left);
+    auto instance = woken ? take(revision) : std::nullopt;
+    if (instance) {
+      state.waiting.erase(position);
+      co_return Place(*this, key, std::move(*instance));
+    }
+    if (!woken) {
+      state.waiting.erase(position);
+      co_return fail(Code::kDeadlineExceeded, "activator request timeout");
+    }
+  }
+}
+
+void Activator::wake(const std::string& revision) {
+  const auto it = revisions_.find(revision);
+  if (it == revisions_.end()) return;
+  for (Waiter* waiter : it->second->waiting) waiter->signal.notify();
+}
+
+void Activator::release(const std::string& revision, const std::string& instance) {
+  if (const auto it = instances_.find(instance); it != instances_.end()) --it->second->running;
+  const auto it = revisions_.find(revision);
+  if (it != revisions_.end() && !it->second->waiting.empty()) {
+    it->second->waiting.front()->signal.notify();
+  }
+}
+
+Task<Result<std::unique_ptr<InstanceConnection>>> Activator::connect(InstanceEndpoint instance) {
+  if (const auto it = instances_.find(instance.id); it != instances_.end()) {
+    auto& idle = it->second->idle;
+    while (!idle.empty()) {
+      auto connection = std::move(idle.back());
+      idle.pop_back();
+      if (!closed_by_peer(connection->stream().fd())) co_return connection;
+    }
+  }
+  HEARTH_CO_TRY(stream, co_await http::Stream::connect(loop_, {.unix_path = instance.socket_path},
+                                                       std::chrono::seconds(5)));
+  co_return std::make_unique<InstanceConnection>(std::move(stream));
+}
+
+void Activator::keep(const InstanceEndpoint& instance,
+                     std::unique_ptr<InstanceConnection> connection) {
+  const auto it = instances_.find(instance.id);
+  if (it == instances_.end() || it->second->idle.size() >= kIdleConnectionsMax) return;
+  it->second->idle.push_back(std::move(connection));
+}
+
+void Activator::forget(const std::string& instance_id) {
+  const auto it = instances_.find(instance_id);
+  if (it == instances_.end()) return;
+  it->second->idle.clear();
+  if (it->second->running == 0) instances_.erase(it);
+}
+
+}  // namespace hearth::gateway

@@ -1,0 +1,216 @@
+#include "emulator/gateway/gateway.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include "emulator/gateway/activator.h"
+#include "platform/async/loop.h"
+#include "platform/base/json.h"
+#include "platform/base/limits.h"
+#include "platform/base/text.h"
+#include "platform/http/stream.h"
+
+namespace hearth::gateway {
+
+struct Gateway::State {
+  State(async::Loop& l, GatewayHooks h)
+      : loop(l), hooks(std::move(h)), activator(l, hooks.need_instance),
+        table(std::make_shared<const RouteTable>()) {}
+
+  RevisionPtr choose(const Route& route) { return route.pick(static_cast<std::int64_t>(dice++ * 37 % 100)); }
+  std::shared_ptr<const Route> route_of(http::RequestHead& head);
+  Task<void> forward(http::Exchange& exchange, RevisionPtr revision);
+  Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
+  Task<void> fail_request(http::Exchange& exchange, const Error& error);
+
+  async::Loop& loop;
+  GatewayHooks hooks;
+  Activator activator;
+  std::atomic<std::shared_ptr<const RouteTable>> table;
+  std::uint64_t dice = 0;
+};
+
+namespace {
+
+// Counts a request as in flight for the autoscaler, from its arrival to its end.
+class InFlight {
+ public:
+  explicit InFlight(RevisionPtr revision) : revision_(std::move(revision)) {
+    revision_->in_flight.fetch_add(1, std::memory_order_relaxed);
+    revision_->arrivals.fetch_add(1, std::memory_order_relaxed);
+  }
+  ~InFlight() { revision_->in_flight.fetch_sub(1, std::memory_order_relaxed); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  RevisionPtr revision_;
+};
+
+int status_of(const Error& error) {
+  switch (error.code) {
+    case Code::kDeadlineExceeded: return 504;
+    case Code::kRateLimited: return 503;
+    case Code::kTooLarge: return 413;
+    case Code::kBadRequest: return 400;
+    default: return 502;
+  }
+}
+
+}  // namespace
+
+Gateway::Gateway(async::Loop& loop, GatewayHooks hooks)
+    : state_(std::make_shared<State>(loop, std::move(hooks))) {}
+Gateway::~Gateway() = default;
+
+void Gateway::publish(std::shared_ptr<const RouteTable> table) { state_->table = std::move(table); }
+
+std::shared_ptr<const RouteTable> Gateway::table() const { return state_->table.load(); }
+
+void Gateway::instances_changed(const std::string& revision_key) {
+  state_->loop.post([state = state_, revision_key] { state->activator.wake(revision_key); });
+}
+
+// By Host; or by path: /function/{namespace}/{name}/rest, the prefix is taken off.
+std::shared_ptr<const Route> Gateway::State::route_of(http::RequestHead& head) {
+  const auto current = table.load();
+  if (const auto it = current->by_host.find(head.host()); it != current->by_host.end()) {
+    return it->second;
+  }
+  constexpr std::string_view kPrefix = "/function/";
+  if (!head.target.starts_with(kPrefix)) return nullptr;
+  const std::string rest = head.target.substr(kPrefix.size());
+  const auto first = rest.find('/');
+  if (first == std::string::npos) return nullptr;
+  const auto second = rest.find_first_of("/?", first + 1);
+  const auto it = current->by_name.find(rest.substr(0, second));
+  if (it == current->by_name.end()) return nullptr;
+  head.target = second == std::string::npos ? "/" : rest.substr(second);
+  if (!head.target.starts_with('/')) head.target.insert(0, 1, '/');
+  return it->second;
+}
+
+Task<void> Gateway::handle(http::Exchange& exchange) {
+  const auto state = state_;
+  const auto route = state->route_of(exchange.request());
+  if (route) {
+    RevisionPtr revision = state->choose(*route);
+    if (revision) {
+      co_await state->forward(exchange, std::move(revision));
+      co_return;
+    }
+    (void)co_await exchange.respond(503, "text/plain; charset=utf-8",
+                                    fmt::format("{}/{} has no ready revision yet\n", route->ns,
+                                                route->name));
+    co_return;
+  }
+  if (state->hooks.other && co_await state->hooks.other(exchange)) co_return;
+  const std::string host = exchange.request().host();
+  std::string text = fmt::format("no function answers to host \"{}\", path \"{}\"\n", host,
+                                 exchange.request().path());
+  for (const std::string& near : state->table.load()->near_misses(host)) {
+    text += "did you mean http://" + near + "/ ?\n";
+  }
+  (void)co_await exchange.respond(404, "text/plain; charset=utf-8", text);
+}
+
+Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& error) {
+  if (exchange.responded()) {
+    exchange.stream().close();
+    co_return;
+  }
+  http::ResponseHead head{.status = status_of(error), .headers = {}};
+  head.headers.add("Content-Type", "text/plain; charset=utf-8");
+  head.headers.add("X-Content-Type-Options", "nosniff");
+  if (head.status == 503) head.headers.add("Retry-After", "1");
+  (void)co_await exchange.respond(head, error.message + "\n");
+}
+
+Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revision) {
+  const InFlight counted(revision);
+  bool cold = false;
+  auto place = co_await activator.acquire(revision, revision->settings().timeout, cold);
+  if (!place) {
+    co_await fail_request(exchange, place.error());
+    co_return;
+  }
+  auto connection = co_await activator.connect(place->instance());
+  if (!connection) {
+    hooks.instance_broken(place->instance().id, connection.error().message);
+    co_await fail_request(exchange, connection.error());
+    co_return;
+  }
+  bool client_failed = false;
+  (*connection)->stream().expire_after(revision->settings().timeout);
+  Status done = co_await (*connection)->send_request(exchange, client_failed);
+  if (done) done = co_await relay(exchange, **connection, cold);
+  if (!done) {
+    if (done.error().code == Code::kDeadlineExceeded) {
+      hooks.instance_broken(place->instance().id, "a request timed out");
+      co_await fail_request(exchange, {Code::kDeadlineExceeded, "request timeout", {}});
+    } else {
+      co_await fail_request(exchange, done.error());
+    }
+    activator.forget(place->instance().id);
+    co_return;
+  }
+  (*connection)->stream().never_expire();
+  if ((*connection)->reusable()) activator.keep(place->instance(), std::move(*connection));
+}
+
+// The response, cut through: a small one is one write, a large one is passed on piece by piece.
+Task<Status> Gateway::State::relay(http::Exchange& exchange, InstanceConnection& connection,
+                                   bool cold) {
+  HEARTH_CO_TRY(head_frame, co_await connection.read_frame());
+  if (head_frame.type != FrameType::kHead) co_return fail(Code::kCorrupt, "no head from the instance");
+  HEARTH_CO_TRY(head, parse_response_head(head_frame.payload));
+  if (cold) head.headers.add("X-Hearth-Cold-Start", "true");
+  if (head_frame.end) co_return co_await exchange.respond(head, "");
+  HEARTH_CO_TRY(first, co_await connection.read_frame());
+  if (first.end) co_return co_await exchange.respond(head, first.payload);
+  const auto length = base::parse_int<std::uint64_t>(head.headers.get_or("content-length", ""));
+  HEARTH_CO_CHECK_OK(co_await exchange.begin(head, length));
+  HEARTH_CO_CHECK_OK(co_await exchange.write(first.payload));
+  while (true) {
+    HEARTH_CO_TRY(frame, co_await connection.read_frame());
+    HEARTH_CO_CHECK_OK(co_await exchange.write(frame.payload));
+    if (frame.end) co_return co_await exchange.finish();
+  }
+}
+
+Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHead head,
+                                              std::string body, std::chrono::milliseconds timeout) {
+  const auto state = state_;
+  const auto table = state->table.load();
+  const auto it = table->by_host.find(host);
+  if (it == table->by_host.end()) {
+    co_return fail(Code::kNotFound, fmt::format("no function answers to host \"{}\"", host));
+  }
+  const RevisionPtr revision = state->choose(*it->second);
+  if (!revision) co_return fail(Code::kUnavailable, host + " has no ready revision yet");
+  const InFlight counted(revision);
+  bool cold = false;
+  timeout = std::min(timeout, revision->settings().timeout);
+  HEARTH_CO_TRY(place, co_await state->activator.acquire(revision, timeout, cold));
+  HEARTH_CO_TRY(connection, co_await state->activator.connect(place.instance()));
+  connection->stream().expire_after(timeout);
+  HEARTH_CO_CHECK_OK(co_await connection->send_request(head, body));
+  HEARTH_CO_TRY(head_frame, co_await connection->read_frame());
+  HEARTH_CO_TRY(response_head, parse_response_head(head_frame.payload));
+  http::Response response{std::move(response_head), {}};
+  bool end = head_frame.end;
+  while (!end) {
+    HEARTH_CO_TRY(frame, co_await connection->read_frame());
+    response.body += frame.payload;
+    end = frame.end;
+    if (response.body.size() > limits::kInvokeBodyBytesMax) {
+      co_return fail(Code::kTooLarge, "the response is too large for an event");
+    }
+  }
+  connection->stream().never_expire();
+  if (connection->reusable()) state->activator.keep(place.instance(), std::move(connection));
+  co_return response;
+}
+
+}  // namespace hearth::gateway

@@ -1,0 +1,74 @@
+// What the data plane knows: hosts → routes → revisions → instances. The table is an immutable
+// snapshot made by control; a revision is shared, its instances change under it atomically.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace hearth::gateway {
+
+struct InstanceEndpoint {
+  std::string id;
+  std::string socket_path;
+};
+using Instances = std::vector<InstanceEndpoint>;
+
+struct RevisionSettings {
+  std::string ns;
+  std::string name;
+  std::string service;
+  std::string configuration;
+  std::int64_t concurrency = 0;  // requests at once an instance; 0: no limit
+  std::chrono::milliseconds timeout{300'000};
+};
+
+// Shared by control (sets instances, reads the counters) and the gateway's loops.
+class Revision {
+ public:
+  explicit Revision(RevisionSettings settings);
+
+  const RevisionSettings& settings() const { return settings_; }
+  std::string key() const { return settings_.ns + "/" + settings_.name; }
+  std::shared_ptr<const Instances> instances() const { return instances_.load(); }
+  void set_instances(Instances instances);
+
+  // Requests that wait or run now, and all that ever came.
+  std::atomic<std::int64_t> in_flight{0};
+  std::atomic<std::uint64_t> arrivals{0};
+
+ private:
+  RevisionSettings settings_;
+  std::atomic<std::shared_ptr<const Instances>> instances_;
+};
+
+using RevisionPtr = std::shared_ptr<Revision>;
+
+struct RouteTarget {
+  RevisionPtr revision;
+  std::int64_t percent = 100;
+};
+
+struct Route {
+  std::string ns;
+  std::string name;
+  std::vector<RouteTarget> targets;
+
+  // `dice` in [0, 100). Null when the route has no target.
+  RevisionPtr pick(std::int64_t dice) const;
+};
+
+struct RouteTable {
+  std::unordered_map<std::string, std::shared_ptr<const Route>> by_host;
+  std::unordered_map<std::string, std::shared_ptr<const Route>> by_name;  // "ns/name"
+
+  // The host names of the most similar functions, for a 404 that helps.
+  std::vector<std::string> near_misses(std::string_view host) const;
+};
+
+}  // namespace hearth::gateway
