@@ -1,0 +1,20 @@
+// One Pod object for every instance, so that kubectl get pods, describe and logs show what runs.
+#pragma once
+
+#include <string>
+
+#include "emulator/serving/revision_spec.h"
+#include "platform/base/clock.h"
+#include "platform/base/json.h"
+
+namespace hearth::serving {
+
+enum class PodPhase { kStarting, kReady, kFailed, kTerminating };
+
+// Name of the Pod is the instance's id.
+Json pod_object(const RevisionSpec& spec, const Json& revision_owner, const std::string& instance_id);
+Json pod_status(const RevisionSpec& spec, PodPhase phase,
+                const std::string& reason, const std::string& message, base::WallTime started,
+                base::WallTime now, std::int64_t restarts);
+
+}  // namespace hearth::serving

@@ -1,0 +1,93 @@
+#include "emulator/serving/revision_spec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "platform/base/quantity.h"
+#include "platform/base/text.h"
+#include "platform/resource/object.h"
+
+namespace hearth::serving {
+namespace {
+
+constexpr double kUtilisation = 0.7;          // container-concurrency-target-percentage
+constexpr double kDefaultTarget = 100.0;      // container-concurrency-target-default
+constexpr std::chrono::seconds kMinWindow{6};
+constexpr std::chrono::seconds kMaxWindow{3600};
+
+std::string annotation(const Json& revision, const char* name) {
+  return resource::annotation_of(revision, std::string("autoscaling.knative.dev/") + name);
+}
+
+std::vector<std::string> strings(const Json& container, const char* field) {
+  std::vector<std::string> out;
+  const Json* list = base::find(container, {field});
+  if (list == nullptr || !list->is_array()) return out;
+  for (const Json& item : *list) {
+    if (item.is_string()) out.push_back(item.get<std::string>());
+  }
+  return out;
+}
+
+double number(const std::string& text, double fallback) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty() ? value : fallback;
+}
+
+// spec/serving.md §3.4
+DeciderSettings scaling_of(const Json& revision, std::int64_t concurrency) {
+  DeciderSettings out;
+  double total = concurrency > 0 ? static_cast<double>(concurrency) : kDefaultTarget;
+  const double wished = number(annotation(revision, "target"), 0);
+  if (wished > 0) total = concurrency > 0 ? std::min(wished, total) : wished;
+  const double utilisation =
+      number(annotation(revision, "target-utilization-percentage"), kUtilisation * 100) / 100;
+  out.target = std::max(0.01, total * utilisation);
+  out.min_scale = static_cast<std::int64_t>(number(annotation(revision, "min-scale"), 0));
+  out.max_scale = static_cast<std::int64_t>(number(annotation(revision, "max-scale"), 0));
+  if (const auto window = base::parse_go_duration(annotation(revision, "window"))) {
+    out.stable_window = std::clamp(std::chrono::duration_cast<std::chrono::seconds>(*window),
+                                   kMinWindow, kMaxWindow);
+  }
+  out.panic_window_percentage = number(annotation(revision, "panic-window-percentage"), 10);
+  out.panic_threshold_percentage = number(annotation(revision, "panic-threshold-percentage"), 200);
+  return out;
+}
+
+}  // namespace
+
+RevisionSpec parse_revision(const Json& revision) {
+  using base::string_at;
+  RevisionSpec out;
+  out.ns = resource::namespace_of(revision);
+  out.name = resource::name_of(revision);
+  out.uid = resource::uid_of(revision);
+  out.configuration = resource::label_of(revision, "serving.knative.dev/configuration");
+  out.service = resource::label_of(revision, "serving.knative.dev/service");
+  const Json* containers = base::find(revision, {"spec", "containers"});
+  if (containers != nullptr && containers->is_array() && !containers->empty()) {
+    const Json& container = containers->front();
+    out.image = string_at(container, {"image"});
+    out.command = strings(container, "command");
+    out.args = strings(container, "args");
+    if (const Json* env = base::find(container, {"env"}); env != nullptr && env->is_array()) {
+      out.env = *env;
+    }
+    const auto memory = base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
+    if (memory && *memory > 0) out.memory_bytes = static_cast<std::uint64_t>(*memory);
+  }
+  out.concurrency = base::int_at(revision, {"spec", "containerConcurrency"}).value_or(0);
+  out.timeout =
+      std::chrono::seconds(base::int_at(revision, {"spec", "timeoutSeconds"}).value_or(300));
+  out.scaling = scaling_of(revision, out.concurrency);
+  out.initial_scale = static_cast<std::int64_t>(number(annotation(revision, "initial-scale"), 1));
+  if (const auto retention =
+          base::parse_go_duration(annotation(revision, "scale-to-zero-pod-retention-period"))) {
+    out.retention = std::chrono::duration_cast<std::chrono::seconds>(*retention);
+  }
+  return out;
+}
+
+}  // namespace hearth::serving

@@ -1,0 +1,491 @@
+#include "emulator/serving/scaler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "emulator/serving/pod_mirror.h"
+#include "platform/async/loop.h"
+#include "platform/async/task_group.h"
+#include "platform/async/timer.h"
+#include "platform/base/bytes.h"
+#include "platform/base/random_id.h"
+#include "platform/resource/well_known.h"
+#include "platform/telemetry/log.h"
+
+namespace hearth::serving {
+
+using runtime::InstanceEvent;
+
+namespace {
+
+constexpr telemetry::Log kLog("scaler");
+constexpr std::chrono::seconds kSampleInterval{1};  // Knative: 1 s buckets
+constexpr int kTicksPerDecision = 2;                // Knative: a decision every 2 s
+// Kubernetes: crash back-off 10 s doubling to 5 min.
+constexpr std::chrono::seconds kCrashBackoffFirst{10};
+constexpr std::chrono::seconds kCrashBackoffMax{300};
+
+struct RunningInstance {
+  std::string id;
+  std::string socket_path;
+  bool ready = false;
+  bool published = false;
+  bool stopping = false;
+  base::WallTime started{};
+};
+
+struct Entry {
+  explicit Entry(const RevisionSpec& s)
+      : spec(s), decider(s.scaling),
+        shared(std::make_shared<gateway::Revision>(gateway::RevisionSettings{
+            s.ns, s.name, s.service, s.configuration, s.concurrency, s.timeout})) {}
+
+  RevisionSpec spec;
+  Decider decider;
+  gateway::RevisionPtr shared;
+  std::map<std::string, RunningInstance> instances;
+  RevisionHealth health;
+  bool reachable = true;
+  std::int64_t starting = 0;          // starts under way, not in `instances` yet
+  std::uint64_t arrivals_seen = 0;
+  std::chrono::seconds idle_since{-1};
+  int crashes = 0;
+  std::chrono::steady_clock::time_point not_before{};
+
+  std::int64_t live() const {
+    return starting + std::ranges::count_if(instances, [](const auto& item) {
+             return !item.second.stopping;
+           });
+  }
+  std::int64_t ready() const {
+    return std::ranges::count_if(instances, [](const auto& item) {
+      return item.second.ready && !item.second.stopping;
+    });
+  }
+};
+
+}  // namespace
+
+struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
+  State(async::Loop& l, runtime::Runtime& r, resource::Store& s, const base::Clock& c,
+        ScalerOptions o)
+      : loop(l), runtime(r), store(s), clock(c), options(std::move(o)), tasks(l) {}
+
+  std::chrono::seconds now_seconds() const {
+    return std::chrono::duration_cast<std::chrono::seconds>(clock.monotonic().time_since_epoch());
+  }
+  Entry* find(const std::string& key) {
+    const auto it = entries.find(key);
+    return it == entries.end() ? nullptr : it->second.get();
+  }
+  Entry* owner_of(const std::string& instance) {
+    const auto it = owners.find(instance);
+    return it == owners.end() ? nullptr : find(it->second);
+  }
+
+  void handle(const InstanceEvent& event);
+  void handle_ready(Entry& entry, RunningInstance& instance);
+  void handle_exit(Entry& entry, const InstanceEvent& event);
+  void scale_to(Entry& entry, std::int64_t wanted);
+  void start_one(Entry& entry);
+  void stop_one(Entry& entry);
+  void publish(Entry& entry);
+  void sample(Entry& entry);
+  void decide(Entry& entry);
+  void set_health(Entry& entry, RevisionHealth::State health, std::string reason,
+                  std::string message);
+  static Task<void> launch(std::shared_ptr<State> state, std::string key, std::string id);
+  static Task<void> tick(std::shared_ptr<State> state);
+  static Task<void> retry(std::shared_ptr<State> state, std::string key,
+                          std::chrono::steady_clock::duration delay);
+  Task<Result<std::vector<std::pair<std::string, std::string>>>> resolve_env(RevisionSpec spec);
+  Task<Result<std::string>> resolve_reference(std::string ns, Json source);
+  static Task<void> write_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
+                              PodPhase phase, std::string reason, std::string message,
+                              base::WallTime started, int restarts);
+  static Task<void> remove_pod(std::shared_ptr<State> state, std::string ns, std::string id);
+
+  async::Loop& loop;
+  runtime::Runtime& runtime;
+  resource::Store& store;
+  const base::Clock& clock;
+  ScalerOptions options;
+  async::TaskGroup tasks;
+  std::map<std::string, std::unique_ptr<Entry>> entries;
+  std::map<std::string, std::string> owners;  // instance → revision key
+  HealthHandler health_handler;
+  std::function<void(const std::string&)> instances_handler;
+  int ticks = 0;
+};
+
+Scaler::Scaler(async::Loop& loop, runtime::Runtime& runtime, resource::Store& store,
+               const base::Clock& clock, ScalerOptions options)
+    : state_(std::make_shared<State>(loop, runtime, store, clock, std::move(options))) {
+  runtime.on_event([weak = std::weak_ptr(state_)](const InstanceEvent& event) {
+    if (const auto state = weak.lock()) state->handle(event);
+  });
+}
+Scaler::~Scaler() = default;
+
+void Scaler::on_health_change(HealthHandler handler) { state_->health_handler = std::move(handler); }
+void Scaler::on_instances_change(std::function<void(const std::string&)> handler) {
+  state_->instances_handler = std::move(handler);
+}
+
+void Scaler::start() { state_->tasks.spawn(State::tick(state_)); }
+
+Task<void> Scaler::stop() {
+  const auto state = state_;
+  state->tasks.cancel();
+  co_await state->tasks.drain();
+}
+
+gateway::RevisionPtr Scaler::put(const RevisionSpec& spec, bool known_good) {
+  auto& slot = state_->entries[spec.key()];
+  if (slot) return slot->shared;  // a revision's spec never changes
+  slot = std::make_unique<Entry>(spec);
+  Entry& entry = *slot;
+  if (known_good) {
+    entry.health.state = RevisionHealth::State::kReady;
+    entry.health.was_ready = true;
+    entry.idle_since = state_->now_seconds();
+    state_->scale_to(entry, entry.spec.scaling.min_scale);
+  } else if (entry.spec.initial_scale == 0 && entry.spec.scaling.min_scale == 0) {
+    state_->set_health(entry, RevisionHealth::State::kReady, "", "");
+  } else {
+    entry.health.state = RevisionHealth::State::kStarting;
+    state_->scale_to(entry, std::max(entry.spec.initial_scale, entry.spec.scaling.min_scale));
+  }
+  return entry.shared;
+}
+
+void Scaler::remove(const std::string& key) {
+  Entry* entry = state_->find(key);
+  if (entry == nullptr) return;
+  entry->shared->set_instances({});
+  for (auto& [id, instance] : entry->instances) {
+    state_->owners.erase(id);
+    state_->runtime.stop(id, state_->options.drain_grace);
+    state_->tasks.spawn(State::remove_pod(state_, entry->spec.ns, id));
+  }
+  state_->entries.erase(key);
+}
+
+void Scaler::set_reachable(const std::string& key, bool reachable) {
+  if (Entry* entry = state_->find(key)) entry->reachable = reachable;
+}
+
+void Scaler::activate(const std::string& key) {
+  Entry* entry = state_->find(key);
+  if (entry == nullptr) return;
+  entry->idle_since = std::chrono::seconds(-1);
+  const std::int64_t in_flight = entry->shared->in_flight.load();
+  const std::int64_t wanted = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(
+             (static_cast<double>(in_flight) + entry->decider.settings().target - 1) /
+             entry->decider.settings().target));
+  const std::int64_t most = entry->spec.scaling.max_scale;
+  const std::int64_t bounded = most > 0 ? std::min(wanted, most) : wanted;
+  if (entry->live() < bounded) state_->scale_to(*entry, bounded);
+}
+
+void Scaler::replace(const std::string& instance_id, const std::string& reason) {
+  Entry* entry = state_->owner_of(instance_id);
+  if (entry == nullptr) return;
+  const auto it = entry->instances.find(instance_id);
+  if (it == entry->instances.end() || it->second.stopping) return;
+  kLog.warn("instance_replaced", {{"instance", instance_id}, {"reason", reason}});
+  it->second.stopping = true;
+  state_->publish(*entry);
+  // It hangs: SIGTERM would wait for the very request that does not end.
+  state_->runtime.stop(instance_id, std::chrono::milliseconds(0));
+}
+
+RevisionHealth Scaler::health(const std::string& key) const {
+  const auto it = state_->entries.find(key);
+  if (it == state_->entries.end()) return {};
+  RevisionHealth out = it->second->health;
+  out.desired = it->second->live();
+  out.ready = it->second->ready();
+  return out;
+}
+
+gateway::RevisionPtr Scaler::revision(const std::string& key) const {
+  const auto it = state_->entries.find(key);
+  return it == state_->entries.end() ? nullptr : it->second->shared;
+}
+
+void Scaler::State::set_health(Entry& entry, RevisionHealth::State health, std::string reason,
+                               std::string message) {
+  entry.health.state = health;
+  entry.health.reason = std::move(reason);
+  entry.health.message = std::move(message);
+  if (health == RevisionHealth::State::kReady) entry.health.was_ready = true;
+  if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
+}
+
+void Scaler::State::publish(Entry& entry) {
+  gateway::Instances out;
+  for (auto& [id, instance] : entry.instances) {
+    if (instance.published && !instance.stopping) out.push_back({id, instance.socket_path});
+  }
+  entry.shared->set_instances(std::move(out));
+  if (instances_handler) instances_handler(entry.spec.key());
+}
+
+void Scaler::State::scale_to(Entry& entry, std::int64_t wanted) {
+  if (clock.monotonic() < entry.not_before && wanted > 0) return;  // crash back-off
+  while (entry.live() < wanted) start_one(entry);
+  while (entry.live() > wanted && !entry.instances.empty()) {
+    const std::int64_t before = entry.live();
+    stop_one(entry);
+    if (entry.live() == before) break;
+  }
+}
+
+void Scaler::State::start_one(Entry& entry) {
+  ++entry.starting;
+  std::string id = entry.spec.name.substr(0, 40) + "-deployment-" + base::random_suffix(10);
+  owners[id] = entry.spec.key();
+  tasks.spawn(launch(shared_from_this(), entry.spec.key(), std::move(id)));
+}
+
+void Scaler::State::stop_one(Entry& entry) {
+  // The youngest first: older ones are warm.
+  RunningInstance* youngest = nullptr;
+  for (auto& [id, instance] : entry.instances) {
+    if (instance.stopping) continue;
+    if (youngest == nullptr || instance.started > youngest->started) youngest = &instance;
+  }
+  if (youngest == nullptr) return;
+  youngest->stopping = true;
+  publish(entry);
+  runtime.stop(youngest->id, options.drain_grace);
+}
+
+Task<Result<std::string>> Scaler::State::resolve_reference(std::string ns, Json source) {
+  const bool secret = source.contains("secretKeyRef");
+  const Json& reference = secret ? source["secretKeyRef"] : source["configMapKeyRef"];
+  const std::string name = base::string_at(reference, {"name"});
+  const std::string key = base::string_at(reference, {"key"});
+  auto object = co_await store.get(secret ? resource::kSecrets : resource::kConfigMaps, {ns, name});
+  if (!object) co_return fail(object.error());
+  const std::string text = base::string_at(**object, {"data", key});
+  const Json* data = base::find(**object, {"data"});
+  if (data == nullptr || !data->contains(key)) {
+    co_return fail(Code::kNotFound, fmt::format("{} {} has no key {}", secret ? "Secret" : "ConfigMap",
+                                                name, key));
+  }
+  co_return secret ? base::from_base64(text).value_or("") : text;
+}
+
+Task<Result<std::vector<std::pair<std::string, std::string>>>> Scaler::State::resolve_env(
+    RevisionSpec spec) {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (options.platform_env) out = options.platform_env(spec);
+  out.emplace_back("PORT", "8080");
+  out.emplace_back("K_SERVICE", spec.service);
+  out.emplace_back("K_CONFIGURATION", spec.configuration);
+  out.emplace_back("K_REVISION", spec.name);
+  out.emplace_back("TIMEOUT_SECONDS", std::to_string(spec.timeout.count()));
+  for (const Json& item : spec.env) {
+    const std::string name = base::string_at(item, {"name"});
+    const Json* from = base::find(item, {"valueFrom"});
+    if (from == nullptr || (!from->contains("secretKeyRef") && !from->contains("configMapKeyRef"))) {
+      out.emplace_back(name, base::string_at(item, {"value"}));
+      continue;
+    }
+    auto value = co_await resolve_reference(spec.ns, *from);
+    const Json& reference =
+        from->contains("secretKeyRef") ? (*from)["secretKeyRef"] : (*from)["configMapKeyRef"];
+    if (value) out.emplace_back(name, std::move(*value));
+    else if (!base::bool_at(reference, {"optional"}).value_or(false)) {
+      co_return fail(with_context(value.error(), "environment variable " + name));
+    }
+  }
+  co_return out;
+}
+
+Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, std::string id) {
+  Entry* entry = state->find(key);
+  if (entry == nullptr) co_return;
+  const RevisionSpec spec = entry->spec;
+  const bool known_good = entry->health.was_ready;
+  auto env = co_await state->resolve_env(spec);
+  auto started = env ? co_await state->runtime.start({.id = id,
+                                                      .image = spec.image,
+                                                      .env = std::move(*env),
+                                                      .command = spec.command,
+                                                      .args = spec.args,
+                                                      .memory_bytes = spec.memory_bytes})
+                     : Result<runtime::Instance>(fail(env.error()));
+  entry = state->find(key);
+  if (entry == nullptr) {
+    if (started) state->runtime.stop(id, std::chrono::milliseconds(0));
+    co_return;
+  }
+  --entry->starting;
+  if (!started) {
+    state->owners.erase(id);
+    state->handle_exit(*entry, {InstanceEvent::Kind::kExited, id, "StartFailed",
+                                started.error().message, 1});
+    co_return;
+  }
+  RunningInstance& instance = entry->instances[id];
+  instance = {id, started->socket_path, false, false, false, state->clock.wall()};
+  // A revision that was ready before is trusted: requests may go to the socket at once and wait
+  // there, which saves the round trip of a readiness report on every cold start.
+  if (known_good) {
+    instance.published = true;
+    state->publish(*entry);
+  }
+  state->tasks.spawn(write_pod(state, spec, id, PodPhase::kStarting, "", "", instance.started,
+                               entry->crashes));
+}
+
+void Scaler::State::handle(const InstanceEvent& event) {
+  Entry* entry = owner_of(event.id);
+  if (entry == nullptr) return;
+  const auto it = entry->instances.find(event.id);
+  switch (event.kind) {
+    case InstanceEvent::Kind::kReady:
+      if (it != entry->instances.end()) handle_ready(*entry, it->second);
+      return;
+    case InstanceEvent::Kind::kFailed:
+      set_health(*entry, RevisionHealth::State::kFailed, event.reason, event.message);
+      return;
+    case InstanceEvent::Kind::kTimedOut:
+      if (it != entry->instances.end() && !it->second.stopping) {
+        it->second.stopping = true;
+        publish(*entry);
+        // The wrapper has answered 504 itself; what hangs in it can only be killed.
+        runtime.stop(event.id, std::chrono::milliseconds(1000));
+      }
+      return;
+    case InstanceEvent::Kind::kExited: handle_exit(*entry, event); return;
+  }
+}
+
+void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
+  instance.ready = true;
+  instance.published = true;
+  entry.crashes = 0;
+  publish(entry);
+  set_health(entry, RevisionHealth::State::kReady, "", "");
+  tasks.spawn(write_pod(shared_from_this(), entry.spec, instance.id, PodPhase::kReady, "", "",
+                        instance.started, 0));
+}
+
+void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
+  const auto it = entry.instances.find(event.id);
+  const bool expected = it != entry.instances.end() && it->second.stopping;
+  if (it != entry.instances.end()) entry.instances.erase(it);
+  owners.erase(event.id);
+  publish(entry);
+  tasks.spawn(remove_pod(shared_from_this(), entry.spec.ns, event.id));
+  if (expected) {
+    if (entry.shared->in_flight.load() > 0 && entry.live() == 0) scale_to(entry, 1);
+    if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
+    return;
+  }
+  const auto delay = std::min<std::chrono::seconds>(
+      kCrashBackoffMax, kCrashBackoffFirst * (1L << std::min(entry.crashes, 6)));
+  ++entry.crashes;
+  entry.not_before = clock.monotonic() + delay;
+  kLog.warn("instance_ended", {{"revision", entry.spec.key()},
+                               {"instance", event.id},
+                               {"code", event.exit_code},
+                               {"retry_seconds", delay.count()}});
+  if (entry.health.state != RevisionHealth::State::kFailed || !event.message.empty()) {
+    set_health(entry, RevisionHealth::State::kFailed, event.reason, event.message);
+  }
+  tasks.spawn(retry(shared_from_this(), entry.spec.key(), delay));
+}
+
+// After a crash's back-off: again when someone waits, or when it must run anyway.
+Task<void> Scaler::State::retry(std::shared_ptr<State> state, std::string key,
+                                std::chrono::steady_clock::duration delay) {
+  if (!co_await async::sleep_for(delay)) co_return;
+  Entry* entry = state->find(key);
+  if (entry == nullptr || !entry->reachable) co_return;
+  const bool wanted = entry->shared->in_flight.load() > 0 || entry->spec.scaling.min_scale > 0 ||
+                      !entry->health.was_ready;
+  if (wanted) state->scale_to(*entry, std::max<std::int64_t>(1, entry->spec.scaling.min_scale));
+}
+
+Task<void> Scaler::State::tick(std::shared_ptr<State> state) {
+  while (co_await async::sleep_for(kSampleInterval)) {
+    const bool decision = ++state->ticks % kTicksPerDecision == 0;
+    for (auto& [key, entry] : state->entries) {
+      state->sample(*entry);
+      if (decision) state->decide(*entry);
+    }
+  }
+}
+
+void Scaler::State::sample(Entry& entry) {
+  const std::int64_t in_flight = entry.shared->in_flight.load(std::memory_order_relaxed);
+  const std::uint64_t arrivals = entry.shared->arrivals.load(std::memory_order_relaxed);
+  const bool busy = in_flight > 0 || arrivals != entry.arrivals_seen;
+  entry.arrivals_seen = arrivals;
+  // Nothing runs and nothing came: an idle revision at zero costs nothing.
+  if (!busy && entry.live() == 0) return;
+  entry.decider.record(now_seconds(), static_cast<double>(in_flight));
+  if (busy) entry.idle_since = std::chrono::seconds(-1);
+  else if (entry.idle_since.count() < 0) entry.idle_since = now_seconds();
+}
+
+void Scaler::State::decide(Entry& entry) {
+  if (entry.live() == 0 && entry.shared->in_flight.load() == 0) {
+    if (entry.reachable && entry.spec.scaling.min_scale > 0) {
+      scale_to(entry, entry.spec.scaling.min_scale);
+    }
+    return;
+  }
+  const auto now = now_seconds();
+  std::int64_t wanted = entry.decider.decide(now, entry.ready());
+  if (wanted < 0) return;
+  if (!entry.reachable && entry.shared->in_flight.load() == 0) wanted = 0;
+  if (wanted == 0) {
+    // The last instance stays for the stable window of silence, then for the grace or the
+    // function's own retention period, whichever is longer (spec/serving.md §3.7: the local
+    // activator is always in the path, so the grace runs while the window does).
+    const auto silent = entry.idle_since.count() < 0 ? std::chrono::seconds(0) : now - entry.idle_since;
+    const auto needed = entry.reachable ? entry.spec.scaling.stable_window + entry.spec.retention
+                                        : std::chrono::seconds(0);
+    if (!entry.health.was_ready || silent < std::max(needed, options.scale_to_zero_grace)) wanted = 1;
+  }
+  if (wanted != entry.live()) scale_to(entry, wanted);
+}
+
+Task<void> Scaler::State::write_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
+                                    PodPhase phase, std::string reason, std::string message,
+                                    base::WallTime started, int restarts) {
+  if (phase == PodPhase::kStarting) {
+    Json owner{{"apiVersion", "serving.knative.dev/v1"},
+               {"kind", "Revision"},
+               {"metadata", {{"name", spec.name}, {"uid", spec.uid}}}};
+    (void)co_await state->store.create(resource::kPods, pod_object(spec, owner, id), {});
+  }
+  // The instance may have gone while the object was on its way.
+  if (!state->owners.contains(id)) {
+    co_await remove_pod(state, spec.ns, id);
+    co_return;
+  }
+  const Entry* entry = state->owner_of(id);
+  if (phase == PodPhase::kStarting && entry != nullptr) {
+    const auto it = entry->instances.find(id);
+    if (it != entry->instances.end() && it->second.ready) phase = PodPhase::kReady;
+  }
+  (void)co_await resource::update_status(
+      state->store, resource::kPods, {spec.ns, id},
+      pod_status(spec, phase, reason, message, started, state->clock.wall(), restarts));
+}
+
+Task<void> Scaler::State::remove_pod(std::shared_ptr<State> state, std::string ns, std::string id) {
+  (void)co_await state->store.remove(resource::kPods, {ns, id}, {});
+}
+
+}  // namespace hearth::serving
