@@ -1,0 +1,46 @@
+// Jobs. A Kaniko Job is given to the embedded builder; any other kind of Job is refused with a
+// condition that says so. The build's output is the log of a Pod, as in a cluster.
+//
+// Lives on the control loop.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "platform/async/task.h"
+#include "platform/base/clock.h"
+#include "platform/resource/store.h"
+
+namespace hearth::async {
+class BlockingPool;
+class Loop;
+}
+namespace hearth::builder {
+class Builder;
+}
+namespace hearth::runtime {
+class LogStore;
+}
+
+namespace hearth::workloads {
+
+class JobController {
+ public:
+  // `scratch`: for unpacked contexts. At most `parallel_builds` at once; others wait.
+  JobController(async::Loop& loop, async::BlockingPool& pool, resource::Store& store,
+                builder::Builder& builder, runtime::LogStore& logs, const base::Clock& clock,
+                std::filesystem::path scratch, std::size_t parallel_builds);
+  ~JobController();
+
+  void start();
+  Task<void> stop();
+
+  struct State;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace hearth::workloads
