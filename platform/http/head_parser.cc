@@ -116,6 +116,11 @@ Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, Re
   std::size_t skipped = 0;
   while (skipped < 8 && buffer.substr(skipped).starts_with("\r\n")) skipped += 2;
   const std::string_view text = buffer.substr(skipped);
+  // A TLS hello on a plain port gets its answer at once; waiting for the rest of a "head" would
+  // stall every client that tries HTTPS first.
+  if (!text.empty() && !is_token(text.substr(0, 1)) && text[0] != '\r') {
+    return fail(Code::kBadRequest, "malformed HTTP head: this port speaks plain HTTP");
+  }
   if (!contains_whole_head(text)) {
     if (text.size() > limits::kHeadBytesMax) {
       return fail(Code::kTooLarge, "request head is over 64 KiB");

@@ -1,0 +1,58 @@
+// The folder a build copies from: what .dockerignore leaves of it, within bounds. A link is copied
+// as a link; a path is never resolved out of the folder.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "emulator/builder/ignore_file.h"
+#include "platform/base/result.h"
+
+namespace hearth::builder {
+
+// One thing to copy.
+struct CopyItem {
+  enum class Kind { kFile, kDirectory, kLink } kind = Kind::kFile;
+  std::string relative;           // below the destination
+  std::filesystem::path source;   // the file's real place
+  unsigned mode = 0;
+  std::uint64_t size = 0;
+  std::string link_target;
+  // The source itself was a file: a destination that is no folder takes its place.
+  bool is_whole_source = false;
+};
+
+class BuildContext {
+ public:
+  // Reads {dockerfile}.dockerignore, else .dockerignore. kTooLarge over limits.h.
+  static Result<BuildContext> open(std::filesystem::path root, std::string_view dockerfile);
+  // Another stage's tree: nothing is ignored, no bounds but the disk's.
+  static BuildContext of_tree(std::filesystem::path root);
+
+  // The whole file at a path within the folder (Dockerfile).
+  Result<std::string> read(std::string_view path, std::size_t bytes_max) const;
+  // Everything that a source of COPY means. A pattern may match nothing (the caller decides); a
+  // plain path that is absent is kNotFound.
+  Result<std::vector<CopyItem>> find(std::string_view source) const;
+
+ private:
+  BuildContext(std::filesystem::path root, IgnoreFile ignore)
+      : root_(std::move(root)), ignore_(std::move(ignore)) {}
+  Status check_bounds() const;
+  // The real place of a path, links resolved as if the folder were the root.
+  Result<std::filesystem::path> resolve(std::string_view path) const;
+  Status collect(const std::filesystem::path& path, std::vector<CopyItem>& out) const;
+  bool ignores(const std::filesystem::path& path) const;
+
+  std::filesystem::path root_;
+  IgnoreFile ignore_;
+};
+
+bool is_pattern(std::string_view source);
+// SHA-256 in hex of a file's bytes, the link itself not followed.
+Result<std::string> hash_file(const std::filesystem::path& path);
+
+}  // namespace hearth::builder

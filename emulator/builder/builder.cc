@@ -1,0 +1,204 @@
+#include "emulator/builder/builder.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <mutex>
+
+#include "emulator/blobs/blob_store.h"
+#include "emulator/builder/build_job.h"
+#include "emulator/registry/registry.h"
+#include "platform/async/blocking.h"
+#include "platform/base/file.h"
+#include "platform/base/limits.h"
+
+namespace hearth::builder {
+namespace {
+
+// Where an image of that name may be in the embedded registry, whatever host the name carries:
+// localhost:5001, kind-registry:5000 and docker.io all mean it.
+std::vector<std::string> candidates(const oci::Reference& reference) {
+  std::vector<std::string> out = {reference.repository};
+  if (reference.repository.starts_with("library/")) out.push_back(reference.repository.substr(8));
+  else if (!reference.repository.contains('/')) out.push_back("library/" + reference.repository);
+  if (!reference.registry.empty() && !reference.registry.contains(':')) {
+    out.push_back(reference.registry + "/" + reference.repository);  // as a mirror would keep it
+  }
+  return out;
+}
+
+std::optional<registry::StoredManifest> find_image(registry::Registry& registry,
+                                                   const oci::Reference& reference) {
+  for (const std::string& repository : candidates(reference)) {
+    auto found = registry.find_manifest(repository, reference.version());
+    if (found && oci::is_index_type(found->media_type)) {
+      const auto index = oci::parse_index(found->bytes);
+      if (!index) continue;
+      found = fail(Code::kNotFound, "no image for this machine");
+      for (const oci::Descriptor& item : index->manifests) {
+        const bool fits = !item.platform ||
+                          (item.platform->os == "linux" &&
+                           item.platform->architecture == oci::host_architecture());
+        if (fits) found = registry.find_manifest(repository, item.digest.text());
+        if (fits && found) break;
+      }
+    }
+    if (found && oci::is_manifest_type(found->media_type)) return *found;
+  }
+  return std::nullopt;
+}
+
+Result<BaseImage> read_image(const registry::StoredManifest& stored,
+                             const blobs::BlobStore& blobs) {
+  HEARTH_TRY(manifest, oci::parse_manifest(stored.bytes));
+  HEARTH_TRY(text, blobs.read(manifest.config->digest.hex(), limits::kManifestBytesMax));
+  HEARTH_TRY(config, oci::parse_config(text));
+  if (config.diff_ids.size() != manifest.layers.size()) {
+    return fail(Code::kCorrupt, "the base image's layers and diff ids differ in number");
+  }
+  BaseImage out{.digest = stored.digest, .config = std::move(config), .layers = {}};
+  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
+    out.layers.push_back({.blob = manifest.layers[i], .diff_id = out.config.diff_ids[i]});
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Builder::Shared {
+  Shared(registry::Registry& registry_in, const blobs::BlobStore& blobs_in,
+         async::BlockingPool& pool_in, BuilderOptions options_in)
+      : registry(registry_in), blobs(blobs_in), pool(pool_in), options(std::move(options_in)) {
+    if (options.path.empty()) {
+      const char* path = std::getenv("PATH");
+      options.path = path != nullptr ? path : std::string(kStandardPathText);
+    }
+  }
+
+  const HostTools& host_tools() {
+    std::call_once(tools_once, [this] { tools = find_host_tools(options.path); });
+    return tools;
+  }
+
+  registry::Registry& registry;
+  const blobs::BlobStore& blobs;
+  async::BlockingPool& pool;
+  BuilderOptions options;
+  std::once_flag tools_once;
+  HostTools tools;
+};
+
+namespace {
+
+using Job = std::shared_ptr<BuildJob>;
+
+Status resolve_bases(BuildJob& job, const std::vector<std::string>& names,
+                     registry::Registry& registry, const blobs::BlobStore& blobs) {
+  for (const std::string& name : names) {
+    HEARTH_TRY(reference, oci::parse_reference(name));
+    const auto stored = find_image(registry, reference);
+    if (!stored) continue;
+    auto image = read_image(*stored, blobs);
+    if (!image) return fail(with_context(image.error(), fmt::format("base image {}", name)));
+    job.set_base(name, std::move(*image));
+  }
+  return {};
+}
+
+// All steps; between them the layers become durable.
+Task<Status> run_steps(Job job, async::BlockingPool& pool) {
+  while (true) {
+    auto pending = co_await pool.run([job] { return job->advance(); });
+    if (!pending) co_return fail(pending.error());
+    if (!*pending) co_return Status();
+    auto blob = co_await (*pending)->writer.commit();
+    if (!blob) co_return fail(blob.error());
+    if (blob->digest != (*pending)->written.digest.hex()) {
+      co_return fail(Code::kCorrupt, "a layer changed while it was written");
+    }
+    HEARTH_CO_CHECK_OK(co_await pool.run([job] { return job->accept(); }));
+  }
+}
+
+Result<std::vector<oci::Reference>> parse_destinations(const BuildRequest& request) {
+  std::vector<oci::Reference> out;
+  for (const std::string& text : request.destinations) {
+    HEARTH_TRY(reference, oci::parse_reference(text));
+    out.push_back(std::move(reference));
+  }
+  if (out.empty()) return fail(Code::kInvalid, "a build needs a destination");
+  return out;
+}
+
+Task<Result<oci::Digest>> store_image(Image image, std::vector<oci::Reference> destinations,
+                                      registry::Registry& registry,
+                                      const blobs::BlobStore& blobs) {
+  const std::string manifest = oci::dump(image.manifest);
+  auto config = co_await blobs.put(std::move(image.config));
+  if (!config) co_return fail(config.error());
+  for (const oci::Reference& item : destinations) {
+    auto stored = co_await registry.put_manifest(item.repository,
+                                                 item.tag.empty() ? "latest" : item.tag,
+                                                 std::string(oci::kOciManifest), manifest);
+    if (!stored) co_return fail(stored.error());
+  }
+  co_return oci::Digest::of(manifest);
+}
+
+std::string by_digest(oci::Reference reference, const oci::Digest& digest) {
+  reference.tag.clear();
+  reference.digest = digest;
+  return reference.text();
+}
+
+}  // namespace
+
+Builder::Builder(registry::Registry& registry, const blobs::BlobStore& blobs,
+                 async::BlockingPool& pool, BuilderOptions options)
+    : shared_(std::make_shared<Shared>(registry, blobs, pool, std::move(options))) {
+  // What a crash left of builds in work.
+  std::error_code error;
+  std::filesystem::remove_all(shared_->options.work_dir / "builds", error);
+}
+
+Builder::~Builder() = default;
+
+Task<Result<BuildResult>> Builder::build(BuildRequest request) {
+  const auto shared = shared_;
+  const auto started = std::chrono::steady_clock::now();
+  HEARTH_CO_TRY(destinations, parse_destinations(request));
+  auto job = co_await shared->pool.run([shared, request = std::move(request)]() mutable {
+    return std::make_shared<BuildJob>(shared->blobs, shared->options, shared->host_tools(),
+                                      std::move(request));
+  });
+  auto names = co_await shared->pool.run([job] { return job->prepare(); });
+  Status done = names ? resolve_bases(*job, *names, shared->registry, shared->blobs)
+                      : Status(std::unexpected(names.error()));
+  if (done) done = co_await run_steps(job, shared->pool);
+  Result<BuildResult> result = fail(Code::kInternal, "not finished");
+  if (done) {
+    Image image = job->finish();
+    const bool host_backed = image.host_backed;
+    auto digest = co_await store_image(std::move(image), destinations, shared->registry,
+                                       shared->blobs);
+    if (!digest) {
+      done = fail(digest.error());
+    } else {
+      result = BuildResult{.digest = *digest,
+                           .reference = by_digest(destinations[0], *digest),
+                           .host_backed = host_backed,
+                           .steps = job->steps(),
+                           .cached_steps = job->cached_steps()};
+    }
+  }
+  co_await shared->pool.run([job] {
+    job->clean();
+    return 0;
+  });
+  if (!done) co_return fail(done.error());
+  result->duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - started);
+  co_return result;
+}
+
+}  // namespace hearth::builder

@@ -1,0 +1,259 @@
+#include "emulator/builder/builder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <mutex>
+
+#include "emulator/blobs/blob_store.h"
+#include "emulator/registry/registry.h"
+#include "platform/async/blocking.h"
+#include "platform/async/loop.h"
+#include "platform/base/file.h"
+#include "platform/base/random_id.h"
+#include "platform/oci/layer_reader.h"
+#include "platform/oci/manifest.h"
+#include "platform/oci/reference.h"
+
+namespace hearth::builder {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class BuilderTest : public testing::Test {
+ protected:
+  BuilderTest() : root_(fs::path(testing::TempDir()) / ("builder-" + base::random_hex(6))) {
+    fs::create_directories(context());
+    blobs_ = blobs::BlobStore::open(root_ / "blobs", pool_).value();
+    auto database = sqlite::Database::open(root_ / "db", sqlite::OpenMode::kReadWrite).value();
+    EXPECT_TRUE(sqlite::migrate(database, registry::kRoom, registry::kMigrations));
+    writer_ = std::make_unique<sqlite::Writer>(std::move(database));
+    registry_ = registry::Registry::open(loop_, *writer_, root_ / "db", *blobs_, clock_).value();
+    builder_ = std::make_unique<Builder>(*registry_, *blobs_, build_pool_,
+                                         BuilderOptions{.work_dir = root_ / "work"});
+    loop_.start();
+  }
+  ~BuilderTest() override { fs::remove_all(root_); }
+
+  fs::path context() const { return root_ / "context"; }
+
+  void put(const std::string& name, const std::string& text) {
+    fs::create_directories((context() / name).parent_path());
+    std::ofstream(context() / name) << text;
+  }
+
+  BuildRequest request() {
+    BuildRequest out{.id = "b", .context = context(), .destinations = {"localhost:5001/t/fn:v1"},
+                     .timeout = std::chrono::seconds(30)};
+    out.log = [this](std::string_view line) {
+      const std::lock_guard lock(mutex_);
+      log_ += std::string(line) + "\n";
+    };
+    return out;
+  }
+
+  Result<BuildResult> build(BuildRequest wanted) {
+    Result<BuildResult> out = fail(Code::kInternal, "not run");
+    loop_.run_blocking(build_into(std::move(wanted), out));
+    return out;
+  }
+  Result<BuildResult> build() { return build(request()); }
+  Task<void> build_into(BuildRequest wanted, Result<BuildResult>& out) {
+    out = co_await builder_->build(std::move(wanted));
+  }
+
+  // The image's files, as a runtime would unpack them.
+  fs::path unpack(const BuildResult& result) {
+    const fs::path out = root_ / ("image-" + base::random_hex(4));
+    fs::create_directories(out);
+    const auto stored = registry_->find_manifest("t/fn", result.digest.text()).value();
+    manifest_ = oci::parse_manifest(stored.bytes).value();
+    config_ = oci::parse_config(blobs_->read(manifest_.config->digest.hex(), 1 << 20).value())
+                  .value();
+    for (const auto& layer : manifest_.layers) {
+      const auto fd = blobs_->open_blob(layer.digest.hex()).value();
+      EXPECT_TRUE(oci::extract_archive(fd.get(), out,
+                                       {.kind = oci::ExtractOptions::Kind::kImageLayer}));
+    }
+    return out;
+  }
+
+  fs::path root_;
+  async::BlockingPool pool_{1};
+  async::BlockingPool build_pool_{1};
+  base::SystemClock clock_;
+  async::Loop loop_{"test"};
+  std::unique_ptr<blobs::BlobStore> blobs_;
+  std::unique_ptr<sqlite::Writer> writer_;
+  std::unique_ptr<registry::Registry> registry_;
+  std::unique_ptr<Builder> builder_;
+  std::mutex mutex_;
+  std::string log_;
+  oci::Manifest manifest_;
+  oci::ImageConfig config_;
+};
+
+TEST_F(BuilderTest, BuildsAHostBackedImageAndReusesItsLayers) {
+  put("Dockerfile",
+      "FROM python:3.11-slim\nWORKDIR /app\nCOPY lock ./\n"
+      "RUN cat lock > made && mkdir deep && echo $HOME > deep/home && echo \"$A\"\n"
+      "COPY . .\nENV A=1\nEXPOSE 8080\nCMD [\"python3\", \"main.py\"]\n");
+  put("lock", "deps\n");
+  put("main.py", "print(1)\n");
+  const auto first = build();
+  ASSERT_TRUE(first) << first.error().message << log_;
+  EXPECT_TRUE(first->host_backed);
+  EXPECT_EQ(first->steps, 4);
+  EXPECT_EQ(first->cached_steps, 0);
+  const fs::path image = unpack(*first);
+  EXPECT_EQ(base::read_file(image / "app/made").value(), "deps\n");
+  EXPECT_TRUE(fs::exists(image / "app/main.py"));
+  EXPECT_FALSE(fs::exists(image / "usr"));
+  EXPECT_FALSE(fs::exists(image / "proc"));
+  EXPECT_EQ(manifest_.annotations.at("hearth.local/base"), "host");
+  EXPECT_EQ(config_.labels.at("hearth.local/base"), "host");
+  EXPECT_EQ(config_.working_dir, "/app");
+  EXPECT_EQ(config_.exposed_ports, std::vector<std::string>{"8080/tcp"});
+
+  const auto second = build();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->cached_steps, 4);
+  EXPECT_EQ(second->digest, first->digest);
+
+  BuildRequest fresh = request();
+  fresh.cache = false;
+  const auto third = build(std::move(fresh));
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->cached_steps, 0);
+  EXPECT_EQ(third->digest, first->digest);
+
+  put("main.py", "print(2)\n");
+  const auto changed = build();
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(changed->cached_steps, 3);
+  EXPECT_NE(changed->digest, first->digest);
+}
+
+TEST_F(BuilderTest, RunSeesTheHostReadOnly) {
+  if (::geteuid() != 0) GTEST_SKIP() << "as root the kernel alone would not refuse";
+  put("Dockerfile", "FROM x\nRUN touch /usr/evil || touch /refused; ls / > /seen\n");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  const fs::path image = unpack(*result);
+  EXPECT_TRUE(fs::exists(image / "refused"));
+  EXPECT_FALSE(fs::exists("/usr/evil"));
+  EXPECT_THAT(base::read_file(image / "seen").value(), testing::Not(HasSubstr("home\n")));
+}
+
+TEST_F(BuilderTest, CopiesBetweenStagesAndRemoves) {
+  put("Dockerfile",
+      "FROM golang AS build\nWORKDIR /src\nCOPY a.txt .\nRUN cp a.txt b.txt && rm a.txt\n"
+      "FROM build AS unused\nRUN exit 1\n"
+      "FROM scratch\nCOPY --from=build --chmod=755 /src/b.txt /bin/tool\n"
+      "COPY --from=0 /src /all/\n");
+  put("a.txt", "A");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FALSE(result->host_backed);
+  const fs::path image = unpack(*result);
+  EXPECT_EQ(base::read_file(image / "bin/tool").value(), "A");
+  EXPECT_TRUE(fs::exists(image / "all/b.txt"));
+  EXPECT_FALSE(fs::exists(image / "all/a.txt"));
+}
+
+TEST_F(BuilderTest, StandsOnAnImageOfTheRegistry) {
+  put("Dockerfile", "FROM scratch\nCOPY base.txt /base.txt\nENV BASE=yes\n");
+  put("base.txt", "base");
+  BuildRequest base = request();
+  base.destinations = {"localhost:5001/library/mine:1"};
+  ASSERT_TRUE(build(std::move(base)));
+  put("Dockerfile", "FROM docker.io/library/mine:1\nCOPY base.txt /more/\n");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_FALSE(result->host_backed);
+  const fs::path image = unpack(*result);
+  EXPECT_TRUE(fs::exists(image / "base.txt"));
+  EXPECT_TRUE(fs::exists(image / "more/base.txt"));
+  EXPECT_EQ(config_.env, std::vector<std::string>{"BASE=yes"});
+}
+
+TEST_F(BuilderTest, AFailingRunShowsLineCodeAndTail) {
+  put("Dockerfile", "FROM x\n\nRUN for i in $(seq 30); do echo line $i; done; exit 7\n");
+  const auto result = build();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kPreconditionFailed);
+  EXPECT_THAT(result.error().message, HasSubstr("Dockerfile line 3: RUN for i"));
+  EXPECT_THAT(result.error().message, HasSubstr("exit code 7"));
+  EXPECT_THAT(result.error().message, HasSubstr("\nline 11\n"));
+  EXPECT_THAT(result.error().message, testing::Not(HasSubstr("\nline 10\n")));
+  EXPECT_THAT(log_, HasSubstr("line 1\n"));
+}
+
+TEST_F(BuilderTest, ATimeoutEndsTheWholeTree) {
+  const std::string mark = "4" + std::to_string(::getpid());  // seconds; finds our process alone
+  put("Dockerfile",
+      "FROM x\nRUN (setsid sleep " + mark + " &) ; echo started; sleep " + mark + "\n");
+  BuildRequest wanted = request();
+  wanted.timeout = std::chrono::seconds(1);
+  const auto result = build(std::move(wanted));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kDeadlineExceeded);
+  EXPECT_THAT(result.error().message, HasSubstr("started"));
+  for (const auto& item : fs::directory_iterator("/proc")) {
+    const auto command = base::read_file(item.path() / "cmdline");
+    if (command) EXPECT_THAT(*command, testing::Not(HasSubstr(mark))) << item.path();
+  }
+}
+
+TEST_F(BuilderTest, CancellingEndsARun) {
+  put("Dockerfile", "FROM x\nRUN sleep 100\n");
+  BuildRequest wanted = request();
+  wanted.cancelled = std::make_shared<std::atomic<bool>>(false);
+  wanted.log = [flag = wanted.cancelled](std::string_view line) {
+    if (line.starts_with("RUN")) flag->store(true);
+  };
+  EXPECT_EQ(build(std::move(wanted)).error().code, Code::kCancelled);
+}
+
+TEST_F(BuilderTest, CopyStaysInTheContext) {
+  put("Dockerfile", "FROM scratch\nCOPY link /stolen\n");
+  fs::create_symlink("/etc/passwd", context() / "link");
+  EXPECT_EQ(build().error().code, Code::kNotFound);
+  put("Dockerfile", "FROM scratch\nCOPY ../../etc/passwd /stolen\n");
+  EXPECT_EQ(build().error().code, Code::kNotFound);
+  // Within a folder a link is copied as a link.
+  put("Dockerfile", "FROM scratch\nCOPY . /all/\n");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(fs::is_symlink(unpack(*result) / "all/link"));
+}
+
+TEST_F(BuilderTest, HonoursDockerignoreAndPatterns) {
+  put("Dockerfile", "FROM scratch\nCOPY *.py lock* /app/\n");
+  put(".dockerignore", "secret.py\n");
+  put("a.py", "");
+  put("secret.py", "");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  const fs::path image = unpack(*result);
+  EXPECT_TRUE(fs::exists(image / "app/a.py"));
+  EXPECT_FALSE(fs::exists(image / "app/secret.py"));
+}
+
+TEST_F(BuilderTest, NamesWhatIsWrong) {
+  put("Dockerfile", "FROM scratch\nCOPY absent /x\n");
+  EXPECT_THAT(build().error().message,
+              HasSubstr("Dockerfile line 2: COPY absent /x: absent: no such file"));
+  put("Dockerfile", "FROM scratch\nADD https://example.org/x /x\n");
+  EXPECT_EQ(build().error().code, Code::kUnsupported);
+  put("Dockerfile", "FROM scratch\nCOPY --from=nowhere /x /x\n");
+  EXPECT_EQ(build().error().code, Code::kNotFound);
+  BuildRequest wanted = request();
+  wanted.destinations.clear();
+  EXPECT_EQ(build(std::move(wanted)).error().code, Code::kInvalid);
+}
+
+}  // namespace
+}  // namespace hearth::builder

@@ -1,0 +1,54 @@
+// A stage in the making: configuration, layers, build arguments; and what the instructions that
+// only change the configuration do to it.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "emulator/builder/dockerfile.h"
+#include "emulator/builder/layer_cache.h"
+#include "emulator/builder/substitute.h"
+#include "platform/oci/manifest.h"
+
+namespace hearth::builder {
+
+inline constexpr std::string_view kStandardPathText =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+struct StageState {
+  oci::ImageConfig config;
+  std::vector<Layer> layers;
+  bool host_backed = false;
+  std::string key;        // of the cache: everything so far that made a layer
+  Variables args;         // ARG in effect
+  std::set<std::string> working_dirs;  // that WORKDIR made
+  std::set<std::string> folders;  // known folders of the image, absolute
+  bool has_base = false;          // stands on an image of the registry
+  bool has_unknown_files = false; // a base or a RUN brought files that no instruction names
+  std::filesystem::path tree;     // where the layers are unpacked when a step needs them
+  std::size_t unpacked = 0;       // how many are
+
+  // What words of instructions may refer to: arguments, over them the environment.
+  Variables variables() const;
+  std::string env_value(std::string_view name) const;
+  void set_env(const std::string& name, const std::string& value);
+  // An absolute path for a path of an instruction; a trailing '/' is kept.
+  std::string absolute(std::string_view path) const;
+  void add_folder(std::string_view path);  // with its parents
+};
+
+struct ArgumentSources {
+  const std::map<std::string, std::string>& given;  // --build-arg
+  const Variables& global;                          // ARG before the first FROM
+  char escape = '\\';
+};
+
+bool makes_layer(Keyword keyword);
+// ENV, ARG, LABEL, EXPOSE, USER, CMD, ENTRYPOINT, VOLUME, STOPSIGNAL, SHELL, HEALTHCHECK,
+// MAINTAINER.
+Status apply_metadata(const Instruction& item, const ArgumentSources& sources, StageState& stage);
+
+}  // namespace hearth::builder

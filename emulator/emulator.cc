@@ -1,0 +1,454 @@
+#include "emulator/emulator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+
+#include "emulator/apiserver/certificates.h"
+#include "emulator/apiserver/kubeconfig.h"
+#include "emulator/apiserver/server.h"
+#include "emulator/blobs/blob_store.h"
+#include "emulator/builder/builder.h"
+#include "emulator/eventing/eventing.h"
+#include "emulator/front_page.h"
+#include "emulator/gateway/gateway.h"
+#include "emulator/journal/journal.h"
+#include "emulator/objectstore/service.h"
+#include "emulator/registry/registry.h"
+#include "emulator/runtime/runtime.h"
+#include "emulator/serving/serving.h"
+#include "emulator/state_folder.h"
+#include "emulator/store/sqlite_store.h"
+#include "emulator/well_known_names.h"
+#include "emulator/workloads/job_controller.h"
+#include "platform/async/blocking.h"
+#include "platform/async/loop.h"
+#include "platform/async/task_group.h"
+#include "platform/base/embedded_files.h"
+#include "platform/base/file.h"
+#include "platform/base/random_id.h"
+#include "platform/base/yaml.h"
+#include "platform/http/client.h"
+#include "platform/http/server.h"
+#include "platform/http/tls.h"
+#include "platform/lambda/function_controller.h"
+#include "platform/lambda/function_validation.h"
+#include "platform/lambda/git_source.h"
+#include "platform/lambda/object_source.h"
+#include "platform/resource/well_known.h"
+#include "platform/telemetry/log.h"
+
+namespace hearth::emulator {
+
+namespace {
+
+constexpr telemetry::Log kLog("emulator");
+constexpr std::chrono::milliseconds kDrainGrace{5'000};
+
+}  // namespace
+
+// Members in the order in which they are built; destroyed in reverse.
+struct Emulator::Rooms {
+  Rooms(EmulatorOptions o, StateFolder s) : options(std::move(o)), state(std::move(s)) {}
+
+  Status open();
+  Status open_storage();
+  Status open_functions();
+  Status open_servers();
+  Status listen(http::Server& server, std::uint16_t port, const char* name, const char* flag,
+                std::string& url, const char* scheme);
+  Status write_kubeconfig();
+  bool runs(const char* controller) const;
+  Task<Status> define_kinds();
+  Task<void> create_namespaces();
+  Task<void> close();
+  std::vector<std::pair<std::string, std::string>> platform_env(const serving::RevisionSpec& spec);
+  Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
+  Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
+  Task<void> emit_lifecycle(Json function, std::string type, Json data);
+  Task<void> run_on_control(Task<Status> task, Status& out);
+
+  EmulatorOptions options;
+  StateFolder state;
+  base::SystemClock clock;
+  Endpoints endpoints;
+  std::string token;
+  std::optional<apiserver::Certificates> certificates;
+  std::optional<http::TlsContext> server_tls;
+  std::optional<http::TlsContext> client_tls;
+
+  async::BlockingPool pool{2};
+  async::BlockingPool build_pool{2};
+  async::Loop control{"control"};
+  async::Loop objects{"objects"};
+  std::unique_ptr<async::TaskGroup> tasks;
+
+  std::unique_ptr<sqlite::Writer> writer;
+  std::unique_ptr<blobs::BlobStore> blob_store;
+  resource::DefinitionRegistry definitions;
+  std::unique_ptr<store::SqliteStore> objects_store;
+  std::unique_ptr<registry::Registry> image_registry;
+  std::unique_ptr<objectstore::ObjectStore> object_store;
+  std::unique_ptr<http::Client> client;
+  std::unique_ptr<builder::Builder> image_builder;
+  std::unique_ptr<runtime::ImageStore> images;
+  std::unique_ptr<runtime::Runtime> instances;
+  std::unique_ptr<workloads::JobController> jobs;
+  std::unique_ptr<serving::Scaler> scaler;
+  std::unique_ptr<journal::Journal> event_journal;
+  std::unique_ptr<eventing::Eventing> broker;
+  std::unique_ptr<gateway::Gateway> data_plane;
+  std::unique_ptr<serving::Serving> knative;
+  std::optional<lambda::Languages> languages;
+  std::unique_ptr<lambda::FunctionController> functions;
+  std::unique_ptr<FrontPage> front_page;
+  std::unique_ptr<apiserver::ApiServer> api;
+  std::unique_ptr<http::Server> gateway_server;
+  std::unique_ptr<http::Server> api_server;
+  std::unique_ptr<http::Server> registry_server;
+  std::unique_ptr<http::Server> s3_server;
+};
+
+bool Emulator::Rooms::runs(const char* controller) const {
+  return std::ranges::any_of(options.controllers, [&](const std::string& name) {
+    return name == "*" || name == controller;
+  });
+}
+
+Status Emulator::Rooms::open() {
+  HEARTH_TRY(loaded_token, state.token());
+  token = std::move(loaded_token);
+  HEARTH_TRY(made, apiserver::load_or_create_certificates(state.path() / "pki", options.address));
+  certificates = std::move(made);
+  HEARTH_TRY(tls, http::TlsContext::server(certificates->server.certificate_pem,
+                                           certificates->server.key_pem,
+                                           certificates->authority.certificate_pem));
+  server_tls.emplace(std::move(tls));
+  HEARTH_TRY(outgoing, http::TlsContext::client({}));
+  client_tls.emplace(std::move(outgoing));
+  tasks = std::make_unique<async::TaskGroup>(control);
+  HEARTH_CHECK_OK(open_storage());
+  HEARTH_CHECK_OK(open_functions());
+  return open_servers();
+}
+
+Status Emulator::Rooms::open_storage() {
+  HEARTH_TRY(database, state.open_database());
+  writer = std::make_unique<sqlite::Writer>(std::move(database));
+  HEARTH_TRY(opened_blobs, blobs::BlobStore::open(state.path() / "blobs", pool));
+  blob_store = std::move(opened_blobs);
+  HEARTH_TRY(reader, state.open_reader());
+  definitions.set_admission(resource::kFunctions.group, resource::kFunctions.plural,
+                            lambda::admit_function);
+  objects_store = std::make_unique<store::SqliteStore>(control, *writer, std::move(reader),
+                                                       definitions, clock);
+  HEARTH_TRY(opened_registry, registry::Registry::open(control, *writer, state.database(),
+                                                       *blob_store, clock));
+  image_registry = std::move(opened_registry);
+  HEARTH_TRY(opened_objects,
+             objectstore::ObjectStore::open(
+                 objects, *writer, state.database(), *blob_store, pool, clock,
+                 {.credentials = {options.s3_credentials.begin(), options.s3_credentials.end()},
+                  .domain = "s3." + options.domain}));
+  object_store = std::move(opened_objects);
+  HEARTH_TRY(journal_reader, state.open_reader());
+  event_journal = std::make_unique<journal::Journal>(control, *writer, std::move(journal_reader),
+                                                     clock, journal::Options{});
+  return event_journal->load();
+}
+
+Status Emulator::Rooms::open_functions() {
+  client = std::make_unique<http::Client>(control, &*client_tls);
+  image_builder = std::make_unique<builder::Builder>(
+      *image_registry, *blob_store, build_pool,
+      builder::BuilderOptions{.work_dir = state.path() / "build"});
+  HEARTH_CHECK_OK(base::make_private_directory(state.path() / "images"));
+  HEARTH_CHECK_OK(base::make_private_directory(state.path() / "logs"));
+  HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
+  images = std::make_unique<runtime::ImageStore>(state.path() / "images", *image_registry,
+                                                 *blob_store, pool);
+  instances = std::make_unique<runtime::Runtime>(
+      control, *images, clock,
+      runtime::RuntimeOptions{.run_dir = state.run_dir(), .log_dir = state.path() / "logs",
+                              .sandbox = options.sandbox});
+  jobs = std::make_unique<workloads::JobController>(control, pool, *objects_store, *image_builder,
+                                                    instances->logs(), clock,
+                                                    state.path() / "scratch",
+                                                    options.parallel_builds);
+  scaler = std::make_unique<serving::Scaler>(
+      control, *instances, *objects_store, clock,
+      serving::ScalerOptions{.platform_env = [this](const serving::RevisionSpec& spec) {
+        return platform_env(spec);
+      }});
+  broker = std::make_unique<eventing::Eventing>(
+      control, *objects_store, *event_journal, clock,
+      make_dispatch([this] { return data_plane.get(); }, *client), eventing::Options{});
+  data_plane = std::make_unique<gateway::Gateway>(
+      control,
+      gateway::GatewayHooks{
+          .need_instance = [this](const gateway::RevisionPtr& r) { scaler->activate(r->key()); },
+          .instance_broken = [this](const std::string& id,
+                                    const std::string& why) { scaler->replace(id, why); },
+          .other = [this](http::Exchange& exchange) { return front_page->handle(exchange); }});
+  scaler->on_instances_change(
+      [this](const std::string& key) { data_plane->instances_changed(key); });
+  HEARTH_TRY(loaded, lambda::Languages::load(options.languages));
+  languages = std::move(loaded);
+  return {};
+}
+
+Status Emulator::Rooms::listen(http::Server& server, std::uint16_t port, const char* name,
+                               const char* flag, std::string& url, const char* scheme) {
+  auto bound = server.listen({.address = options.address, .port = port});
+  if (!bound) {
+    return fail(bound.error().code, fmt::format("{} can't listen at {}: choose another port with "
+                                                "{}, or 0 for any free one",
+                                                name, bound.error().message, flag));
+  }
+  url = fmt::format("{}{}:{}", scheme, options.address, *bound);
+  return {};
+}
+
+Status Emulator::Rooms::open_servers() {
+  // Sockets first: a busy port must be known before anything is started or written.
+  const auto handler = [](auto& room) {
+    return [&room](http::Exchange& exchange) { return room->handle(exchange); };
+  };
+  gateway_server = std::make_unique<http::Server>(control, "gateway", handler(data_plane));
+  api_server = std::make_unique<http::Server>(control, "api", handler(api), &*server_tls);
+  registry_server = std::make_unique<http::Server>(control, "registry", handler(image_registry));
+  s3_server = std::make_unique<http::Server>(objects, "s3", handler(object_store));
+  HEARTH_CHECK_OK(listen(*gateway_server, options.gateway_port, "the gateway", "--port",
+                         endpoints.gateway, "http://"));
+  HEARTH_CHECK_OK(listen(*api_server, options.api_port, "the Kubernetes API", "--api-port",
+                         endpoints.api, "https://"));
+  HEARTH_CHECK_OK(listen(*registry_server, options.registry_port, "the registry",
+                         "--registry-port", endpoints.registry, ""));
+  HEARTH_CHECK_OK(
+      listen(*s3_server, options.s3_port, "the object store", "--s3-port", endpoints.s3, "http://"));
+  const auto api_port = endpoints.api.substr(endpoints.api.rfind(':') + 1);
+  const auto gateway_port =
+      static_cast<std::uint16_t>(std::stoi(endpoints.gateway.substr(endpoints.gateway.rfind(':') + 1)));
+  knative = std::make_unique<serving::Serving>(
+      control, *objects_store, *scaler, clock,
+      serving::ServingOptions{.domain = options.domain, .port = gateway_port},
+      [this](std::shared_ptr<const gateway::RouteTable> table) {
+        data_plane->publish(std::move(table));
+      });
+  lambda::FunctionControllerOptions function_options;
+  function_options.build.push_registry = endpoints.registry;
+  function_options.build.pull_registry = endpoints.registry;
+  function_options.render.dev = options.dev;
+  function_options.sources.objects = [this](lambda::ObjectLocation location) {
+    return fetch_objects(std::move(location));
+  };
+  function_options.sources.git = [this](lambda::GitLocation location) {
+    return fetch_git(std::move(location));
+  };
+  function_options.emit = [this](const Json& function, std::string type, Json data) {
+    tasks->spawn(emit_lifecycle(function, std::move(type), std::move(data)));
+  };
+  functions = std::make_unique<lambda::FunctionController>(
+      control, pool, *objects_store, *languages, clock, std::move(function_options));
+  front_page = std::make_unique<FrontPage>(
+      *broker, token,
+      [this] {
+        return Json{{"product", "hearth"},
+                    {"version", HEARTH_VERSION},
+                    {"gateway", endpoints.gateway},
+                    {"api", endpoints.api},
+                    {"s3", endpoints.s3},
+                    {"registry", endpoints.registry},
+                    {"instances", instances->running()}};
+      },
+      [this](const std::string& ns) {
+        return definitions.find("", "namespaces") != nullptr && !ns.empty() && ns != "v2";
+      });
+  api = std::make_unique<apiserver::ApiServer>(
+      *objects_store, definitions, clock,
+      [this](resource::ObjectPtr pod, apiserver::LogOptions log, apiserver::LogSink sink) {
+        return instances->logs().read(resource::name_of(*pod),
+                                      {.follow = log.follow,
+                                       .timestamps = log.timestamps,
+                                       .tail_lines = log.tail_lines,
+                                       .since_seconds = log.since_seconds,
+                                       .limit_bytes = log.limit_bytes},
+                                      std::move(sink));
+      },
+      apiserver::ServerOptions{.token = token,
+                               .server_address = fmt::format("{}:{}", options.address, api_port)});
+  object_store->on_event([this](const objectstore::ObjectEvent& event) {
+    if (event.kind != objectstore::ObjectEvent::Kind::kCreated) return;
+    control.post([this, bucket = event.bucket, key = event.key] {
+      functions->source_changed(bucket, key);
+    });
+  });
+  return write_kubeconfig();
+}
+
+Status Emulator::Rooms::write_kubeconfig() {
+  endpoints.kubeconfig = state.path() / "kubeconfig";
+  return base::write_file_atomically(
+      endpoints.kubeconfig,
+      apiserver::kubeconfig_text({.name = "hearth",
+                                  .server = endpoints.api,
+                                  .ca_pem = certificates->authority.certificate_pem,
+                                  .token = token}),
+      0600);
+}
+
+std::vector<std::pair<std::string, std::string>> Emulator::Rooms::platform_env(
+    const serving::RevisionSpec& spec) {
+  const std::string sink = fmt::format("{}/{}/lambda-broker", endpoints.gateway, spec.ns);
+  return {{"K_SINK", sink},
+          {"BROKER_URL", sink},
+          {"AWS_ENDPOINT_URL_S3", endpoints.s3},
+          {"HEARTH_GATEWAY", endpoints.gateway}};
+}
+
+Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_objects(lambda::ObjectLocation location) {
+  // decisions.md: the reference's MinIO and an unset endpoint mean the embedded store.
+  const bool own = location.endpoint.empty() ||
+                   location.endpoint.starts_with("minio.minio.svc.cluster.local");
+  std::string endpoint = own ? endpoints.s3 : location.endpoint;
+  if (!endpoint.contains("://")) endpoint = "http://" + endpoint;
+  HEARTH_CO_TRY(url, http::parse_url(endpoint));
+  s3::ClientOptions client_options{.endpoint = url, .region = location.region};
+  client_options.credentials = {location.credentials.access_key, location.credentials.secret_key};
+  if (own && !options.s3_credentials.empty()) {
+    const auto& [access, secret] = *options.s3_credentials.begin();
+    client_options.credentials = {access, secret};
+    client_options.region = "us-east-1";
+  }
+  s3::Client s3(*client, clock, std::move(client_options));
+  co_return co_await lambda::fetch_objects(s3, pool, state.path() / "scratch", location.bucket,
+                                           location.key);
+}
+
+Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_git(lambda::GitLocation location) {
+  co_return co_await pool.run([location = std::move(location), scratch = state.path() / "scratch"] {
+    return lambda::fetch_git(location, scratch);
+  });
+}
+
+Task<void> Emulator::Rooms::emit_lifecycle(Json function, std::string type, Json data) {
+  event::CloudEvent event;
+  event.id = base::random_uuid();
+  event.type = "io.knative.lambda." + type;
+  event.source = fmt::format("io.knative.lambda/operator/{}/{}", resource::namespace_of(function),
+                             resource::name_of(function));
+  event.subject = resource::key_of(function).text();
+  event.time = base::format_rfc3339_millis(clock.wall());
+  event.datacontenttype = "application/json";
+  event.data = base::dump_json(data);
+  // One correlation a function's life: its uid (the reference made a fresh one per event, B-50).
+  event.set("correlationid", resource::uid_of(function));
+  (void)co_await broker->publish("knative-lambda", "lambda-broker", std::move(event));
+}
+
+// The kinds of Knative and of the product are CustomResourceDefinitions like any other.
+Task<Status> Emulator::Rooms::define_kinds() {
+  for (const auto& file : base::embedded_files()) {
+    if (!file.path.starts_with("config/crds/") || !file.path.ends_with(".yaml")) continue;
+    auto documents = base::parse_yaml_documents(file.bytes);
+    if (!documents) co_return fail(with_context(documents.error(), file.path));
+    for (const Json& document : *documents) {
+      auto applied = co_await resource::apply(*objects_store, resource::kCustomResourceDefinitions,
+                                              document);
+      if (!applied) co_return fail(with_context(applied.error(), file.path));
+    }
+  }
+  co_return Status();
+}
+
+Task<void> Emulator::Rooms::create_namespaces() {
+  for (const char* name : {"default", "kube-system", "kube-public", "knative-lambda",
+                           "knative-eventing", "knative-serving"}) {
+    (void)co_await objects_store->create(
+        resource::kNamespaces, resource::new_object(resource::kNamespaces, {"", name}), {});
+  }
+  Json lambda_broker =
+      resource::new_object(resource::kBrokers, {"knative-lambda", "lambda-broker"});
+  lambda_broker["spec"] = Json::object();
+  (void)co_await objects_store->create(resource::kBrokers, std::move(lambda_broker), {});
+  Json node = resource::new_object(resource::kNodes, {"", "local"});
+  node["status"] = {{"conditions", {{{"type", "Ready"}, {"status", "True"}}}},
+                    {"nodeInfo", {{"kubeletVersion", "hearth-" HEARTH_VERSION}}}};
+  (void)co_await objects_store->create(resource::kNodes, std::move(node), {});
+  Json hosting = resource::new_object(resource::kConfigMaps, {"kube-public", "local-registry-hosting"});
+  hosting["data"] = {{"localRegistryHosting.v1",
+                      fmt::format("host: \"{}\"\n", endpoints.registry)}};
+  (void)co_await resource::apply(*objects_store, resource::kConfigMaps, std::move(hosting));
+}
+
+Task<void> Emulator::Rooms::run_on_control(Task<Status> task, Status& out) {
+  out = co_await std::move(task);
+}
+
+namespace {
+
+Task<Status> open_on_loop(std::function<Status()> open) { co_return open(); }
+
+}  // namespace
+
+Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
+  HEARTH_TRY(folder, StateFolder::open(options.state));
+  auto rooms = std::make_unique<Rooms>(std::move(options), std::move(folder));
+  rooms->control.start();
+  rooms->objects.start();
+  Rooms* r = rooms.get();
+  Status opened;
+  r->control.run_blocking(r->run_on_control(open_on_loop([r] { return r->open(); }), opened));
+  auto emulator = std::unique_ptr<Emulator>(new Emulator(std::move(rooms)));
+  if (!opened) return fail(opened.error());
+  r->control.run_blocking([](Rooms& all, Status& out) -> Task<void> {
+    out = all.objects_store->load();
+    if (out) out = co_await all.define_kinds();
+    if (!out) co_return;
+    co_await all.create_namespaces();
+    all.scaler->start();
+    if (all.runs("serving")) all.knative->start();
+    if (all.runs("jobs")) all.jobs->start();
+    if (all.runs("eventing")) all.broker->start();
+    if (all.runs("function")) all.functions->start();
+  }(*r, opened));
+  if (!opened) return fail(opened.error());
+  kLog.info("started", {{"gateway", r->endpoints.gateway}, {"api", r->endpoints.api}});
+  return emulator;
+}
+
+Emulator::Emulator(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+
+Task<void> Emulator::Rooms::close() {
+  if (gateway_server) co_await gateway_server->shutdown(kDrainGrace);
+  if (registry_server) co_await registry_server->shutdown(std::chrono::milliseconds(500));
+  if (functions) co_await functions->stop();
+  if (knative) co_await knative->stop();
+  if (scaler) co_await scaler->stop();
+  if (jobs) co_await jobs->stop();
+  if (broker) co_await broker->stop();
+  if (event_journal) co_await event_journal->stop();
+  if (instances) co_await instances->shutdown();
+  if (objects_store) co_await objects_store->stop();
+  if (api_server) co_await api_server->shutdown(std::chrono::milliseconds(500));
+  if (tasks) {
+    tasks->cancel();
+    co_await tasks->drain();
+  }
+}
+
+Emulator::~Emulator() {
+  if (rooms_->s3_server) {
+    rooms_->objects.run_blocking(rooms_->s3_server->shutdown(std::chrono::milliseconds(1000)));
+  }
+  rooms_->control.run_blocking(rooms_->close());
+  rooms_->objects.stop();
+  rooms_->control.stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(rooms_->state.run_dir(), ignored);
+}
+
+const Endpoints& Emulator::endpoints() const { return rooms_->endpoints; }
+
+}  // namespace hearth::emulator

@@ -1,0 +1,35 @@
+// Broker → status.address and conditions; the namespace label eventing.knative.dev/injection makes
+// the Broker "default" (spec/eventing.md §2.7).
+#pragma once
+
+#include "emulator/eventing/destination.h"
+#include "platform/base/clock.h"
+#include "platform/resource/controller.h"
+
+namespace hearth::eventing {
+
+class BrokerController {
+ public:
+  BrokerController(async::Loop& loop, resource::Store& store, const base::Clock& clock,
+                   resource::Informer& brokers, resource::Informer& namespaces,
+                   const Destinations& destinations);
+  void start();
+  Task<void> stop();
+  // What can be addressed has changed.
+  void recheck();
+
+ private:
+  Task<Result<resource::Requeue>> reconcile(resource::ObjectKey key);
+  Task<Result<resource::Requeue>> inject(resource::ObjectKey key);
+  void set_dead_letter_sink(Json& broker) const;
+
+  resource::Store& store_;
+  const base::Clock& clock_;
+  resource::Informer& brokers_;
+  resource::Informer& namespaces_;
+  const Destinations& destinations_;
+  resource::Controller controller_;
+  resource::Controller injector_;
+};
+
+}  // namespace hearth::eventing

@@ -1,0 +1,77 @@
+#include "emulator/front_page.h"
+
+#include "emulator/eventing/eventing.h"
+#include "platform/base/hash.h"
+#include "platform/base/text.h"
+
+namespace hearth::emulator {
+namespace {
+
+struct BrokerAddress {
+  std::string ns;
+  std::string broker;
+};
+
+// decisions.md, "Well-known names": {broker}-broker-ingress.{ns}.svc.cluster.local.
+std::optional<BrokerAddress> broker_of_host(const std::string& host) {
+  constexpr std::string_view kIngress = "-broker-ingress";
+  const auto parts = base::split(host, '.');
+  if (parts.size() < 2 || !parts[0].ends_with(kIngress)) return std::nullopt;
+  return BrokerAddress{std::string(parts[1]),
+                       std::string(parts[0].substr(0, parts[0].size() - kIngress.size()))};
+}
+
+bool is_own_host(const std::string& host) {
+  return host == "localhost" || host == "127.0.0.1" || host == "[::1]" ||
+         host.starts_with("broker-ingress.knative-eventing.");
+}
+
+}  // namespace
+
+FrontPage::FrontPage(eventing::Eventing& eventing, std::string token, std::function<Json()> status,
+                     std::function<bool(const std::string&)> has_namespace)
+    : eventing_(eventing), token_(std::move(token)), status_(std::move(status)),
+      has_namespace_(std::move(has_namespace)) {}
+
+Task<bool> FrontPage::handle(http::Exchange& exchange) {
+  const std::string host = exchange.request().host();
+  if (const auto broker = broker_of_host(host)) {
+    co_await eventing_.ingress(exchange, broker->ns, broker->broker);
+    co_return true;
+  }
+  if (!is_own_host(host)) co_return false;
+  const std::string path(exchange.request().path());
+  if (path == "/healthz" || path == "/readyz") {
+    (void)co_await exchange.respond(200, "text/plain", "ok\n");
+    co_return true;
+  }
+  if (path == "/" || path == "/status") {
+    (void)co_await exchange.respond(200, "application/json", base::dump_json_pretty(status_()) + "\n");
+    co_return true;
+  }
+  if (path.starts_with("/hearth/v1/")) {
+    co_await administer(exchange);
+    co_return true;
+  }
+  const auto parts = base::split(std::string_view(path).substr(1), '/');
+  const bool two = parts.size() == 2 || (parts.size() == 3 && parts[2].empty());
+  if (!two || !base::is_dns_label(parts[0]) || !base::is_dns_subdomain(parts[1]) ||
+      !has_namespace_(std::string(parts[0]))) {
+    co_return false;
+  }
+  co_await eventing_.ingress(exchange, std::string(parts[0]), std::string(parts[1]));
+  co_return true;
+}
+
+Task<void> FrontPage::administer(http::Exchange& exchange) {
+  const std::string_view header = exchange.request().headers.get_or("authorization", "");
+  if (!header.starts_with("Bearer ") || !base::equal_constant_time(header.substr(7), token_)) {
+    (void)co_await exchange.respond(401, "application/json",
+                                    R"({"error":"unauthorized","message":"send the token of the )"
+                                    R"(kubeconfig as a bearer token"})" "\n");
+    co_return;
+  }
+  co_await eventing_.admin(exchange);
+}
+
+}  // namespace hearth::emulator

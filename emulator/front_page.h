@@ -1,0 +1,35 @@
+// What the gateway's port answers besides functions: brokers, the event administration, status.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "platform/async/task.h"
+#include "platform/base/json.h"
+#include "platform/http/exchange.h"
+
+namespace hearth::eventing {
+class Eventing;
+}
+
+namespace hearth::emulator {
+
+class FrontPage {
+ public:
+  // `token` guards what changes or shows data of others; `status` is public.
+  FrontPage(eventing::Eventing& eventing, std::string token, std::function<Json()> status,
+            std::function<bool(const std::string& ns)> has_namespace);
+
+  // False when the request is for nothing here.
+  Task<bool> handle(http::Exchange& exchange);
+
+ private:
+  Task<void> administer(http::Exchange& exchange);
+
+  eventing::Eventing& eventing_;
+  std::string token_;
+  std::function<Json()> status_;
+  std::function<bool(const std::string&)> has_namespace_;
+};
+
+}  // namespace hearth::emulator

@@ -1,0 +1,147 @@
+#include "platform/event/http_binding.h"
+
+#include <gtest/gtest.h>
+
+#include "platform/base/json.h"
+
+namespace hearth::event {
+namespace {
+
+http::Headers binary_headers() {
+  http::Headers headers;
+  headers.add("Ce-Id", "1");
+  headers.add("ce-source", "/tests");
+  headers.add("CE-Type", "t");
+  headers.add("ce-specversion", "1.0");
+  return headers;
+}
+
+http::Headers structured_headers() {
+  http::Headers headers;
+  headers.add("Content-Type", "application/cloudevents+json; charset=utf-8");
+  return headers;
+}
+
+std::string field_of(const Result<CloudEvent>& result) {
+  if (result || result.error().fields.empty()) return {};
+  return result.error().fields[0].field;
+}
+
+TEST(HttpBinding, DecodesBinaryWithoutLookingAtTheBody) {
+  http::Headers headers = binary_headers();
+  headers.add("Content-Type", "application/json");
+  headers.add("ce-color", "Euro%20%e2%82%ac");
+  headers.add("ce-color", "second");
+  const auto event = decode(headers, "{not json");
+  ASSERT_TRUE(event) << event.error().message;
+  EXPECT_EQ(event->type, "t");
+  EXPECT_EQ(event->attribute("color"), "Euro €");
+  EXPECT_EQ(event->datacontenttype, "application/json");
+  EXPECT_EQ(event->data, "{not json");
+}
+
+TEST(HttpBinding, NamesWhatIsMissingOrWrong) {
+  for (const char* name : {"id", "source", "type", "specversion"}) {
+    http::Headers headers = binary_headers();
+    headers.remove("ce-" + std::string(name));
+    EXPECT_EQ(field_of(decode(headers, "")), name);
+    headers.add("ce-" + std::string(name), "");
+    EXPECT_EQ(field_of(decode(headers, "")), name);
+  }
+  http::Headers headers = binary_headers();
+  headers.add("ce-bad_name", "x");
+  EXPECT_EQ(field_of(decode(headers, "")), "bad_name");
+  headers = binary_headers();
+  headers.add("ce-subject", "%C0%A0");
+  EXPECT_EQ(field_of(decode(headers, "")), "subject");
+  headers = binary_headers();
+  headers.add("ce-datacontenttype", "text/plain");
+  EXPECT_EQ(field_of(decode(headers, "")), "datacontenttype");
+}
+
+TEST(HttpBinding, DecodesStructuredAndKeepsTheBytesOfItsData) {
+  const auto event =
+      decode(structured_headers(),
+             R"({"specversion":"1.0","id":"1","source":"/s","type":"t","n":3,"b":true,"gone":null,)"
+             R"("data": {"z":1.10,"a":[ 1,2 ],"s":"}\""} })");
+  ASSERT_TRUE(event) << event.error().message;
+  EXPECT_EQ(event->data, R"({"z":1.10,"a":[ 1,2 ],"s":"}\""})");
+  EXPECT_EQ(event->datacontenttype, "application/json");
+  EXPECT_EQ(event->attribute("n"), "3");
+  EXPECT_EQ(event->attribute("b"), "true");
+  EXPECT_FALSE(event->attribute("gone"));
+}
+
+TEST(HttpBinding, KnowsTheFormsOfStructuredData) {
+  const std::string head = R"({"specversion":"1.0","id":"1","source":"/s","type":"t",)";
+  const auto read = [&](const std::string& rest) {
+    return decode(structured_headers(), head + rest + "}");
+  };
+  EXPECT_EQ(read(R"("data":null)")->data, "null");
+  EXPECT_EQ(read(R"("data":"x")")->data, "\"x\"");
+  EXPECT_EQ(read(R"("datacontenttype":"text/plain","data":"x")")->data, "x");
+  EXPECT_EQ(read(R"("data_base64":"AAE=")")->data, std::string("\0\1", 2));
+  EXPECT_EQ(read(R"("data_base64":"AAE=")")->datacontenttype, "");
+  EXPECT_EQ(field_of(read(R"("data":1,"data_base64":"AAE=")")), "data_base64");
+  EXPECT_EQ(field_of(read(R"("data_base64":"%")")), "data_base64");
+  EXPECT_EQ(field_of(read(R"("deep":{"a":1})")), "deep");
+  EXPECT_EQ(field_of(read(R"("big":4294967296)")), "big");
+  EXPECT_EQ(field_of(read(R"("subject":"")")), "subject");
+}
+
+TEST(HttpBinding, RefusesBatchesAndForeignFormats) {
+  http::Headers headers;
+  headers.add("Content-Type", "application/cloudevents-batch+json");
+  EXPECT_EQ(decode(headers, "[]").error().code, Code::kInvalid);
+  headers.set("Content-Type", "application/cloudevents+avro");
+  EXPECT_EQ(decode(headers, "").error().code, Code::kUnsupported);
+  EXPECT_FALSE(decode(structured_headers(), "[]"));
+  EXPECT_FALSE(decode(structured_headers(), "{"));
+}
+
+TEST(HttpBinding, EncodesWhatItDecodes) {
+  CloudEvent event;
+  event.id = "a%41 \"q\"";
+  event.source = "/s";
+  event.type = "t";
+  event.subject = "Euro € 😀";
+  event.datacontenttype = "application/json";
+  event.extensions = {{"color", "red"}, {"empty", ""}};
+  event.data = R"({"a": 1.0})";
+  http::Headers headers;
+  encode_binary(event, headers);
+  EXPECT_EQ(headers.get("ce-subject"), "Euro%20%E2%82%AC%20%F0%9F%98%80");
+  EXPECT_EQ(*decode(headers, event.data), event);
+  EXPECT_EQ(*decode(structured_headers(), encode_structured(event)), event);
+}
+
+TEST(HttpBinding, EncodesBytesAsBase64InJson) {
+  CloudEvent event;
+  event.id = "1";
+  event.source = "/s";
+  event.type = "t";
+  event.datacontenttype = "application/json";
+  event.data = "no json";
+  EXPECT_TRUE(base::parse_json(encode_structured(event))->contains("data_base64"));
+  EXPECT_EQ(decode(structured_headers(), encode_structured(event))->data, event.data);
+}
+
+TEST(HttpBinding, TellsRepliesFromPlainResponses) {
+  http::Headers plain;
+  plain.add("Content-Type", "application/json");
+  EXPECT_FALSE(decode_reply(plain, "{}")->has_value());
+  EXPECT_TRUE(decode_reply(binary_headers(), "x")->has_value());
+  http::Headers broken = binary_headers();
+  broken.remove("ce-type");
+  EXPECT_FALSE(decode_reply(broken, "x"));
+}
+
+TEST(HttpBinding, DecodesQuotedValuesAndLeavesBrokenEscapes) {
+  EXPECT_EQ(decode_header_value(R"("a \"b\" \\c")"), R"(a "b" \c)");
+  EXPECT_EQ(decode_header_value("100%"), "100%");
+  EXPECT_EQ(decode_header_value("%2541"), "%41");
+  EXPECT_FALSE(decode_header_value("%ff"));
+}
+
+}  // namespace
+}  // namespace hearth::event

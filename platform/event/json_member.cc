@@ -1,0 +1,55 @@
+#include "platform/event/json_member.h"
+
+namespace hearth::event {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n";
+
+std::size_t skip_space(std::string_view text, std::size_t at) {
+  const auto next = text.find_first_not_of(kSpace, at);
+  return next == text.npos ? text.size() : next;
+}
+
+// `at` is the opening quote; returns the place behind the closing one.
+std::size_t skip_string(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at) {
+    if (text[at] == '\\') ++at;
+  }
+  return at + 1;
+}
+
+std::size_t skip_value(std::string_view text, std::size_t at) {
+  int depth = 0;
+  while (at < text.size()) {
+    const char c = text[at];
+    if (c == '"') {
+      at = skip_string(text, at);
+      if (depth == 0) return at;
+      continue;
+    }
+    if (depth == 0 && (c == ',' || c == '}' || kSpace.contains(c))) return at;
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && --depth == 0) return at + 1;
+    ++at;
+  }
+  return at;
+}
+
+}  // namespace
+
+std::string_view top_level_member(std::string_view text, std::string_view name) {
+  std::string_view found;
+  std::size_t at = skip_space(text, skip_space(text, 0) + 1);
+  while (at < text.size() && text[at] == '"') {
+    const std::size_t key_end = skip_string(text, at);
+    const std::string_view key = text.substr(at + 1, key_end - at - 2);
+    const std::size_t value_at = skip_space(text, skip_space(text, key_end) + 1);
+    const std::size_t value_end = skip_value(text, value_at);
+    if (key == name) found = text.substr(value_at, value_end - value_at);
+    at = skip_space(text, value_end);
+    if (at < text.size() && text[at] == ',') at = skip_space(text, at + 1);
+  }
+  return found;
+}
+
+}  // namespace hearth::event

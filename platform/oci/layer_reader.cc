@@ -1,0 +1,321 @@
+#include "platform/oci/layer_reader.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/base/file.h"
+#include "platform/base/text.h"
+#include "platform/base/unique_fd.h"
+
+namespace hearth::oci {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::string_view kWhiteout = ".wh.";
+constexpr std::string_view kOpaque = ".wh..wh..opq";
+constexpr std::size_t kPathMax = 4096;
+
+struct FreeReader {
+  void operator()(archive* value) const { archive_read_free(value); }
+};
+using Reader = std::unique_ptr<archive, FreeReader>;
+
+Reader new_reader() {
+  Reader reader(archive_read_new());
+  archive_read_support_filter_gzip(reader.get());
+  archive_read_support_filter_zstd(reader.get());
+  archive_read_support_filter_bzip2(reader.get());
+  archive_read_support_filter_xz(reader.get());
+  archive_read_support_format_tar(reader.get());
+  return reader;
+}
+
+std::string error_of(archive* reader) {
+  const char* text = archive_error_string(reader);
+  return text != nullptr ? text : "unknown error";
+}
+
+// The components of an entry's path; "./" and trailing slashes are dropped, "" is the root itself.
+Result<std::vector<std::string>> safe_components(std::string_view path) {
+  if (path.starts_with('/')) return fail(Code::kForbidden, fmt::format("{}: absolute path", path));
+  if (path.size() > kPathMax || path.contains('\0')) {
+    return fail(Code::kForbidden, "a path in the archive is too long");
+  }
+  std::vector<std::string> out;
+  for (const std::string_view part : base::split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part == "..") return fail(Code::kForbidden, fmt::format("{}: leaves the folder", path));
+    out.emplace_back(part);
+  }
+  return out;
+}
+
+// Would a link at `parents`/x to `target` stay in the tree? Lexical, as no link is followed.
+bool stays_inside(std::size_t depth, std::string_view target) {
+  if (target.starts_with('/')) return false;
+  for (const std::string_view part : base::split(target, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      ++depth;
+    } else if (depth-- == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+int open_in_root(int root, const char* path) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how));
+}
+
+class Extractor {
+ public:
+  Extractor(archive* reader, int root, const ExtractOptions& options)
+      : reader_(reader), root_(root), options_(options) {}
+
+  Result<Extracted> run() {
+    archive_entry* entry = nullptr;
+    while (true) {
+      const int status = archive_read_next_header(reader_, &entry);
+      if (status == ARCHIVE_EOF) break;
+      if (status < ARCHIVE_WARN) return fail(Code::kInvalid, "reading: " + error_of(reader_));
+      HEARTH_CHECK_OK(extract(entry));
+    }
+    HEARTH_CHECK_OK(apply_directory_modes());
+    return done_;
+  }
+
+ private:
+  bool is_layer() const { return options_.kind == ExtractOptions::Kind::kImageLayer; }
+
+  Status extract(archive_entry* entry) {
+    const char* path = archive_entry_pathname(entry);
+    if (path == nullptr) return fail(Code::kInvalid, "an entry without a path");
+    HEARTH_TRY(parts, safe_components(path));
+    if (parts.empty()) return {};  // "./": the folder itself
+    if (++done_.files > options_.files_max) {
+      return fail(Code::kTooLarge, fmt::format("over {} files", options_.files_max));
+    }
+    const std::string name = std::move(parts.back());
+    parts.pop_back();
+    auto parent = open_parent(parts);
+    if (!parent) return fail(with_context(parent.error(), path));
+    Status status;
+    if (is_layer() && name.starts_with(kWhiteout)) {
+      status = white_out(parent->get(), name);
+    } else {
+      status = create(entry, parent->get(), name, parts);
+    }
+    return status ? Status() : fail(with_context(status.error(), path));
+  }
+
+  Status create(archive_entry* entry, int parent, const std::string& name,
+                const std::vector<std::string>& parents) {
+    if (const char* target = archive_entry_hardlink(entry)) {
+      return hard_link(target, parent, name);
+    }
+    switch (archive_entry_filetype(entry)) {
+      case AE_IFREG: return file(entry, parent, name);
+      case AE_IFDIR: return directory(entry, parent, name, parents);
+      case AE_IFLNK: return symbolic_link(entry, parent, name, parents.size());
+      default: return fail(Code::kForbidden, "devices, sockets and pipes are refused");
+    }
+  }
+
+  // Opens the folder of an entry, creating what is missing.
+  Result<base::UniqueFd> open_parent(const std::vector<std::string>& parts) const {
+    base::UniqueFd current(::openat(root_, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!current) return fail(system_error(errno, "opening the folder"));
+    std::string walked;
+    for (const std::string& part : parts) {
+      walked += (walked.empty() ? "" : "/") + part;
+      HEARTH_TRY(next, open_step(current.get(), part, walked));
+      current = std::move(next);
+    }
+    return current;
+  }
+
+  Result<base::UniqueFd> open_step(int parent, const std::string& part,
+                                   const std::string& walked) const {
+    constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    base::UniqueFd fd(::openat(parent, part.c_str(), kFlags));
+    if (!fd && errno == ENOENT) {
+      if (::mkdirat(parent, part.c_str(), 0755) != 0) return fail(system_error(errno, "mkdir"));
+      fd = base::UniqueFd(::openat(parent, part.c_str(), kFlags));
+    }
+    if (fd) return fd;
+    // ENOTDIR or ELOOP: a file or a link stands there.
+    if (is_layer()) {
+      base::UniqueFd linked(open_in_root(root_, walked.c_str()));
+      if (linked) return linked;
+    }
+    return fail(Code::kForbidden, fmt::format("its parent {} is no folder", walked));
+  }
+
+  // What stands in the way of a new entry goes, as with tar; a folder with content stays.
+  static Status make_room(int parent, const std::string& name) {
+    if (::unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) return {};
+    if (errno == EISDIR || errno == EPERM) {
+      const fs::path path = fs::path(fmt::format("/proc/self/fd/{}", parent)) / name;
+      std::error_code error;
+      fs::remove_all(path, error);
+      if (!error) return {};
+      return fail(Code::kInternal, error.message());
+    }
+    return fail(system_error(errno, "replacing"));
+  }
+
+  Status file(archive_entry* entry, int parent, const std::string& name) {
+    const la_int64_t declared = archive_entry_size(entry);
+    if (declared > 0 && done_.bytes + static_cast<std::uint64_t>(declared) > options_.bytes_max) {
+      return fail(Code::kTooLarge, fmt::format("over {} bytes", options_.bytes_max));
+    }
+    HEARTH_CHECK_OK(make_room(parent, name));
+    const base::UniqueFd fd(::openat(parent, name.c_str(),
+                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return fail(system_error(errno, "creating"));
+    HEARTH_CHECK_OK(copy_data(fd.get()));
+    // Set-id bits of strangers' archives are never wanted in a context.
+    const unsigned mode = archive_entry_perm(entry) & (is_layer() ? 07777U : 0777U);
+    if (::fchmod(fd.get(), mode | (is_layer() ? 0U : 0400U)) != 0) {
+      return fail(system_error(errno, "chmod"));
+    }
+    const timespec times[2] = {{archive_entry_mtime(entry), 0}, {archive_entry_mtime(entry), 0}};
+    ::futimens(fd.get(), times);
+    return {};
+  }
+
+  Status copy_data(int fd) {
+    std::vector<char> buffer(256 * 1024);
+    while (true) {
+      const la_ssize_t got = archive_read_data(reader_, buffer.data(), buffer.size());
+      if (got == 0) return {};
+      if (got < 0) return fail(Code::kInvalid, "reading: " + error_of(reader_));
+      done_.bytes += static_cast<std::uint64_t>(got);
+      if (done_.bytes > options_.bytes_max) {
+        return fail(Code::kTooLarge, fmt::format("over {} bytes", options_.bytes_max));
+      }
+      HEARTH_CHECK_OK(base::write_all(fd, {buffer.data(), static_cast<std::size_t>(got)}));
+    }
+  }
+
+  Status directory(archive_entry* entry, int parent, const std::string& name,
+                   const std::vector<std::string>& parents) {
+    struct stat status {};
+    const bool exists = ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    // A layer may repeat a folder that is a link in the root ("lib" where lib -> usr/lib).
+    if (exists && S_ISLNK(status.st_mode) && is_layer()) return {};
+    if (exists && !S_ISDIR(status.st_mode)) HEARTH_CHECK_OK(make_room(parent, name));
+    if ((!exists || !S_ISDIR(status.st_mode)) && ::mkdirat(parent, name.c_str(), 0755) != 0) {
+      return fail(system_error(errno, "mkdir"));
+    }
+    // A folder that its owner may not write would stop its own entries: modes come at the end.
+    std::string path = base::join(parents, "/");
+    path += (path.empty() ? "" : "/") + name;
+    directory_modes_.emplace_back(std::move(path), archive_entry_perm(entry));
+    return {};
+  }
+
+  Status symbolic_link(archive_entry* entry, int parent, const std::string& name,
+                       std::size_t depth) {
+    const char* target = archive_entry_symlink(entry);
+    if (target == nullptr || *target == '\0') return fail(Code::kInvalid, "a link without target");
+    if (!is_layer() && !stays_inside(depth, target)) {
+      return fail(Code::kForbidden, fmt::format("its target {} leaves the folder", target));
+    }
+    HEARTH_CHECK_OK(make_room(parent, name));
+    if (::symlinkat(target, parent, name.c_str()) != 0) return fail(system_error(errno, "symlink"));
+    return {};
+  }
+
+  Status hard_link(const char* target, int parent, const std::string& name) {
+    HEARTH_TRY(parts, safe_components(target));
+    if (parts.empty()) return fail(Code::kInvalid, "a hard link to the folder");
+    const std::string last = std::move(parts.back());
+    parts.pop_back();
+    HEARTH_TRY(folder, open_parent(parts));
+    struct stat status {};
+    if (::fstatat(folder.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      return fail(Code::kInvalid, fmt::format("its hard link target {} does not exist", target));
+    }
+    // A second name of a link would be followed by what comes later under that name.
+    if (!S_ISREG(status.st_mode) && !is_layer()) {
+      return fail(Code::kForbidden, "hard links are for regular files");
+    }
+    struct stat own {};
+    if (::fstatat(parent, name.c_str(), &own, AT_SYMLINK_NOFOLLOW) == 0 &&
+        own.st_ino == status.st_ino && own.st_dev == status.st_dev) {
+      return {};
+    }
+    HEARTH_CHECK_OK(make_room(parent, name));
+    if (::linkat(folder.get(), last.c_str(), parent, name.c_str(), 0) != 0) {
+      return fail(system_error(errno, "link"));
+    }
+    return {};
+  }
+
+  static Status white_out(int parent, const std::string& name) {
+    if (name != kOpaque) return make_room(parent, name.substr(kWhiteout.size()));
+    std::error_code error;
+    for (const auto& item :
+         fs::directory_iterator(fmt::format("/proc/self/fd/{}", parent), error)) {
+      HEARTH_CHECK_OK(make_room(parent, item.path().filename().string()));
+    }
+    return {};
+  }
+
+  Status apply_directory_modes() const {
+    for (auto item = directory_modes_.rbegin(); item != directory_modes_.rend(); ++item) {
+      HEARTH_TRY(parts, safe_components(item->first));
+      const base::UniqueFd fd(open_in_root(root_, item->first.c_str()));
+      if (!fd) continue;  // removed again by a later entry
+      // Its owner keeps the right to go on with it: builds and removal need that.
+      const unsigned mode = (item->second & (is_layer() ? 07777U : 0777U)) | 0700U;
+      ::chmod(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), mode);
+    }
+    return {};
+  }
+
+  archive* reader_;
+  int root_;
+  const ExtractOptions& options_;
+  Extracted done_;
+  std::vector<std::pair<std::string, unsigned>> directory_modes_;
+};
+
+}  // namespace
+
+Result<Extracted> extract_archive(int fd, const fs::path& destination,
+                                  const ExtractOptions& options) {
+  const base::UniqueFd root(::open(destination.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return fail(system_error(errno, destination.string()));
+  const Reader reader = new_reader();
+  if (archive_read_open_fd(reader.get(), fd, 256 * 1024) != ARCHIVE_OK) {
+    return fail(Code::kInvalid, "no tar archive: " + error_of(reader.get()));
+  }
+  return Extractor(reader.get(), root.get(), options).run();
+}
+
+bool is_archive(const fs::path& file) {
+  const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return false;
+  const Reader reader = new_reader();
+  archive_entry* entry = nullptr;
+  return archive_read_open_fd(reader.get(), fd.get(), 64 * 1024) == ARCHIVE_OK &&
+         archive_read_next_header(reader.get(), &entry) >= ARCHIVE_WARN;
+}
+
+}  // namespace hearth::oci

@@ -1,0 +1,40 @@
+// Unpacks a tar (plain, gzip, zstd, bzip2 or xz) below a folder, trusting nothing in it: absolute
+// paths, "..", devices, sockets and pipes are refused, and no path component is resolved outside of
+// the folder, whatever links the archive brought or finds there.
+//
+// Blocking: for a pool thread. On failure what was unpacked so far stays; the caller removes it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+
+#include "platform/base/limits.h"
+#include "platform/base/result.h"
+
+namespace hearth::oci {
+
+struct ExtractOptions {
+  // kBuildContext: for archives of users. A link whose target leaves the tree is refused, and so is
+  // an entry whose parent is a link. kImageLayer: links are kept as they are (they mean the image's
+  // own root), parents that are links are resolved as if the folder were the root, and ".wh."
+  // entries remove what lower layers brought (OCI image specification, layer §whiteouts).
+  enum class Kind { kBuildContext, kImageLayer } kind = Kind::kBuildContext;
+  std::size_t files_max = limits::kContextFilesMax;
+  std::uint64_t bytes_max = limits::kContextBytesMax;
+};
+
+struct Extracted {
+  std::size_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Reads the archive from `fd` (from its current offset). Errors: kTooLarge over a limit, kForbidden
+// for an entry that tries to leave or is of a refused type, kInvalid for what is no archive.
+Result<Extracted> extract_archive(int fd, const std::filesystem::path& destination,
+                                  const ExtractOptions& options);
+
+// True when the file starts like an archive that extract_archive() reads.
+bool is_archive(const std::filesystem::path& file);
+
+}  // namespace hearth::oci

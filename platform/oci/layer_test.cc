@@ -1,0 +1,205 @@
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "platform/base/file.h"
+#include "platform/base/random_id.h"
+#include "platform/base/unique_fd.h"
+#include "platform/oci/layer_reader.h"
+#include "platform/oci/layer_writer.h"
+
+namespace hearth::oci {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LayerTest : public testing::Test {
+ protected:
+  LayerTest() : root_(fs::path(testing::TempDir()) / ("layer-" + base::random_hex(6))) {
+    fs::create_directories(out());
+  }
+  ~LayerTest() override { fs::remove_all(root_); }
+
+  fs::path out() const { return root_ / "out"; }
+
+  fs::path put(const std::string& name, const std::string& bytes) {
+    std::ofstream(root_ / name) << bytes;
+    return root_ / name;
+  }
+
+  Result<Extracted> unpack(const std::string& bytes, ExtractOptions options = {}) {
+    const fs::path file = put("archive", bytes);
+    const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    return extract_archive(fd.get(), out(), options);
+  }
+
+  fs::path root_;
+};
+
+struct Item {
+  std::string path;
+  unsigned type = AE_IFREG;
+  std::string data;  // content or link target
+  bool hard = false;
+};
+
+// A tar as an attacker writes it: nothing is checked or sorted.
+std::string raw_tar(const std::vector<Item>& items) {
+  std::string out(4 * 1024 * 1024, '\0');
+  std::size_t used = 0;
+  archive* writer = archive_write_new();
+  archive_write_set_format_pax_restricted(writer);
+  archive_write_open_memory(writer, out.data(), out.size(), &used);
+  for (const Item& item : items) {
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, item.path.c_str());
+    archive_entry_set_filetype(entry, item.type);
+    archive_entry_set_perm(entry, 0644);
+    if (item.hard) {
+      archive_entry_set_hardlink(entry, item.data.c_str());
+    } else if (item.type == AE_IFLNK) {
+      archive_entry_set_symlink(entry, item.data.c_str());
+    } else if (item.type == AE_IFREG) {
+      archive_entry_set_size(entry, static_cast<la_int64_t>(item.data.size()));
+    }
+    archive_write_header(writer, entry);
+    if (item.type == AE_IFREG && !item.hard) {
+      archive_write_data(writer, item.data.data(), item.data.size());
+    }
+    archive_entry_free(entry);
+  }
+  archive_write_close(writer);
+  archive_write_free(writer);
+  out.resize(used);
+  return out;
+}
+
+WrittenLayer write_sample(const fs::path& file, bool reversed, std::string& bytes,
+                          LayerOptions options = {}) {
+  LayerWriter writer(options, [&](std::string_view piece) {
+    bytes.append(piece);
+    return Status();
+  });
+  const auto add = [&](int i) {
+    if (i == 0) writer.add_file("app/main.py", file, 0600);
+    if (i == 1) writer.add_bytes("/app/b", "two", 0755);
+    if (i == 2) writer.add_symlink("app/link", "main.py");
+    if (i == 3) writer.add_whiteout("app/old");
+  };
+  for (int i = 0; i < 4; ++i) add(reversed ? 3 - i : i);
+  return writer.finish().value();
+}
+
+TEST_F(LayerTest, EqualContentGivesEqualBytes) {
+  std::string first;
+  std::string second;
+  const WrittenLayer a = write_sample(put("x", "print(1)\n"), false, first);
+  const fs::path other = put("y", "print(1)\n");
+  fs::permissions(other, fs::perms::owner_read);
+  fs::last_write_time(other, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  const WrittenLayer b = write_sample(other, true, second);
+  EXPECT_EQ(a.digest, b.digest);
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(a.digest, Digest::of(first));
+  EXPECT_EQ(a.size, first.size());
+}
+
+TEST_F(LayerTest, DiffIdIsTheDigestOfThePlainTar) {
+  std::string plain;
+  std::string packed;
+  const fs::path file = put("x", "print(1)\n");
+  const WrittenLayer a = write_sample(file, false, plain, {.compression = Compression::kNone});
+  const WrittenLayer b = write_sample(file, false, packed);
+  EXPECT_EQ(a.diff_id, a.digest);
+  EXPECT_EQ(b.diff_id, a.diff_id);
+  EXPECT_NE(b.digest, a.digest);
+}
+
+TEST_F(LayerTest, UnpacksWhatItWroteAndAppliesWhiteouts) {
+  fs::create_directories(out() / "app/old/deep");
+  std::string bytes;
+  write_sample(put("x", "print(1)\n"), false, bytes);
+  ASSERT_TRUE(unpack(bytes, {.kind = ExtractOptions::Kind::kImageLayer}));
+  EXPECT_EQ(base::read_file(out() / "app/main.py").value(), "print(1)\n");
+  EXPECT_EQ(base::read_file(out() / "app/link").value(), "print(1)\n");
+  EXPECT_FALSE(fs::exists(out() / "app/old"));
+  struct stat status {};
+  ASSERT_EQ(::stat((out() / "app/b").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0755U);
+}
+
+TEST_F(LayerTest, OpaqueWhiteoutEmptiesTheFolder) {
+  fs::create_directories(out() / "app/old");
+  ASSERT_TRUE(unpack(raw_tar({{"app/.wh..wh..opq"}, {"app/new", AE_IFREG, "n"}}),
+                     {.kind = ExtractOptions::Kind::kImageLayer}));
+  EXPECT_FALSE(fs::exists(out() / "app/old"));
+  EXPECT_TRUE(fs::exists(out() / "app/new"));
+}
+
+TEST_F(LayerTest, RefusesToLeaveTheFolder) {
+  const std::vector<std::vector<Item>> attacks = {
+      {{"../evil", AE_IFREG, "x"}},
+      {{"a/../../evil", AE_IFREG, "x"}},
+      {{"/tmp/evil", AE_IFREG, "x"}},
+      {{"link", AE_IFLNK, "/tmp"}},
+      {{"a/link", AE_IFLNK, "../../x"}},
+      {{"in", AE_IFLNK, "."}, {"in/evil", AE_IFREG, "x"}},
+      {{"hard", AE_IFREG, "../../../etc/passwd", true}},
+      {{"hard", AE_IFREG, "/etc/passwd", true}},
+      {{"null", AE_IFCHR}},
+      {{"pipe", AE_IFIFO}},
+  };
+  for (const auto& attack : attacks) {
+    const auto result = unpack(raw_tar(attack));
+    ASSERT_FALSE(result) << attack.back().path;
+    EXPECT_EQ(result.error().code, Code::kForbidden) << result.error().message;
+  }
+  EXPECT_FALSE(fs::exists(root_ / "evil"));
+  EXPECT_FALSE(fs::exists("/tmp/evil"));
+}
+
+TEST_F(LayerTest, LayersResolveLinksWithinTheirRoot) {
+  const ExtractOptions layer{.kind = ExtractOptions::Kind::kImageLayer};
+  ASSERT_TRUE(unpack(raw_tar({{"usr/lib", AE_IFDIR}, {"lib", AE_IFLNK, "/usr/lib"},
+                              {"lib/x.so", AE_IFREG, "so"}}), layer));
+  EXPECT_EQ(base::read_file(out() / "usr/lib/x.so").value(), "so");
+  // A link that climbs out ends at the image's root, never above it.
+  fs::create_directories(root_ / "outside");
+  const auto climbing = unpack(raw_tar({{"up", AE_IFLNK, "../outside"},
+                                        {"up/evil", AE_IFREG, "x"}}), layer);
+  EXPECT_FALSE(fs::exists(root_ / "outside/evil"));
+}
+
+TEST_F(LayerTest, KeepsTheLimits) {
+  EXPECT_EQ(unpack(raw_tar({{"a"}, {"b"}, {"c"}}), {.files_max = 2}).error().code,
+            Code::kTooLarge);
+  EXPECT_EQ(unpack(raw_tar({{"a", AE_IFREG, std::string(5000, 'x')}}), {.bytes_max = 4096})
+                .error().code,
+            Code::kTooLarge);
+}
+
+TEST_F(LayerTest, StopsABombEarly) {
+  // 3 MB of zeros in a few kB: the limit counts what comes out.
+  std::string packed;
+  LayerWriter writer({}, [&](std::string_view piece) {
+    packed.append(piece);
+    return Status();
+  });
+  writer.add_bytes("bomb", std::string(3 * 1024 * 1024, '\0'), 0644);
+  ASSERT_TRUE(writer.finish());
+  EXPECT_LT(packed.size(), 100'000U);
+  EXPECT_EQ(unpack(packed, {.bytes_max = 1024 * 1024}).error().code, Code::kTooLarge);
+}
+
+TEST_F(LayerTest, RefusesWhatIsNoArchive) {
+  EXPECT_EQ(unpack("#!/bin/sh\necho no archive\n").error().code, Code::kInvalid);
+  EXPECT_FALSE(is_archive(put("text", "hello")));
+  EXPECT_TRUE(is_archive(put("tar", raw_tar({{"a", AE_IFREG, "x"}}))));
+}
+
+}  // namespace
+}  // namespace hearth::oci
