@@ -1,7 +1,7 @@
 // One subcommand of `hearth`: registers its flags, runs when it was chosen.
 #pragma once
 
-#include <functional>
+#include "platform/base/result.h"
 
 namespace CLI {
 class App;
@@ -9,9 +9,25 @@ class App;
 
 namespace hearth::cli {
 
-// Sets `exit_code` when its command ran. Each command's file has one such function.
-using Register = void (*)(CLI::App& app, int& exit_code);
-
+// Each command's file has one such function; it sets `exit_code` when its command ran.
+void register_apply(CLI::App& app, int& exit_code);
+void register_build(CLI::App& app, int& exit_code);
+void register_completion(CLI::App& app, int& exit_code);
+void register_delete(CLI::App& app, int& exit_code);
+void register_describe(CLI::App& app, int& exit_code);
+void register_dlq(CLI::App& app, int& exit_code);
+void register_doctor(CLI::App& app, int& exit_code);
+void register_down(CLI::App& app, int& exit_code);
+void register_event(CLI::App& app, int& exit_code);
+void register_get(CLI::App& app, int& exit_code);
+void register_invoke(CLI::App& app, int& exit_code);
+void register_kubeconfig(CLI::App& app, int& exit_code);
+void register_logs(CLI::App& app, int& exit_code);
+void register_status(CLI::App& app, int& exit_code);
 void register_up(CLI::App& app, int& exit_code);
+void register_version(CLI::App& app, int& exit_code);
+
+// Prints the error, when there is one; returns the exit code.
+int finish(const Status& status);
 
 }  // namespace hearth::cli

@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "cli/command.h"
+
 namespace hearth::cli {
 
 int exit_code_of(const Error& error) {
@@ -18,13 +20,17 @@ int exit_code_of(const Error& error) {
 }
 
 int report(const Error& error) {
+  std::cout.flush();
   std::cerr << "error: " << error.message << "\n";
   for (const FieldError& field : error.fields) {
-    if (!error.message.contains(field.message)) {
+    // Most messages hold their fields already.
+    if (!error.message.contains(field.message) || !error.message.contains(field.field)) {
       std::cerr << "  " << field.field << ": " << field.message << "\n";
     }
   }
   return exit_code_of(error);
 }
+
+int finish(const Status& status) { return status ? kOk : report(status.error()); }
 
 }  // namespace hearth::cli

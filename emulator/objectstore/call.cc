@@ -1,6 +1,7 @@
 #include "emulator/objectstore/call.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "emulator/objectstore/errors.h"
 #include "platform/base/text.h"
@@ -9,6 +10,9 @@
 
 namespace hearth::objectstore {
 namespace {
+
+constexpr std::size_t kDropPieceBytes = 64 * 1024;
+constexpr std::uint64_t kDropBytesMax = 64 * 1024 * 1024;
 
 // "photos" of "photos.s3.localhost" below "s3.localhost"; empty for path style.
 std::string bucket_of_host(const std::string& host, std::string_view domain) {
@@ -57,6 +61,21 @@ std::optional<std::string_view> Call::parameter_of(std::string_view name) const 
 
 std::string_view Call::parameter(std::string_view name) const {
   return parameter_of(name).value_or(std::string_view());
+}
+
+Task<Result<std::size_t>> Call::read_body(char* data, std::size_t size) {
+  body_begun_ = true;
+  co_return co_await exchange_.read(data, size);
+}
+
+Task<void> Call::drop_body() {
+  if (!exchange_.has_body() || (headers().contains("expect") && !body_begun_)) co_return;
+  const auto scrap = std::make_unique_for_overwrite<char[]>(kDropPieceBytes);
+  for (std::uint64_t dropped = 0; dropped < kDropBytesMax;) {
+    const auto got = co_await exchange_.read(scrap.get(), kDropPieceBytes);
+    if (!got || *got == 0) co_return;
+    dropped += *got;
+  }
 }
 
 http::ResponseHead Call::head(int status) const {

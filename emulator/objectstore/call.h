@@ -47,6 +47,12 @@ class Call {
   Identity& identity() { return identity_; }
   const Identity& identity() const { return identity_; }
 
+  // The request's body; 0 bytes at the end.
+  Task<Result<std::size_t>> read_body(char* data, std::size_t size);
+  // Reads on and drops what a refused request still sends, up to a limit: a client that is cut off
+  // while it sends does not see the answer. One that waits for "100 Continue" gets it at once.
+  Task<void> drop_body();
+
   // A head with the request's id and the server's name.
   http::ResponseHead head(int status) const;
   Task<Status> respond(int status, std::string body = {});
@@ -60,6 +66,7 @@ class Call {
   std::string key_;
   std::vector<http::QueryParameter> query_;
   Identity identity_;
+  bool body_begun_ = false;
 };
 
 }  // namespace hearth::objectstore

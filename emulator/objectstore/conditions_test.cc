@@ -52,7 +52,8 @@ TEST(ReadConditions, ETagsTakePrecedenceOverDates) {
 
 TEST(CopyConditions, NotModifiedIsAFailure) {
   EXPECT_TRUE(evaluate_copy_source({}, kObject));
-  EXPECT_FALSE(evaluate_copy_source(headers({{"x-amz-copy-source-if-none-match", "abc"}}), kObject));
+  EXPECT_FALSE(
+      evaluate_copy_source(headers({{"x-amz-copy-source-if-none-match", "abc"}}), kObject));
   EXPECT_FALSE(evaluate_copy_source(headers({{"x-amz-copy-source-if-match", "x"}}), kObject));
 }
 

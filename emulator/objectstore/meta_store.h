@@ -1,5 +1,5 @@
-// The object store's SQL: values in, values out, no protocol. Functions take the connection, so that
-// the same ones serve reads on the loop and works on the writer's thread.
+// The object store's SQL: values in, values out, no protocol. Functions take the connection: the
+// same ones serve reads on the loop and works on the writer's thread.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The operations of the S3 API. Each answers its call; a returned error that was not answered yet is
-// written by ObjectStore. One source per family: ops_bucket, ops_list, ops_object, ops_copy,
-// ops_multipart, ops_tagging.
+// The operations of the S3 API. Each answers its call; ObjectStore writes an error that was not
+// answered yet. One source per family: ops_bucket, ops_list, ops_object, ops_copy, ops_multipart,
+// ops_uploads, ops_tagging.
 #pragma once
 
 #include "emulator/objectstore/call.h"

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "emulator/objectstore/conditions.h"
-#include "emulator/objectstore/copy_source.h"
 #include "emulator/objectstore/errors.h"
 #include "emulator/objectstore/meta_store.h"
 #include "emulator/objectstore/object_bytes.h"
@@ -20,6 +19,16 @@
 
 namespace hearth::objectstore {
 
+namespace {
+
+constexpr int kPartNumberMax = 10'000;
+
+struct CopySource {
+  std::string bucket;
+  std::string key;
+};
+
+// "[/]bucket/key[?versionId=null]", percent-encoded. InvalidArgument.
 Result<CopySource> parse_copy_source(std::string_view header) {
   const auto invalid = [&] {
     return fail(invalid_argument("Copy Source must mention the source bucket and key: "
@@ -42,10 +51,6 @@ Result<CopySource> parse_copy_source(std::string_view header) {
   if (slash == text.npos || slash == 0 || slash + 1 == text.size()) return invalid();
   return CopySource{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
 }
-
-namespace {
-
-constexpr int kPartNumberMax = 10'000;
 
 Result<bool> is_replace(std::string_view directive) {
   if (directive.empty() || directive == "COPY") return false;

@@ -88,8 +88,12 @@ Task<void> ObjectStore::handle(http::Exchange& exchange) {
                                  {"code", code_name(error.code)},
                                  {"error", error.message}});
   }
-  if (!exchange.responded()) co_await call.respond_error(error);
-  else exchange.close_after();
+  if (exchange.responded()) {
+    exchange.close_after();
+    co_return;
+  }
+  co_await call.drop_body();
+  co_await call.respond_error(error);
 }
 
 }  // namespace hearth::objectstore

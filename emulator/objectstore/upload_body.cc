@@ -201,7 +201,7 @@ Task<Status> pump_plain(Call& call, Sink& sink, std::uint64_t size) {
     // Whole pieces: one write to the file and one pass of each hash for many reads.
     std::size_t filled = 0;
     while (filled < piece && sink.size() + filled < size) {
-      const auto got = co_await call.exchange().read(buffer.get() + filled, piece - filled);
+      const auto got = co_await call.read_body(buffer.get() + filled, piece - filled);
       if (!got || *got == 0) co_return incomplete(size, sink.size() + filled);
       filled += *got;
     }
@@ -236,7 +236,7 @@ Task<Status> pump_chunked(Call& call, s3::AwsChunkedDecoder& decoder, Sink& sink
   while (true) {
     const std::size_t before = waiting.size();
     waiting.resize(before + piece);
-    const auto got = co_await call.exchange().read(waiting.data() + before, piece);
+    const auto got = co_await call.read_body(waiting.data() + before, piece);
     waiting.resize(before + (got ? *got : 0));
     if (!got) co_return incomplete(size, sink.size());
     if (*got == 0) break;

@@ -1,6 +1,6 @@
 // Takes in the bytes of an object or a part: decodes aws-chunked, checks every digest the client
-// sent, keeps small bodies in memory and streams large ones into a blob. Constant memory. A body that
-// is torn or does not match leaves nothing behind that anything refers to.
+// sent, keeps small bodies in memory and streams large ones into a blob, in constant memory. A body
+// that is torn or does not match leaves nothing behind that anything refers to.
 #pragma once
 
 #include <cstdint>

@@ -103,17 +103,23 @@ Status prune(const Definition& definition, Json& object, const WriteOptions& opt
   return {};
 }
 
+// The schema's errors and the kind's own rules together: the latter say more of the same field.
 Status validate(const Definition& definition, Json& object, const Json* old) {
+  std::vector<FieldError> errors;
   if (definition.schema) {
     resource::apply_defaults(*definition.schema, object);
-    auto errors = resource::validate(*definition.schema, object);
-    if (!errors.empty()) {
-      return fail(resource::invalid_object(kind_name(definition), resource::name_of(object),
-                                           std::move(errors)));
+    errors = resource::validate(*definition.schema, object);
+  }
+  if (definition.admit) {
+    const Status admitted = definition.admit(object, old);
+    if (!admitted && (errors.empty() || admitted.error().code != Code::kInvalid)) return admitted;
+    if (!admitted) {
+      errors.insert(errors.end(), admitted.error().fields.begin(), admitted.error().fields.end());
     }
   }
-  if (definition.admit) return definition.admit(object, old);
-  return {};
+  if (errors.empty()) return {};
+  return fail(resource::invalid_object(kind_name(definition), resource::name_of(object),
+                                       std::move(errors)));
 }
 
 // stringData is write-only: folded into data (kubernetes-api.md §2.12).

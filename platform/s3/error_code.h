@@ -15,7 +15,8 @@ namespace hearth::s3 {
 using Extra = std::pair<std::string_view, std::string_view>;
 
 // The house's code follows from the S3 code's kind (NoSuch… is kNotFound and so on).
-Error s3_error(std::string_view code, std::string message, std::initializer_list<Extra> extras = {});
+Error s3_error(std::string_view code, std::string message,
+               std::initializer_list<Extra> extras = {});
 
 inline std::unexpected<Error> s3_fail(std::string_view code, std::string message,
                                       std::initializer_list<Extra> extras = {}) {

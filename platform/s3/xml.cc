@@ -191,7 +191,9 @@ Result<ListPage> parse_list_page(std::string_view body) {
          .etag = unquoted(text_of(node, "ETag")),
          .size = base::parse_int<std::uint64_t>(text_of(node, "Size")).value_or(0)});
   }
-  if (text_of(root, "IsTruncated") == "true") out.next_token = text_of(root, "NextContinuationToken");
+  if (text_of(root, "IsTruncated") == "true") {
+    out.next_token = text_of(root, "NextContinuationToken");
+  }
   return out;
 }
 

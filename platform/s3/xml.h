@@ -1,5 +1,5 @@
-// S3's XML: a writer without a document tree for answers, and the bodies clients send. Parsed bodies
-// are bounded by their callers; no entity but the five of XML is expanded. MalformedXML on failure.
+// S3's XML: a writer without a document tree for answers, and the bodies clients send. Callers
+// bound what is parsed; no entity but the five of XML is expanded. MalformedXML on failure.
 #pragma once
 
 #include <cstdint>

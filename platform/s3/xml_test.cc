@@ -65,7 +65,8 @@ TEST(Xml, ListPageAndErrors) {
   ASSERT_TRUE(page);
   EXPECT_EQ(page->next_token, "t");
   EXPECT_EQ(page->objects.front().size, 5U);
-  const auto error = parse_error_document("<Error><Code>NoSuchKey</Code><Message>m</Message></Error>");
+  const auto error =
+      parse_error_document("<Error><Code>NoSuchKey</Code><Message>m</Message></Error>");
   ASSERT_TRUE(error);
   EXPECT_EQ(s3_code(*error), "NoSuchKey");
   EXPECT_EQ(error->code, Code::kNotFound);

@@ -180,6 +180,10 @@ class Protocol(S3Case):
             self.assertEqual((status, self.code(body)), (400, "XAmzContentSHA256Mismatch"))
         self.assertEqual(self.raw.request("GET", key)[0], 404)
 
+    def test_a_refused_large_upload_is_answered(self):
+        status, _, body = self.raw.request("PUT", "/no-such-bucket-here/k", b"x" * (8 * MIB))
+        self.assertEqual((status, self.code(body)), (404, "NoSuchBucket"))
+
     def test_a_torn_upload_leaves_nothing(self):
         for size in (1000, MIB):
             signed, _ = self.raw.headers("PUT", f"/{self.bucket}/torn", [], {}, "UNSIGNED-PAYLOAD",
@@ -247,7 +251,8 @@ class Protocol(S3Case):
         for _ in range(10):
             more = query + ([("continuation-token", token)] if token else [])
             _, _, body = self.raw.request("GET", f"/{self.bucket}", query=more)
-            seen += [p.split("<")[0] for p in body.replace("<Key>", "<Prefix>").split("<Prefix>")[2:]]
+            names = body.replace("<Key>", "<Prefix>").split("<Prefix>")[2:]
+            seen += [name.split("<")[0] for name in names]
             if "<IsTruncated>false" in body:
                 break
             token = body.split("<NextContinuationToken>")[1].split("<")[0]
@@ -268,7 +273,8 @@ class Protocol(S3Case):
         scope = f"{stamp[:8]}/{REGION}/s3/aws4_request"
         signed, _ = self.raw.headers(
             "PUT", f"/{self.bucket}/chunks", [],
-            {"x-amz-decoded-content-length": str(len(data)), "Content-Encoding": "aws-chunked,gzip"},
+            {"x-amz-decoded-content-length": str(len(data)),
+             "Content-Encoding": "aws-chunked,gzip"},
             "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", when)
         key = ("AWS4" + SECRET).encode()
         for part in scope.split("/"):
@@ -489,7 +495,8 @@ const put = await s3.send(new PutObjectCommand({ Bucket, Key: 'a b/ü', Body: 'h
   Metadata: { shade: 'green' }, ContentType: 'text/plain' }));
 assert.ok(put.ChecksumCRC32, 'CRC32 is echoed');
 assert.equal((await bytes('a b/ü')).toString(), 'hello');
-const head = await s3.send(new HeadObjectCommand({ Bucket, Key: 'a b/ü', ChecksumMode: 'ENABLED' }));
+const head = await s3.send(new HeadObjectCommand({ Bucket, Key: 'a b/ü',
+  ChecksumMode: 'ENABLED' }));
 assert.equal(head.Metadata.shade, 'green');
 assert.equal(head.ChecksumCRC32, put.ChecksumCRC32);
 
@@ -507,9 +514,11 @@ for (const ChecksumAlgorithm of ['CRC32C', 'CRC64NVME', 'SHA1', 'SHA256']) {
   }
 }
 const big = randomBytes(17 * 1024 * 1024);
-const done = await new Upload({ client: s3, params: { Bucket, Key: 'big', Body: Readable.from(
-  (function* () { for (let i = 0; i < big.length; i += 65536) yield big.subarray(i, i + 65536); })()) },
-}).done();
+function* pieces() {
+  for (let i = 0; i < big.length; i += 65536) yield big.subarray(i, i + 65536);
+}
+const done = await new Upload({ client: s3,
+  params: { Bucket, Key: 'big', Body: Readable.from(pieces()) } }).done();
 assert.match(done.ETag, /-4"$/);
 assert.equal(sha(await bytes('big')), sha(big));
 assert.equal(sha(await bytes('big', { Range: 'bytes=5000000-6000000' })),

@@ -1,0 +1,125 @@
+// hearth delete: by manifest, by name, by label.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/flag_values.h"
+#include "cli/manifests.h"
+#include "cli/state_location.h"
+#include "cli/wait.h"
+
+namespace hearth::cli {
+namespace {
+
+struct DeleteFlags {
+  Target target;
+  std::vector<std::string> files;
+  std::vector<std::string> words;  // TYPE NAME…
+  std::string selector;
+  bool wait = false;
+  bool ignore_missing = false;
+  std::string timeout = "1m";
+};
+
+struct Doomed {
+  Kind kind;
+  std::string ns;
+  std::string name;
+};
+
+Result<std::vector<Doomed>> from_files(const DeleteFlags& flags, const Kinds& kinds) {
+  std::vector<Doomed> out;
+  HEARTH_TRY(manifests, load_manifests(flags.files));
+  for (const Manifest& manifest : manifests) {
+    auto kind = kinds.of(base::string_at(manifest.object, {"apiVersion"}),
+                         base::string_at(manifest.object, {"kind"}));
+    if (!kind) return fail(with_context(kind.error(), manifest.origin));
+    out.push_back({*kind, namespace_for(manifest, kind->type, flags.target.ns),
+                   resource::name_of(manifest.object)});
+  }
+  // The reverse of how they came: what uses others goes first.
+  std::ranges::reverse(out);
+  return out;
+}
+
+Result<std::vector<Doomed>> from_words(const DeleteFlags& flags, ApiClient& api,
+                                       const Kinds& kinds) {
+  std::string type = flags.words.front();
+  std::vector<std::string> names(flags.words.begin() + 1, flags.words.end());
+  if (const auto slash = type.find('/'); slash != type.npos) {
+    names.insert(names.begin(), type.substr(slash + 1));
+    type.erase(slash);
+  }
+  HEARTH_TRY(kind, kinds.find(type));
+  const std::string ns = kind.type.namespaced ? flags.target.ns : "";
+  if (names.empty() && !flags.selector.empty()) {
+    HEARTH_TRY(list, api.get(path_of(kind.type, ns) + query_of({{"labelSelector", flags.selector}})));
+    for (const Json& item : list["items"]) names.push_back(resource::name_of(item));
+  } else if (names.empty()) {
+    return fail(Code::kBadRequest, fmt::format("which of the {}? give names or -l LABELS",
+                                               kind.type.plural));
+  }
+  std::vector<Doomed> out;
+  for (const std::string& name : names) out.push_back({kind, ns, name});
+  return out;
+}
+
+Status remove(ApiClient& api, const DeleteFlags& flags, const Doomed& one) {
+  auto gone = api.send("DELETE", path_of(one.kind.type, one.ns, one.name), nullptr);
+  if (!gone && gone.error().code == Code::kNotFound && flags.ignore_missing) return {};
+  if (!gone) return fail(with_near_miss(gone.error(), api, one.kind, one.ns, one.name));
+  std::cout << fmt::format("{} \"{}\" deleted\n", one.kind.qualified_singular(), one.name);
+  return {};
+}
+
+Result<int> run(const DeleteFlags& flags) {
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(std::move(daemon));
+  HEARTH_TRY(kinds, Kinds::load(api));
+  HEARTH_TRY(doomed, flags.files.empty() ? from_words(flags, api, kinds) : from_files(flags, kinds));
+  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  int code = kOk;
+  for (const Doomed& one : doomed) {
+    const Status removed = remove(api, flags, one);
+    if (removed) continue;
+    if (const int failed = report(removed.error()); code == kOk) code = failed;
+  }
+  for (const Doomed& one : doomed) {
+    if (flags.wait) HEARTH_CHECK_OK(wait_gone(api, one.kind, one.ns, one.name, timeout));
+  }
+  return code;
+}
+
+}  // namespace
+
+void register_delete(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<DeleteFlags>();
+  CLI::App* command = app.add_subcommand("delete", "Delete objects");
+  CLI::Option* words = command->add_option("what", flags->words, "Kind and names, or -f")
+                           ->type_name("TYPE NAME…");
+  command->add_option("-f,--filename", flags->files, "File, folder or -; repeatable")
+      ->allow_extra_args(false)->type_name("PATH")->excludes(words);
+  command->add_option("-l,--selector", flags->selector, "Those with the labels")
+      ->type_name("LABELS");
+  command->add_flag("--wait", flags->wait, "Wait until they are gone");
+  command->add_flag("--ignore-not-found", flags->ignore_missing, "What is missing is no error");
+  command->add_option("--timeout", flags->timeout, "How long --wait waits")
+      ->check(check_duration)->type_name("DURATION")->capture_default_str();
+  add_target_flags(*command, flags->target);
+  command->footer("Examples:\n"
+                  "  hearth delete function hello-python --wait\n"
+                  "  hearth delete -f samples/event-pipeline");
+  command->callback([flags, &exit_code] {
+    if (flags->words.empty() && flags->files.empty()) {
+      throw CLI::RequiredError("TYPE NAME or -f PATH");
+    }
+    const auto code = run(*flags);
+    exit_code = code ? *code : report(code.error());
+  });
+}
+
+}  // namespace hearth::cli

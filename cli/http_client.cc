@@ -1,0 +1,93 @@
+#define CPPHTTPLIB_OPENSSL_SUPPORT
+#include "cli/http_client.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "platform/base/text.h"
+
+namespace hearth::cli {
+namespace {
+
+// Owned by the client that takes it.
+X509_STORE* store_of(const std::string& pem) {
+  X509_STORE* store = X509_STORE_new();
+  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+  while (X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
+    X509_STORE_add_cert(store, certificate);
+    X509_free(certificate);
+  }
+  BIO_free(bio);
+  return store;
+}
+
+Error transport_error(httplib::Error error, const std::string& url, bool timed_out) {
+  if (timed_out) return {Code::kDeadlineExceeded, fmt::format("{} did not answer in time", url), {}};
+  return {Code::kUnavailable,
+          fmt::format("no answer from {}: {}", url, httplib::to_string(error)), {}};
+}
+
+}  // namespace
+
+struct HttpClient::State {
+  explicit State(const std::string& u) : url(u), client(u) {}
+  std::string url;
+  httplib::Client client;
+};
+
+std::string HttpReply::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (base::equal_ignoring_case(key, name)) return value;
+  }
+  return {};
+}
+
+HttpClient::HttpClient(const std::string& url, const std::string& ca_pem)
+    : state_(std::make_unique<State>(url)) {
+  state_->client.set_keep_alive(true);
+  state_->client.set_url_encode(false);
+  state_->client.set_connection_timeout(5);
+  state_->client.set_tcp_nodelay(true);
+  if (!ca_pem.empty()) state_->client.set_ca_cert_store(store_of(ca_pem));
+}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+
+Result<HttpReply> HttpClient::call(HttpCall call) {
+  httplib::Request request;
+  request.method = call.method;
+  request.path = call.target;
+  request.body = std::move(call.body);
+  for (const auto& [name, value] : call.headers) request.headers.emplace(name, value);
+  HttpReply reply;
+  bool ended_by_us = false;
+  request.response_handler = [&](const httplib::Response& response) {
+    reply.status = response.status;
+    reply.reason = response.reason;
+    for (const auto& [name, value] : response.headers) reply.headers.emplace_back(name, value);
+    return true;
+  };
+  request.content_receiver = [&](const char* bytes, std::size_t size, std::uint64_t,
+                                 std::uint64_t) {
+    const std::string_view piece(bytes, size);
+    if (!call.on_bytes || reply.status >= 400) {
+      reply.body.append(piece);
+      return true;
+    }
+    ended_by_us = !call.on_bytes(piece);
+    return !ended_by_us;
+  };
+  state_->client.set_read_timeout(call.timeout);
+  state_->client.set_write_timeout(call.timeout);
+  const auto begin = std::chrono::steady_clock::now();
+  const httplib::Result result = state_->client.send(request);
+  if (result || ended_by_us) return reply;
+  // The library has one word, "read", for a silent peer and a closed connection.
+  const bool timed_out = result.error() == httplib::Error::Read &&
+                         std::chrono::steady_clock::now() - begin >= call.timeout;
+  return fail(transport_error(result.error(), state_->url, timed_out));
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,100 @@
+#include "cli/manifests.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include "platform/base/file.h"
+#include "platform/base/limits.h"
+#include "platform/base/yaml.h"
+
+namespace hearth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_manifest(const fs::path& path) {
+  const std::string extension = path.extension();
+  return extension == ".yaml" || extension == ".yml" || extension == ".json";
+}
+
+Result<std::vector<fs::path>> files_of(const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(path, error)) {
+      if (entry.is_regular_file() && is_manifest(entry.path())) files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    if (files.empty()) {
+      return fail(Code::kNotFound,
+                  fmt::format("the folder {} has no *.yaml, *.yml or *.json", path));
+    }
+    return files;
+  }
+  if (!fs::exists(path, error)) return fail(Code::kNotFound, fmt::format("no such file: {}", path));
+  return std::vector<fs::path>{path};
+}
+
+Status check(const Manifest& manifest) {
+  const Json& object = manifest.object;
+  if (!object.is_object()) {
+    return fail(Code::kInvalid, fmt::format("{}: a document is no mapping", manifest.origin));
+  }
+  for (const char* field : {"apiVersion", "kind"}) {
+    if (base::string_at(object, {field}).empty()) {
+      return fail(Code::kInvalid, fmt::format("{}: {}: is missing", manifest.origin, field));
+    }
+  }
+  return {};
+}
+
+Status add_documents(const std::string& text, const std::string& origin,
+                     std::vector<Manifest>& out) {
+  auto documents = base::parse_yaml_documents(text);
+  if (!documents) {
+    return fail(Code::kInvalid, fmt::format("{}: {}", origin, documents.error().message));
+  }
+  for (Json& document : *documents) {
+    const Json* items = base::find(document, {"items"});
+    if (base::string_at(document, {"kind"}).ends_with("List") && items && items->is_array()) {
+      for (const Json& item : *items) out.push_back({origin, item});
+    } else {
+      out.push_back({origin, std::move(document)});
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Manifest>> load_manifests(const std::vector<std::string>& paths) {
+  std::vector<Manifest> out;
+  for (const std::string& path : paths) {
+    if (path == "-") {
+      const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+      HEARTH_CHECK_OK(add_documents(text, "standard input", out));
+      continue;
+    }
+    HEARTH_TRY(files, files_of(path));
+    for (const fs::path& file : files) {
+      HEARTH_TRY(text, base::read_file(file, limits::kYamlBytesMax));
+      HEARTH_CHECK_OK(add_documents(text, file.string(), out));
+    }
+  }
+  for (const Manifest& manifest : out) HEARTH_CHECK_OK(check(manifest));
+  if (out.empty()) return fail(Code::kInvalid, "there are no documents to work on");
+  return out;
+}
+
+std::string namespace_for(const Manifest& manifest, const resource::Type& type,
+                          const std::string& fallback) {
+  if (!type.namespaced) return {};
+  const std::string own = resource::namespace_of(manifest.object);
+  return own.empty() ? fallback : own;
+}
+
+}  // namespace hearth::cli

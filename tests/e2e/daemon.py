@@ -1,0 +1,129 @@
+"""The real binary, started for a test: its own state folder, free ports, ended whatever happens."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("HEARTH_BINARY", str(ROOT / "build/release/hearth"))
+
+
+class Daemon:
+    def __init__(self, *flags):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hearth-e2e-"))
+        self.flags = flags
+        self.process = None
+        self.ready = {}
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self):
+        ready_file = self.folder / "ready.json"
+        ready_file.unlink(missing_ok=True)
+        self.log = open(self.folder / "daemon.log", "ab")
+        # The same ports after a restart: kubeconfigs and URLs of the test stay valid.
+        ports = ["--port", "0"]
+        if self.ready:
+            port_of = lambda url: url.rsplit(":", 1)[1]
+            ports = ["--port", port_of(self.ready["gateway"]), "--api-port", port_of(self.ready["api"]),
+                     "--s3-port", port_of(self.ready["s3"]),
+                     "--registry-port", port_of(self.ready["registry"])]
+        self.process = subprocess.Popen(
+            [BINARY, "up", "--state", str(self.folder / "state"), *ports,
+             "--ready-file", str(ready_file), *self.flags],
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+        wait_for(lambda: ready_file.exists() or self.process.poll() is not None, 60,
+                 "the daemon to be ready")
+        if self.process.poll() is not None:
+            raise AssertionError("the daemon ended: " + self.output())
+        self.ready = json.loads(ready_file.read_text())
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+        return self.process.returncode
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def output(self):
+        return (self.folder / "daemon.log").read_text(errors="replace")
+
+    def environment(self):
+        return dict(os.environ, KUBECONFIG=self.ready["kubeconfig"], HOME=str(self.folder),
+                    HEARTH_STATE=self.ready["state"])
+
+    def kubectl(self, *arguments, input=None, check=True):
+        done = subprocess.run(["kubectl", *arguments], input=input, text=True, timeout=120,
+                              capture_output=True, env=self.environment())
+        if check and done.returncode != 0:
+            raise AssertionError("kubectl %s: %s%s" % (" ".join(arguments), done.stdout, done.stderr))
+        return done if not check else done.stdout
+
+    def get(self, kind, name, namespace="default"):
+        done = self.kubectl("get", kind, name, "-n", namespace, "-o", "json", check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def call(self, host, data=b"", path="/", headers=None, method=None, timeout=60):
+        """(status, headers, body) of a request to a function or broker, any status."""
+        if isinstance(data, str):
+            data = data.encode()
+        request = urllib.request.Request(self.ready["gateway"] + path, data=data or None,
+                                         method=method or ("POST" if data else "GET"),
+                                         headers={"Host": host, **(headers or {})})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                return response.status, response.headers, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+    def function(self, name, code, language="python", version="3.11", namespace="default", **spec):
+        """The manifest of an inline function."""
+        runtime = {"language": language, "version": version}
+        if "handler" in spec:
+            runtime["handler"] = spec.pop("handler")
+        inline = {"code": code}
+        if "dependencies" in spec:
+            inline["dependencies"] = spec.pop("dependencies")
+        return {"apiVersion": "lambda.knative.io/v1alpha1", "kind": "LambdaFunction",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"source": {"type": "inline", "inline": inline}, "runtime": runtime, **spec}}
+
+    def apply(self, *objects):
+        self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List",
+                                                           "items": list(objects)}))
+
+    def wait_ready(self, name, namespace="default", timeout=60):
+        self.kubectl("wait", "lambdafunction/" + name, "-n", namespace, "--for=condition=Ready",
+                     "--timeout=%ds" % timeout)
+
+
+def wait_for(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("waited %s s for %s" % (seconds, what))

@@ -1,0 +1,109 @@
+"""State across the daemon's death: what was acknowledged is there."""
+
+import json
+import threading
+import unittest
+import urllib.request
+
+from daemon import Daemon, wait_for
+
+HELLO = "def handler(event):\n    return 'alive'\n"
+
+
+class RestartTest(unittest.TestCase):
+    def test_a_function_answers_again_after_kill_9(self):
+        with Daemon() as hearth:
+            hearth.apply(hearth.function("phoenix", HELLO))
+            hearth.wait_ready("phoenix")
+            hearth.kill()
+            hearth.start()
+            wait_for(lambda: hearth.call("phoenix.default.localhost", "{}")[2] == "alive", 30,
+                     "the function to answer after the restart")
+
+    def test_sigterm_ends_with_0_and_a_second_daemon_is_refused(self):
+        with Daemon() as hearth:
+            second = Daemon()
+            second.folder = hearth.folder
+            second.ready = {}
+            with self.assertRaises(AssertionError) as refused:
+                second.start()
+            self.assertIn("in use by process", str(refused.exception))
+            self.assertEqual(hearth.stop(), 0)
+
+    def test_nothing_acknowledged_is_lost_by_kill_9_under_load(self):
+        """Objects, events and S3 writes from four threads, then the axe, three times."""
+        with Daemon() as hearth:
+            acknowledged = {"configmaps": set(), "events": set()}
+            for round_number in range(3):
+                self.load_and_kill(hearth, acknowledged, round_number)
+                hearth.start()
+                stored = hearth.kubectl("get", "configmaps", "-o", "name")
+                for name in acknowledged["configmaps"]:
+                    self.assertIn("configmap/" + name + "\n", stored)
+                for event in acknowledged["events"]:
+                    self.assertTrue(self.event_known(hearth, event), event)
+            print("acknowledged: %d objects, %d events" %
+                  (len(acknowledged["configmaps"]), len(acknowledged["events"])))
+
+    def token(self, hearth):
+        return (hearth.folder / "state" / "token").read_text().strip()
+
+    def event_known(self, hearth, event):
+        status, _, _ = hearth.call("localhost", path="/hearth/v1/events/" + event,
+                                   headers={"Authorization": "Bearer " + self.token(hearth)})
+        return status == 200
+
+    def load_and_kill(self, hearth, acknowledged, round_number):
+        stop = threading.Event()
+        enough = threading.Event()
+
+        def objects(worker):
+            import ssl
+            context = ssl._create_unverified_context()
+            index = 0
+            while not stop.is_set():
+                name = "crash-%d-%d-%d" % (round_number, worker, index)
+                index += 1
+                body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap",
+                                   "metadata": {"name": name}}).encode()
+                request = urllib.request.Request(
+                    hearth.ready["api"] + "/api/v1/namespaces/default/configmaps", body,
+                    {"Authorization": "Bearer " + self.token(hearth),
+                     "Content-Type": "application/json"})
+                try:
+                    with urllib.request.urlopen(request, timeout=10, context=context) as response:
+                        if response.status == 201:
+                            acknowledged["configmaps"].add(name)
+                except OSError:
+                    return
+                if index > 30:
+                    enough.set()
+
+        def events(worker):
+            index = 0
+            while not stop.is_set():
+                identifier = "event-%d-%d-%d" % (round_number, worker, index)
+                index += 1
+                try:
+                    status, _, _ = hearth.call(
+                        "localhost", "{}", path="/knative-lambda/lambda-broker", timeout=10,
+                        headers={"ce-id": identifier, "ce-source": "crash", "ce-type": "t",
+                                 "ce-specversion": "1.0"})
+                except OSError:
+                    return
+                if status == 202:
+                    acknowledged["events"].add(identifier)
+
+        threads = [threading.Thread(target=target, args=(worker,))
+                   for worker in range(2) for target in (objects, events)]
+        for thread in threads:
+            thread.start()
+        enough.wait(30)
+        hearth.kill()
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
