@@ -32,6 +32,7 @@
 #include "platform/http/client.h"
 #include "platform/http/server.h"
 #include "platform/http/tls.h"
+#include "platform/lambda/command_receiver.h"
 #include "platform/lambda/function_controller.h"
 #include "platform/lambda/function_validation.h"
 #include "platform/lambda/git_source.h"
@@ -102,6 +103,7 @@ struct Emulator::Rooms {
   std::unique_ptr<serving::Serving> knative;
   std::optional<lambda::Languages> languages;
   std::unique_ptr<lambda::FunctionController> functions;
+  std::unique_ptr<lambda::CommandReceiver> commands;
   std::unique_ptr<FrontPage> front_page;
   std::unique_ptr<apiserver::ApiServer> api;
   std::unique_ptr<http::Server> gateway_server;
@@ -251,8 +253,10 @@ Status Emulator::Rooms::open_servers() {
   };
   functions = std::make_unique<lambda::FunctionController>(
       control, pool, *objects_store, *languages, clock, std::move(function_options));
+  commands = std::make_unique<lambda::CommandReceiver>(*objects_store, clock,
+                                                       lambda::CommandReceiverOptions{});
   front_page = std::make_unique<FrontPage>(
-      *broker, token,
+      *broker, *commands, token,
       [this] {
         return Json{{"product", "hearth"},
                     {"version", HEARTH_VERSION},
@@ -372,6 +376,13 @@ Task<void> Emulator::Rooms::create_namespaces() {
       resource::new_object(resource::kBrokers, {"knative-lambda", "lambda-broker"});
   lambda_broker["spec"] = Json::object();
   (void)co_await objects_store->create(resource::kBrokers, std::move(lambda_broker), {});
+  // Commands that are posted to the broker reach the receiver as any other event does.
+  Json receiver = resource::new_object(resource::kTriggers,
+                                       {"knative-lambda", "lambda-command-receiver-trigger"});
+  receiver["spec"] = {{"broker", "lambda-broker"},
+                      {"filters", {{{"prefix", {{"type", "io.knative.lambda.command."}}}}}},
+                      {"subscriber", {{"uri", endpoints.gateway + "/events"}}}};
+  (void)co_await resource::apply(*objects_store, resource::kTriggers, std::move(receiver));
   Json node = resource::new_object(resource::kNodes, {"", "local"});
   node["status"] = {{"conditions", {{{"type", "Ready"}, {"status", "True"}}}},
                     {"nodeInfo", {{"kubeletVersion", "hearth-" HEARTH_VERSION}}}};

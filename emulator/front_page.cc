@@ -3,6 +3,7 @@
 #include "emulator/eventing/eventing.h"
 #include "platform/base/hash.h"
 #include "platform/base/text.h"
+#include "platform/lambda/command_receiver.h"
 
 namespace hearth::emulator {
 namespace {
@@ -28,9 +29,10 @@ bool is_own_host(const std::string& host) {
 
 }  // namespace
 
-FrontPage::FrontPage(eventing::Eventing& eventing, std::string token, std::function<Json()> status,
+FrontPage::FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands,
+                     std::string token, std::function<Json()> status,
                      std::function<bool(const std::string&)> has_namespace)
-    : eventing_(eventing), token_(std::move(token)), status_(std::move(status)),
+    : eventing_(eventing), commands_(commands), token_(std::move(token)), status_(std::move(status)),
       has_namespace_(std::move(has_namespace)) {}
 
 Task<bool> FrontPage::handle(http::Exchange& exchange) {
@@ -47,6 +49,10 @@ Task<bool> FrontPage::handle(http::Exchange& exchange) {
   }
   if (path == "/" || path == "/status") {
     (void)co_await exchange.respond(200, "application/json", base::dump_json_pretty(status_()) + "\n");
+    co_return true;
+  }
+  if (path == "/events") {
+    co_await commands_.handle(exchange);
     co_return true;
   }
   if (path.starts_with("/hearth/v1/")) {

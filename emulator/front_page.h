@@ -11,13 +11,16 @@
 namespace hearth::eventing {
 class Eventing;
 }
+namespace hearth::lambda {
+class CommandReceiver;
+}
 
 namespace hearth::emulator {
 
 class FrontPage {
  public:
   // `token` guards what changes or shows data of others; `status` is public.
-  FrontPage(eventing::Eventing& eventing, std::string token, std::function<Json()> status,
+  FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token, std::function<Json()> status,
             std::function<bool(const std::string& ns)> has_namespace);
 
   // False when the request is for nothing here.
@@ -27,6 +30,7 @@ class FrontPage {
   Task<void> administer(http::Exchange& exchange);
 
   eventing::Eventing& eventing_;
+  lambda::CommandReceiver& commands_;
   std::string token_;
   std::function<Json()> status_;
   std::function<bool(const std::string&)> has_namespace_;

@@ -53,7 +53,7 @@ Task<Result<std::size_t>> BodyReader::read_chunked(char* data, std::size_t size)
   while (true) {
     HEARTH_CO_TRY(step, decoder_.decode(buffer_, size));
     const std::size_t got = step.data.size();
-    std::memcpy(data, step.data.data(), got);
+    if (got > 0) std::memcpy(data, step.data.data(), got);
     buffer_.erase(0, step.consumed);
     if (got > 0) co_return got;
     if (decoder_.done()) {

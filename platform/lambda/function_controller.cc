@@ -8,6 +8,7 @@
 #include "platform/base/bytes.h"
 #include "platform/base/hash.h"
 #include "platform/base/limits.h"
+#include "platform/lambda/command_receiver.h"
 #include "platform/lambda/function.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
@@ -72,6 +73,7 @@ struct FunctionController::State {
   Task<Result<std::map<std::string, std::string>>> read_secret(std::string ns, std::string name);
   Task<Status> start_job(Pass& pass, BuildPlan plan, std::int64_t attempt);
   void follow_job(Pass& pass);
+  Task<void> cancel_build(Pass& pass);
   void fail_build(Pass& pass, const std::string& message);
   Task<Status> deploy(Pass& pass);
   void follow_service(Pass& pass, const Json& service);
@@ -232,6 +234,11 @@ Task<bool> FunctionController::State::ensure_image(Pass& pass) {
       pass.build.source_hash == source_hash(pass.function) && pass.build.rebuild == rebuild;
   if (!current || pass.build.job_name.empty()) {
     co_await begin_build(pass, 1);
+    co_return false;
+  }
+  if (annotation_of(pass.function, kCancelAnnotation) == pass.build.job_name &&
+      pass.build.image.empty()) {
+    co_await cancel_build(pass);
     co_return false;
   }
   if (!pass.build.retry_at.empty()) {
@@ -400,6 +407,19 @@ void FunctionController::State::follow_job(Pass& pass) {
   emit(pass, "lifecycle.build.completed",
        {{"jobName", pass.build.job_name}, {"imageUri", pass.build.image}, {"phase", "Completed"},
         {"buildId", pass.build.job_name}});
+}
+
+// The Job goes, and with it the work; nothing is tried again until a rebuild is asked for.
+Task<void> FunctionController::State::cancel_build(Pass& pass) {
+  if (pass.build.error.starts_with("Cancelled")) co_return;
+  (void)co_await store.remove(kJobs, {pass.ns(), pass.build.job_name}, {});
+  pass.build.error = "Cancelled";
+  pass.build.retry_at.clear();
+  condition(pass, "BuildReady", false, "BuildCancelled", "Cancelled");
+  set_phase(pass.function, "Failed", "BuildCancelled", "Cancelled", clock.wall());
+  emit(pass, "lifecycle.build.cancelled",
+       {{"jobName", pass.build.job_name}, {"phase", "Cancelled"}, {"buildId", pass.build.job_name},
+        {"error", {{"type", "CancellationError"}, {"code", "BUILD_CANCELLED"}, {"retryable", false}}}});
 }
 
 void FunctionController::State::fail_build(Pass& pass, const std::string& message) {

@@ -1,0 +1,228 @@
+#include "platform/lambda/command_receiver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "platform/base/limits.h"
+#include "platform/base/random_id.h"
+#include "platform/event/http_binding.h"
+#include "platform/lambda/function.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::lambda {
+
+using namespace resource;
+
+namespace {
+
+constexpr std::string_view kCommand = "io.knative.lambda.command.";
+constexpr std::size_t kRememberedMax = 10'000;
+
+// Annotations that give a function the platform's own rights; an event may not set them (B-60).
+constexpr std::string_view kPrivileged[] = {"lambda.knative.io/use-operator-image",
+                                            "lambda.knative.io/receiver-mode"};
+
+Result<Json> parse_data(const event::CloudEvent& event) {
+  if (event.data.empty()) return Json::object();
+  HEARTH_TRY(data, base::parse_json(event.data));
+  if (!data.is_object()) return fail(Code::kInvalid, "the data of a command is a JSON object");
+  return data;
+}
+
+void merge_strings(const Json& from, Json& object, const char* field) {
+  const Json* map = base::find(from, {"metadata", field});
+  if (map == nullptr || !map->is_object()) return;
+  for (const auto& [key, value] : map->items()) {
+    if (std::ranges::find(kPrivileged, std::string_view(key)) != std::end(kPrivileged)) continue;
+    object["metadata"][field][key] = value;
+  }
+}
+
+}  // namespace
+
+CommandReceiver::CommandReceiver(Store& store, const base::Clock& clock,
+                                 CommandReceiverOptions options)
+    : store_(store), clock_(clock), options_(std::move(options)), tokens_(options_.burst),
+      refilled_(clock.monotonic()) {}
+
+bool CommandReceiver::take_token() {
+  const auto now = clock_.monotonic();
+  const double seconds = std::chrono::duration<double>(now - refilled_).count();
+  refilled_ = now;
+  tokens_ = std::min(options_.burst, tokens_ + seconds * options_.rate_per_second);
+  if (tokens_ < 1) return false;
+  tokens_ -= 1;
+  return true;
+}
+
+bool CommandReceiver::seen(const event::CloudEvent& event) {
+  return applied_.contains({event.source, event.id});
+}
+
+void CommandReceiver::remember(const event::CloudEvent& event) {
+  if (!applied_.emplace(event.source, event.id).second) return;
+  applied_order_.emplace_back(event.source, event.id);
+  if (applied_order_.size() <= kRememberedMax) return;
+  applied_.erase(applied_order_.front());
+  applied_order_.pop_front();
+}
+
+Task<void> CommandReceiver::handle(http::Exchange& exchange) {
+  std::string correlation(exchange.request().headers.get_or("x-correlation-id", ""));
+  if (correlation.empty()) correlation = base::random_uuid();
+  http::ResponseHead head;
+  head.headers.add("Content-Type", "application/json");
+  head.headers.add("X-Correlation-ID", correlation);
+  const auto answer = [&](int status, Json body) {
+    head.status = status;
+    body["correlationId"] = correlation;
+    return exchange.respond(head, base::dump_json(body) + "\n");
+  };
+  if (exchange.request().method != "POST") {
+    (void)co_await exchange.respond(405, "text/plain; charset=utf-8", "method not allowed\n");
+    co_return;
+  }
+  auto body = co_await exchange.read_all(limits::kEventBytesMax);
+  if (!body) {
+    (void)co_await answer(413, {{"error", "payload_too_large"}, {"message", body.error().message}});
+    co_return;
+  }
+  auto event = event::decode(exchange.request().headers, std::move(*body));
+  if (!event) {
+    (void)co_await answer(400, {{"error", "invalid_cloudevent"}, {"message", event.error().message}});
+    co_return;
+  }
+  const std::string id = event->id;
+  const Status applied = co_await apply(std::move(*event));
+  if (applied) {
+    (void)co_await answer(202, {{"status", "accepted"}, {"eventId", id}});
+    co_return;
+  }
+  const Error& error = applied.error();
+  const bool invalid = error.code == Code::kInvalid || error.code == Code::kBadRequest;
+  if (error.code == Code::kRateLimited) head.headers.add("Retry-After", "5");
+  (void)co_await answer(invalid ? 400 : error.code == Code::kRateLimited ? 429 : 500,
+                        {{"error", invalid ? "schema_validation_failed"
+                                   : error.code == Code::kRateLimited ? "rate_limit_exceeded"
+                                                                      : "processing_failed"},
+                         {"message", error.message}, {"eventId", id}});
+}
+
+Task<Status> CommandReceiver::apply(event::CloudEvent event) {
+  if (!event.type.starts_with(kCommand) || seen(event)) co_return Status();
+  if (!take_token()) co_return fail(Code::kRateLimited, "more than 50 commands a second");
+  const Status done = co_await dispatch(event);
+  if (done) remember(event);
+  co_return done;
+}
+
+Task<Status> CommandReceiver::dispatch(event::CloudEvent event) {
+  const std::string command = event.type.substr(kCommand.size());
+  HEARTH_CO_TRY(data, parse_data(event));
+  if (command == "function.deploy" || command == "service.create" || command == "service.update") {
+    co_return co_await deploy(std::move(event), std::move(data));
+  }
+  const bool known = command == "service.delete" || command == "function.delete" ||
+                     command.starts_with("build.") || command == "function.rollback";
+  if (!known) co_return Status();
+  HEARTH_CO_TRY(target, target_of(event, std::move(data)));
+  if (command.ends_with(".delete")) co_return co_await remove(std::move(target));
+  if (command == "build.start" || command == "build.retry") {
+    co_return co_await rebuild(std::move(target));
+  }
+  if (command == "build.cancel") co_return co_await cancel(std::move(target));
+  if (command == "function.rollback") co_return co_await roll_back(std::move(target));
+  co_return Status();
+}
+
+// {name, namespace}; the name falls back to the subject, "name" or "ns/name" (decision 2).
+Result<CommandReceiver::Target> CommandReceiver::target_of(const event::CloudEvent& event,
+                                                           Json data) const {
+  Target target{base::string_at(data, {"namespace"}), base::string_at(data, {"name"}), {}};
+  if (target.name.empty()) {
+    const auto slash = event.subject.find('/');
+    if (slash != std::string::npos && target.ns.empty()) target.ns = event.subject.substr(0, slash);
+    target.name = slash == std::string::npos ? event.subject : event.subject.substr(slash + 1);
+  }
+  if (target.name.empty()) return fail(Code::kInvalid, "name: Required value (or the subject)");
+  if (target.ns.empty()) target.ns = options_.default_namespace;
+  target.data = std::move(data);
+  return target;
+}
+
+Task<Status> CommandReceiver::deploy(event::CloudEvent event, Json data) {
+  const std::string name = base::string_at(data, {"metadata", "name"});
+  const std::string ns = base::string_at(data, {"metadata", "namespace"}, options_.default_namespace);
+  if (name.empty()) co_return fail(Code::kInvalid, "metadata.name: Required value");
+  if (base::find(data, {"spec"}) == nullptr) co_return fail(Code::kInvalid, "spec: Required value");
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    auto current = co_await store_.get(kFunctions, {ns, name});
+    Json object = current ? Json(**current) : new_object(kFunctions, {ns, name});
+    merge_strings(data, object, "labels");
+    merge_strings(data, object, "annotations");
+    object["spec"] = data["spec"];
+    Json& annotations = object["metadata"]["annotations"];
+    annotations["lambda.knative.io/last-cloudevent-id"] = event.id;
+    if (!current) {
+      annotations["lambda.knative.io/created-by-cloudevent"] = "true";
+      annotations["lambda.knative.io/cloudevent-id"] = event.id;
+      annotations["lambda.knative.io/cloudevent-source"] = event.source;
+    }
+    const WriteOptions strict{.field_validation = FieldValidation::kStrict};
+    auto written = current ? co_await store_.update(kFunctions, std::move(object), strict)
+                           : co_await store_.create(kFunctions, std::move(object), strict);
+    if (written) co_return Status();
+    // Somebody wrote in between: look again (the reference acknowledged and lost it, B-62).
+    if (written.error().code != Code::kConflict && written.error().code != Code::kAlreadyExists) {
+      co_return fail(written.error());
+    }
+  }
+  co_return fail(Code::kConflict, "the function changes too often");
+}
+
+Task<Status> CommandReceiver::remove(Target target) {
+  auto removed = co_await store_.remove(kFunctions, {target.ns, target.name}, {});
+  if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
+  co_return Status();
+}
+
+Task<Status> CommandReceiver::annotate(Target target, Json annotations) {
+  auto patched = co_await store_.patch(kFunctions, {target.ns, target.name}, PatchType::kMerge,
+                                       {{"metadata", {{"annotations", std::move(annotations)}}}}, {});
+  if (!patched && patched.error().code == Code::kNotFound) {
+    // A command for what is gone can't succeed later: accepted, as a delete would be (B-63).
+    co_return Status();
+  }
+  if (!patched) co_return fail(patched.error());
+  co_return Status();
+}
+
+Task<Status> CommandReceiver::rebuild(Target target) {
+  co_return co_await annotate(
+      std::move(target), {{std::string(kRebuildAnnotation), base::format_rfc3339_micros(clock_.wall())},
+                          {std::string(kCancelAnnotation), nullptr}});
+}
+
+Task<Status> CommandReceiver::cancel(Target target) {
+  auto function = co_await store_.get(kFunctions, {target.ns, target.name});
+  if (!function) co_return Status();
+  const std::string job = base::string_at(**function, {"status", "buildStatus", "jobName"});
+  if (base::string_at(**function, {"status", "phase"}) != "Building") co_return Status();
+  co_return co_await annotate(std::move(target), {{std::string(kCancelAnnotation), job}});
+}
+
+Task<Status> CommandReceiver::roll_back(Target target) {
+  const std::string revision = base::string_at(target.data, {"revision"});
+  const std::string reason = base::string_at(target.data, {"reason"});
+  if (!revision.empty() && !co_await store_.get(kRevisions, {target.ns, revision})) {
+    co_return fail(Code::kInvalid, fmt::format("revision: Not found: \"{}\"", revision));
+  }
+  Json annotations{{"lambda.knative.io/rollback-requested", base::format_rfc3339(clock_.wall())},
+                   {"lambda.knative.io/rollback-reason", reason}};
+  // Without a revision: back to the latest.
+  annotations[std::string(kRollbackTargetAnnotation)] = revision.empty() ? Json() : Json(revision);
+  co_return co_await annotate(std::move(target), std::move(annotations));
+}
+
+}  // namespace hearth::lambda

@@ -1,0 +1,67 @@
+// The command receiver (spec/operator.md §6.7): CloudEvents io.knative.lambda.command.* become
+// changes of LambdaFunctions. Posted straight to it or delivered by a broker.
+//
+// Corrected as §14.2: an invalid spec is 400, deleting what is not there is accepted, an event is
+// applied once per (source, id), privileged annotations are dropped, bodies and rate are bounded.
+#pragma once
+
+#include <deque>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "platform/async/task.h"
+#include "platform/base/clock.h"
+#include "platform/event/cloud_event.h"
+#include "platform/http/exchange.h"
+#include "platform/resource/store.h"
+
+namespace hearth::lambda {
+
+inline constexpr std::string_view kCancelAnnotation = "lambda.knative.io/cancel-requested";
+
+struct CommandReceiverOptions {
+  std::string default_namespace = "knative-lambda";
+  double rate_per_second = 50;
+  double burst = 100;
+};
+
+class CommandReceiver {
+ public:
+  // Lives on the store's loop; references outlive it.
+  CommandReceiver(resource::Store& store, const base::Clock& clock, CommandReceiverOptions options);
+
+  // POST / or /events. 202 accepted, 400 invalid_cloudevent or schema_validation_failed, 405,
+  // 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed. X-Correlation-ID always.
+  Task<void> handle(http::Exchange& exchange);
+  // Unknown types are accepted and ignored. kInvalid: the data; kRateLimited.
+  Task<Status> apply(event::CloudEvent event);
+
+ private:
+  struct Target {
+    std::string ns;
+    std::string name;
+    Json data;
+  };
+  Task<Status> dispatch(event::CloudEvent event);
+  Task<Status> deploy(event::CloudEvent event, Json data);
+  Task<Status> remove(Target target);
+  Task<Status> rebuild(Target target);
+  Task<Status> cancel(Target target);
+  Task<Status> roll_back(Target target);
+  Task<Status> annotate(Target target, Json annotations);
+  Result<Target> target_of(const event::CloudEvent& event, Json data) const;
+  bool take_token();
+  bool seen(const event::CloudEvent& event);
+  void remember(const event::CloudEvent& event);
+
+  resource::Store& store_;
+  const base::Clock& clock_;
+  CommandReceiverOptions options_;
+  double tokens_;
+  base::MonotonicTime refilled_;
+  std::set<std::pair<std::string, std::string>> applied_;
+  std::deque<std::pair<std::string, std::string>> applied_order_;
+};
+
+}  // namespace hearth::lambda
