@@ -1,5 +1,6 @@
 #include "emulator/emulator.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,7 +25,9 @@
 #include "emulator/workloads/job_controller.h"
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
+#include "platform/async/completion.h"
 #include "platform/async/task_group.h"
+#include "platform/async/timer.h"
 #include "platform/base/embedded_files.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
@@ -46,6 +49,7 @@ namespace {
 
 constexpr telemetry::Log kLog("emulator");
 constexpr std::chrono::milliseconds kDrainGrace{5'000};
+constexpr std::chrono::seconds kGarbageInterval{3'600};
 
 }  // namespace
 
@@ -60,9 +64,13 @@ struct Emulator::Rooms {
   Status listen(http::Server& server, std::uint16_t port, const char* name, const char* flag,
                 std::string& url, const char* scheme);
   Status write_kubeconfig();
+  void listen_at_cluster_address();
+  void write_hosts(const gateway::RouteTable& table);
   bool runs(const char* controller) const;
   Task<Status> define_kinds();
   Task<void> create_namespaces();
+  Task<void> remove_stale_pods();
+  Task<void> collect_garbage();
   Task<void> close();
   std::vector<std::pair<std::string, std::string>> platform_env(const serving::RevisionSpec& spec);
   Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
@@ -110,6 +118,10 @@ struct Emulator::Rooms {
   std::unique_ptr<http::Server> api_server;
   std::unique_ptr<http::Server> registry_server;
   std::unique_ptr<http::Server> s3_server;
+  // The ports that cluster names imply, at an address of our own; absent without the right to them.
+  std::string cluster;
+  std::unique_ptr<http::Server> cluster_gateway_server;
+  std::unique_ptr<http::Server> cluster_s3_server;
 };
 
 bool Emulator::Rooms::runs(const char* controller) const {
@@ -173,6 +185,7 @@ Status Emulator::Rooms::open_functions() {
   instances = std::make_unique<runtime::Runtime>(
       control, *images, clock,
       runtime::RuntimeOptions{.run_dir = state.run_dir(), .log_dir = state.path() / "logs",
+                              .hosts_file = state.run_dir() / "hosts",
                               .sandbox = options.sandbox});
   jobs = std::make_unique<workloads::JobController>(control, pool, *objects_store, *image_builder,
                                                     instances->logs(), clock,
@@ -236,8 +249,10 @@ Status Emulator::Rooms::open_servers() {
       control, *objects_store, *scaler, clock,
       serving::ServingOptions{.domain = options.domain, .port = gateway_port},
       [this](std::shared_ptr<const gateway::RouteTable> table) {
+        write_hosts(*table);
         data_plane->publish(std::move(table));
       });
+  listen_at_cluster_address();
   lambda::FunctionControllerOptions function_options;
   function_options.build.push_registry = endpoints.registry;
   function_options.build.pull_registry = endpoints.registry;
@@ -265,9 +280,6 @@ Status Emulator::Rooms::open_servers() {
                     {"s3", endpoints.s3},
                     {"registry", endpoints.registry},
                     {"instances", instances->running()}};
-      },
-      [this](const std::string& ns) {
-        return definitions.find("", "namespaces") != nullptr && !ns.empty() && ns != "v2";
       });
   api = std::make_unique<apiserver::ApiServer>(
       *objects_store, definitions, clock,
@@ -289,6 +301,27 @@ Status Emulator::Rooms::open_servers() {
     });
   });
   return write_kubeconfig();
+}
+
+void Emulator::Rooms::listen_at_cluster_address() {
+  const std::string address = cluster_address(state.path());
+  cluster_gateway_server = std::make_unique<http::Server>(
+      control, "cluster-gateway", [this](http::Exchange& e) { return data_plane->handle(e); });
+  cluster_s3_server = std::make_unique<http::Server>(
+      objects, "cluster-s3", [this](http::Exchange& e) { return object_store->handle(e); });
+  const auto gateway = cluster_gateway_server->listen({.address = address, .port = 80});
+  const auto s3 = cluster_s3_server->listen({.address = address, .port = 9000});
+  if (gateway && s3) cluster = address;
+  else kLog.info("cluster_names_off", {{"reason", "port 80 can't be listened at"},
+                                       {"instead", "functions find the broker in K_SINK"}});
+  write_hosts({});
+}
+
+// In place, never by a new file: instances see this very inode.
+void Emulator::Rooms::write_hosts(const gateway::RouteTable& table) {
+  const std::string path = state.run_dir() / "hosts";
+  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (file) (void)base::write_all(file.get(), hosts_text(cluster, table));
 }
 
 Status Emulator::Rooms::write_kubeconfig() {
@@ -393,6 +426,42 @@ Task<void> Emulator::Rooms::create_namespaces() {
   (void)co_await resource::apply(*objects_store, resource::kConfigMaps, std::move(hosting));
 }
 
+// Instances end with the daemon, also with one that crashed; their Pods must not outlive them.
+Task<void> Emulator::Rooms::remove_stale_pods() {
+  auto pods = co_await objects_store->list(resource::kPods,
+                                           {.label_selector = "serving.knative.dev/revision"});
+  if (!pods) co_return;
+  for (const resource::ObjectPtr& pod : pods->items) {
+    (void)co_await objects_store->remove(resource::kPods, resource::key_of(*pod), {});
+    instances->logs().remove(resource::name_of(*pod));
+  }
+}
+
+// Blobs that neither an object, an upload nor an image names, once an hour.
+Task<void> Emulator::Rooms::collect_garbage() {
+  while (co_await async::sleep_for(kGarbageInterval)) {
+    (void)co_await image_registry->drop_unreferenced(kGarbageInterval);
+    auto images_live = image_registry->live_digests();
+    Result<std::unordered_set<std::string>> objects_live = fail(Code::kInternal, "not asked");
+    co_await async::completion<bool>([&](async::Resolve<bool> done) {
+      objects.post([this, &objects_live, done = std::move(done)]() mutable {
+        objects_live = object_store->live_digests();
+        done(true);
+      });
+    });
+    if (!images_live || !objects_live) continue;
+    const auto freed = co_await pool.run(
+        [this, images_live = std::move(*images_live), objects_live = std::move(*objects_live)] {
+          return blob_store->collect_garbage(
+              [&](std::string_view digest) {
+                return images_live.contains(digest) || objects_live.contains(std::string(digest));
+              },
+              kGarbageInterval);
+        });
+    if (freed && *freed > 0) kLog.info("garbage_collected", {{"bytes", *freed}});
+  }
+}
+
 Task<void> Emulator::Rooms::run_on_control(Task<Status> task, Status& out) {
   out = co_await std::move(task);
 }
@@ -418,6 +487,8 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
     if (out) out = co_await all.define_kinds();
     if (!out) co_return;
     co_await all.create_namespaces();
+    co_await all.remove_stale_pods();
+    all.tasks->spawn(all.collect_garbage());
     all.scaler->start();
     if (all.runs("serving")) all.knative->start();
     if (all.runs("jobs")) all.jobs->start();
@@ -433,6 +504,9 @@ Emulator::Emulator(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
 
 Task<void> Emulator::Rooms::close() {
   if (gateway_server) co_await gateway_server->shutdown(kDrainGrace);
+  if (cluster_gateway_server) {
+    co_await cluster_gateway_server->shutdown(std::chrono::milliseconds(100));
+  }
   if (registry_server) co_await registry_server->shutdown(std::chrono::milliseconds(500));
   if (functions) co_await functions->stop();
   if (knative) co_await knative->stop();
@@ -452,6 +526,10 @@ Task<void> Emulator::Rooms::close() {
 Emulator::~Emulator() {
   if (rooms_->s3_server) {
     rooms_->objects.run_blocking(rooms_->s3_server->shutdown(std::chrono::milliseconds(1000)));
+  }
+  if (rooms_->cluster_s3_server) {
+    rooms_->objects.run_blocking(
+        rooms_->cluster_s3_server->shutdown(std::chrono::milliseconds(100)));
   }
   rooms_->control.run_blocking(rooms_->close());
   rooms_->objects.stop();

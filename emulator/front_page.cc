@@ -30,10 +30,9 @@ bool is_own_host(const std::string& host) {
 }  // namespace
 
 FrontPage::FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands,
-                     std::string token, std::function<Json()> status,
-                     std::function<bool(const std::string&)> has_namespace)
-    : eventing_(eventing), commands_(commands), token_(std::move(token)), status_(std::move(status)),
-      has_namespace_(std::move(has_namespace)) {}
+                     std::string token, std::function<Json()> status)
+    : eventing_(eventing), commands_(commands), token_(std::move(token)),
+      status_(std::move(status)) {}
 
 Task<bool> FrontPage::handle(http::Exchange& exchange) {
   const std::string host = exchange.request().host();
@@ -61,10 +60,7 @@ Task<bool> FrontPage::handle(http::Exchange& exchange) {
   }
   const auto parts = base::split(std::string_view(path).substr(1), '/');
   const bool two = parts.size() == 2 || (parts.size() == 3 && parts[2].empty());
-  if (!two || !base::is_dns_label(parts[0]) || !base::is_dns_subdomain(parts[1]) ||
-      !has_namespace_(std::string(parts[0]))) {
-    co_return false;
-  }
+  if (!two || !base::is_dns_label(parts[0]) || !base::is_dns_subdomain(parts[1])) co_return false;
   co_await eventing_.ingress(exchange, std::string(parts[0]), std::string(parts[1]));
   co_return true;
 }

@@ -20,8 +20,7 @@ namespace hearth::emulator {
 class FrontPage {
  public:
   // `token` guards what changes or shows data of others; `status` is public.
-  FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token, std::function<Json()> status,
-            std::function<bool(const std::string& ns)> has_namespace);
+  FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token, std::function<Json()> status);
 
   // False when the request is for nothing here.
   Task<bool> handle(http::Exchange& exchange);
@@ -33,7 +32,6 @@ class FrontPage {
   lambda::CommandReceiver& commands_;
   std::string token_;
   std::function<Json()> status_;
-  std::function<bool(const std::string&)> has_namespace_;
 };
 
 }  // namespace hearth::emulator

@@ -120,8 +120,8 @@ Status Runtime::State::ensure_zygote() {
   HEARTH_CHECK_OK(base::make_private_directory(jail));
   zygote = std::make_unique<Zygote>(
       loop, tasks,
-      ZygoteOptions{options.python, jail, images.root().string(), options.run_dir.string(),
-                    options.sandbox},
+      ZygoteOptions{options.python, jail, images.root().string(), options.hosts_file.string(),
+                    options.run_dir.string(), options.sandbox},
       [this](const std::string& id, int code) { ended(id, code); });
   return zygote->start();
 }
@@ -206,8 +206,8 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
     HEARTH_CHECK_OK(base::make_private_directory(jail.root));
     jail.binds.push_back({image.path / "app", "/app", false});
     jail.files = {{"/etc/passwd", "function:x:65532:65532::/tmp:/bin/sh\n"},
-                  {"/etc/group", "function:x:65532:\n"},
-                  {"/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"}};
+                  {"/etc/group", "function:x:65532:\n"}};
+    jail.binds.push_back({options.hosts_file, "/etc/hosts", false});
     jail.hostname = spec.id.substr(0, 63);
     request.jail = std::move(jail);
   }

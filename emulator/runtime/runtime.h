@@ -53,6 +53,8 @@ struct InstanceEvent {
 struct RuntimeOptions {
   std::filesystem::path run_dir;   // short path, mode 0700: sockets and jail roots
   std::filesystem::path log_dir;
+  // Shown to instances as /etc/hosts; may change while they run.
+  std::filesystem::path hosts_file;
   std::string python = "/usr/bin/python3";
   bool sandbox = true;
 };

@@ -86,11 +86,11 @@ process::SpawnRequest Zygote::State::request(int socket_fd) const {
     scripts = "/hearth";
     process::Jail jail{.root = options.jail_root, .binds = process::host_binds()};
     jail.binds.push_back({options.images_root, "/images", false});
+    jail.binds.push_back({options.hosts_file, "/etc/hosts", false});
     jail.files = {{"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
                   {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
                   {"/etc/passwd", "root:x:0:0::/tmp:/bin/sh\nfunction:x:65532:65532::/tmp:/bin/sh\n"},
-                  {"/etc/group", "root:x:0:\nfunction:x:65532:\n"},
-                  {"/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"}};
+                  {"/etc/group", "root:x:0:\nfunction:x:65532:\n"}};
     jail.keep_capabilities = true;
     jail.hostname = "hearth";
     out.jail = std::move(jail);

@@ -24,6 +24,7 @@ struct ZygoteOptions {
   std::string python;       // path of the interpreter
   std::string jail_root;    // an empty folder
   std::string images_root;  // shown as /images
+  std::string hosts_file;   // shown as /etc/hosts
   std::string scratch;      // for the scripts when there is no jail
   bool sandbox = true;
 };
