@@ -8,6 +8,7 @@
 #include "emulator/apiserver/api_path.h"
 #include "emulator/apiserver/discovery.h"
 #include "emulator/apiserver/openapi.h"
+#include "emulator/apiserver/protobuf.h"
 #include "emulator/apiserver/status_error.h"
 #include "emulator/apiserver/table_view.h"
 #include "platform/async/deadline.h"
@@ -441,8 +442,7 @@ Task<Result<Json>> ApiServer::read_body(Request& request) {
   const std::string type = base::lower(
       request.exchange.request().headers.get_or("content-type", "application/json"));
   if (type.starts_with("application/vnd.kubernetes.protobuf")) {
-    co_return fail(Code::kUnsupported,
-                   "protobuf request bodies are not supported yet; use `-f` with YAML or JSON");
+    co_return decode_kubernetes_protobuf(text);
   }
   if (type.starts_with("application/yaml") || type.starts_with("application/apply-patch+yaml")) {
     co_return base::parse_yaml(text);
@@ -450,7 +450,8 @@ Task<Result<Json>> ApiServer::read_body(Request& request) {
   if (!type.starts_with("application/json") && !type.contains("+json")) {
     co_return fail(Code::kUnsupported,
                    "the body of the request was in an unknown format - accepted media types "
-                   "include: application/json, application/yaml");
+                   "include: application/json, application/yaml, "
+                   "application/vnd.kubernetes.protobuf");
   }
   co_return base::parse_json(text);
 }

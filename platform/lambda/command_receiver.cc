@@ -23,6 +23,15 @@ constexpr std::size_t kRememberedMax = 10'000;
 constexpr std::string_view kPrivileged[] = {"lambda.knative.io/use-operator-image",
                                             "lambda.knative.io/receiver-mode"};
 
+Task<void> answer(http::Exchange& exchange, int status, std::string correlation, Json body) {
+  http::ResponseHead head{.status = status, .headers = {}};
+  head.headers.add("Content-Type", "application/json");
+  head.headers.add("X-Correlation-ID", correlation);
+  if (status == 429) head.headers.add("Retry-After", "5");
+  body["correlationId"] = correlation;
+  (void)co_await exchange.respond(head, base::dump_json(body) + "\n");
+}
+
 Result<Json> parse_data(const event::CloudEvent& event) {
   if (event.data.empty()) return Json::object();
   HEARTH_TRY(data, base::parse_json(event.data));
@@ -71,42 +80,37 @@ void CommandReceiver::remember(const event::CloudEvent& event) {
 Task<void> CommandReceiver::handle(http::Exchange& exchange) {
   std::string correlation(exchange.request().headers.get_or("x-correlation-id", ""));
   if (correlation.empty()) correlation = base::random_uuid();
-  http::ResponseHead head;
-  head.headers.add("Content-Type", "application/json");
-  head.headers.add("X-Correlation-ID", correlation);
-  const auto answer = [&](int status, Json body) {
-    head.status = status;
-    body["correlationId"] = correlation;
-    return exchange.respond(head, base::dump_json(body) + "\n");
-  };
   if (exchange.request().method != "POST") {
     (void)co_await exchange.respond(405, "text/plain; charset=utf-8", "method not allowed\n");
     co_return;
   }
   auto body = co_await exchange.read_all(limits::kEventBytesMax);
   if (!body) {
-    (void)co_await answer(413, {{"error", "payload_too_large"}, {"message", body.error().message}});
+    co_await answer(exchange, 413, correlation,
+                    {{"error", "payload_too_large"}, {"message", body.error().message}});
     co_return;
   }
   auto event = event::decode(exchange.request().headers, std::move(*body));
   if (!event) {
-    (void)co_await answer(400, {{"error", "invalid_cloudevent"}, {"message", event.error().message}});
+    co_await answer(exchange, 400, correlation,
+                    {{"error", "invalid_cloudevent"}, {"message", event.error().message}});
     co_return;
   }
   const std::string id = event->id;
   const Status applied = co_await apply(std::move(*event));
   if (applied) {
-    (void)co_await answer(202, {{"status", "accepted"}, {"eventId", id}});
+    co_await answer(exchange, 202, correlation, {{"status", "accepted"}, {"eventId", id}});
     co_return;
   }
   const Error& error = applied.error();
   const bool invalid = error.code == Code::kInvalid || error.code == Code::kBadRequest;
-  if (error.code == Code::kRateLimited) head.headers.add("Retry-After", "5");
-  (void)co_await answer(invalid ? 400 : error.code == Code::kRateLimited ? 429 : 500,
-                        {{"error", invalid ? "schema_validation_failed"
-                                   : error.code == Code::kRateLimited ? "rate_limit_exceeded"
-                                                                      : "processing_failed"},
-                         {"message", error.message}, {"eventId", id}});
+  const bool limited = error.code == Code::kRateLimited;
+  co_await answer(exchange, invalid ? 400 : limited ? 429 : 500, correlation,
+                  {{"error", invalid   ? "schema_validation_failed"
+                             : limited ? "rate_limit_exceeded"
+                                       : "processing_failed"},
+                   {"message", error.message},
+                   {"eventId", id}});
 }
 
 Task<Status> CommandReceiver::apply(event::CloudEvent event) {

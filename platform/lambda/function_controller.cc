@@ -77,6 +77,7 @@ struct FunctionController::State {
   void fail_build(Pass& pass, const std::string& message);
   Task<Status> deploy(Pass& pass);
   void follow_service(Pass& pass, const Json& service);
+  Task<Status> remove_owned(Json function, Type type, std::string name);
   Task<Result<Requeue>> finalize(Json function);
   void condition(Pass& pass, const char* type, bool fine, const char* reason,
                  std::string message = {});
@@ -208,10 +209,8 @@ Task<Status> FunctionController::State::advance(Pass& pass) {
 
 Task<Status> FunctionController::State::ensure_eventing(Pass& pass) {
   if (!pass.spec.eventing_enabled) {
-    const auto removed = co_await store.remove(kTriggers, {pass.ns(), trigger_name(pass.name())}, {});
-    if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
     remove_condition(pass.function, "EventingReady");
-    co_return Status();
+    co_return co_await remove_owned(pass.function, kTriggers, trigger_name(pass.name()));
   }
   // The namespace's broker is shared: whoever comes first makes it, nobody changes it.
   auto broker = co_await store.create(kBrokers, render_broker(pass.ns(), pass.spec), {});
@@ -495,6 +494,18 @@ void FunctionController::State::follow_service(Pass& pass, const Json& service) 
   }
 }
 
+// Only what this function controls: a user's own object of that name is not ours to delete.
+Task<Status> FunctionController::State::remove_owned(Json function, Type type, std::string name) {
+  const ObjectKey key{namespace_of(function), std::move(name)};
+  auto object = co_await store.get(type, key);
+  if (!object) co_return Status();
+  const auto owner = controller_of(**object);
+  if (!owner || owner->uid != uid_of(function)) co_return Status();
+  const auto removed = co_await store.remove(type, key, {});
+  if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
+  co_return Status();
+}
+
 // Deletes what the function owns, then lets it go. Everything is owned by reference as well; doing
 // it here in order gives the caller a delete that is done when it says so.
 Task<Result<Requeue>> FunctionController::State::finalize(Json function) {
@@ -508,12 +519,7 @@ Task<Result<Requeue>> FunctionController::State::finalize(Json function) {
       {kKnativeServices, key.name},
       {kConfigMaps, build_context_name(key.name)}};
   for (const auto& [type, name] : owned) {
-    auto object = co_await store.get(type, {key.ns, name});
-    if (!object) continue;
-    const auto owner = controller_of(**object);
-    if (!owner || owner->uid != uid_of(function)) continue;
-    const auto removed = co_await store.remove(type, {key.ns, name}, {});
-    if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
+    HEARTH_CO_CHECK_OK(co_await remove_owned(function, type, name));
   }
   if (options.emit) {
     options.emit(function, "lifecycle.service.deleted",

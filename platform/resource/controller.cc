@@ -115,8 +115,9 @@ void Controller::State::settle(const ObjectKey& key, const Result<Requeue>& resu
   }
   if (result.error().code == Code::kCancelled) return;
   const int count = failures[key]++;
-  // Conflicts are the normal price of optimistic locking.
-  if (result.error().code != Code::kConflict) {
+  // Conflicts are the normal price of optimistic locking; what is not found went meanwhile.
+  const Code code = result.error().code;
+  if (code != Code::kConflict && code != Code::kNotFound) {
     kLog.warn("reconcile_failed", {{"controller", name},
                                    {"object", key.text()},
                                    {"failures", count + 1},

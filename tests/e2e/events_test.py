@@ -88,7 +88,9 @@ def call(method, url, headers=None, body=None):
 
 
 def admin(method, path):
-    status, _, body = call(method, f"{ADMIN}/hearth/v1/{path}")
+    token = os.environ.get("HEARTH_TOKEN", "")
+    status, _, body = call(method, f"{ADMIN}/hearth/v1/{path}",
+                           {"Authorization": f"Bearer {token}"})
     if status != 200:
         raise AssertionError(f"{method} {path}: {status} {body!r}")
     return json.loads(body)

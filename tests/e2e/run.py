@@ -18,7 +18,8 @@ def main():
     with daemon.Daemon() as hearth:
         ready = hearth.ready
         os.environ.update(
-            HEARTH_BINARY=daemon.BINARY, HEARTH_GATEWAY=ready["gateway"],
+            HEARTH_BINARY=daemon.BINARY,
+            HEARTH_TOKEN=(pathlib.Path(ready["state"]) / "token").read_text().strip(), HEARTH_GATEWAY=ready["gateway"],
             KUBECONFIG=ready["kubeconfig"], HEARTH_REGISTRY=ready["registry"],
             HEARTH_S3_ENDPOINT=ready["s3"], HEARTH_S3_ACCESS=ready["s3AccessKey"],
             HEARTH_S3_ACCESS_KEY=ready["s3AccessKey"], HEARTH_S3_SECRET=ready["s3SecretKey"],

@@ -1,0 +1,88 @@
+"""The command receiver: functions made, rebuilt, rolled back and deleted by CloudEvents."""
+
+import json
+import unittest
+import uuid
+
+from daemon import Daemon, wait_for
+
+CODE = "def handler(event):\n    return %d\n"
+
+
+class CommandsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.hearth = Daemon()
+        cls.hearth.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.hearth.__exit__()
+
+    def command(self, kind, data, path="/events", identifier=None):
+        return self.hearth.call(
+            "localhost", json.dumps(data), path=path,
+            headers={"ce-id": identifier or str(uuid.uuid4()), "ce-source": "test",
+                     "ce-type": "io.knative.lambda.command." + kind, "ce-specversion": "1.0",
+                     "content-type": "application/json", "X-Correlation-ID": "c-1"})
+
+    def deploy(self, name, number, **options):
+        manifest = self.hearth.function(name, CODE % number)
+        return self.command("function.deploy", {"metadata": manifest["metadata"],
+                                                "spec": manifest["spec"]}, **options)
+
+    def answer(self, name):
+        return self.hearth.call(name + ".default.localhost", "{}")[2].strip()
+
+    def test_deploy_update_roll_back_and_delete(self):
+        status, headers, body = self.deploy("commanded", 1)
+        self.assertEqual((status, json.loads(body)["status"]), (202, "accepted"))
+        self.assertEqual(headers["X-Correlation-ID"], "c-1")
+        self.hearth.wait_ready("commanded")
+        self.assertEqual(self.deploy("commanded", 2)[0], 202)
+        wait_for(lambda: self.answer("commanded") == "2", 60, "the second revision")
+        self.assertEqual(self.command("function.rollback", {
+            "name": "commanded", "namespace": "default", "revision": "commanded-00001"})[0], 202)
+        wait_for(lambda: self.answer("commanded") == "1", 60, "the first revision again")
+        self.assertEqual(self.command("function.rollback", {
+            "name": "commanded", "namespace": "default", "revision": "no-such"})[0], 400)
+        self.assertEqual(self.command("service.delete", {"name": "commanded",
+                                                         "namespace": "default"})[0], 202)
+        wait_for(lambda: self.hearth.get("lambdafunction", "commanded") is None, 30, "its end")
+        # Deleting what is gone is accepted: a repeat must not end in the dead letters.
+        self.assertEqual(self.command("service.delete", {"name": "commanded",
+                                                         "namespace": "default"})[0], 202)
+
+    def test_a_command_posted_to_the_broker_is_applied_once(self):
+        identifier = str(uuid.uuid4())
+        wait_for(lambda: (self.hearth.get("trigger", "lambda-command-receiver-trigger",
+                                          "knative-lambda") or {}).get("status", {})
+                 .get("subscriberUri"), 20, "the receiver's trigger")
+        for _ in range(2):
+            status, _, _ = self.deploy("brokered", 3, path="/knative-lambda/lambda-broker",
+                                       identifier=identifier)
+            self.assertEqual(status, 202)
+        wait_for(lambda: self.hearth.get("lambdafunction", "brokered"), 20, "the function")
+        self.hearth.wait_ready("brokered")
+        self.assertEqual(self.answer("brokered"), "3")
+
+    def test_what_is_wrong_is_named(self):
+        status, _, body = self.command("function.deploy", {"metadata": {"name": "x"}, "spec": {}})
+        self.assertEqual(status, 400)
+        self.assertEqual(json.loads(body)["error"], "schema_validation_failed")
+        status, _, body = self.hearth.call("localhost", "{}", path="/events",
+                                           headers={"ce-id": "1", "ce-specversion": "1.0"})
+        self.assertEqual((status, json.loads(body)["error"]), (400, "invalid_cloudevent"))
+        self.assertEqual(self.hearth.call("localhost", path="/events")[0], 405)
+
+    def test_privileged_annotations_are_dropped(self):
+        manifest = self.hearth.function("plain", CODE % 4)
+        manifest["metadata"]["annotations"] = {"lambda.knative.io/receiver-mode": "true", "note": "kept"}
+        self.command("function.deploy", {"metadata": manifest["metadata"], "spec": manifest["spec"]})
+        stored = wait_for(lambda: self.hearth.get("lambdafunction", "plain"), 20, "the function")
+        self.assertEqual(stored["metadata"]["annotations"].get("note"), "kept")
+        self.assertNotIn("lambda.knative.io/receiver-mode", stored["metadata"]["annotations"])
+
+
+if __name__ == "__main__":
+    unittest.main()
