@@ -96,7 +96,8 @@ TEST(KubernetesProtobuf, SecretDataIsBase64) {
 
 TEST(KubernetesProtobuf, NamespaceDropsEmptySpecAndStatus) {
   const Json json =
-      decoded("v1", "Namespace", bytes(1, metadata("demo")) + bytes(2, "") + bytes(3, bytes(1, "")));
+      decoded("v1", "Namespace",
+              bytes(1, metadata("demo")) + bytes(2, "") + bytes(3, bytes(1, "")));
   EXPECT_EQ(json, Json::parse(R"({"apiVersion":"v1","kind":"Namespace",
                                   "metadata":{"name":"demo"}})"));
 }
@@ -114,7 +115,8 @@ TEST(KubernetesProtobuf, JobWithItsPodTemplate) {
         "ports":[{"containerPort":8080,"protocol":"TCP"}],
         "env":[{"name":"A","value":"1"}],
         "resources":{"limits":{"memory":"64Mi"}},
-        "livenessProbe":{"httpGet":{"path":"/live","port":"http"},"initialDelaySeconds":5}}]}}}})"));
+        "livenessProbe":{"httpGet":{"path":"/live","port":"http"},
+                         "initialDelaySeconds":5}}]}}}})"));
 }
 
 TEST(KubernetesProtobuf, TimesAreRfc3339) {
@@ -157,9 +159,10 @@ TEST(KubernetesProtobuf, UnknownFieldsAreSkipped) {
 }
 
 TEST(KubernetesProtobuf, PartsOfAMessageAddUpAndTheLastValueCounts) {
-  const Json json = decoded("v1", "ConfigMap",
-                            bytes(1, bytes(1, "first") + bytes(3, "ns")) + bytes(1, bytes(1, "last")) +
-                                entry(2, "a", "1") + entry(2, "a", "2"));
+  const Json json =
+      decoded("v1", "ConfigMap",
+              bytes(1, bytes(1, "first") + bytes(3, "ns")) + bytes(1, bytes(1, "last")) +
+                  entry(2, "a", "1") + entry(2, "a", "2"));
   EXPECT_EQ(json["metadata"], Json::parse(R"({"name":"last","namespace":"ns"})"));
   EXPECT_EQ(json["data"]["a"], "2");
 }
