@@ -1,10 +1,10 @@
 #include "emulator/emulator.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <future>
+
+#include <fcntl.h>
+#include <fmt/format.h>
 
 #include "emulator/apiserver/certificates.h"
 #include "emulator/apiserver/kubeconfig.h"
@@ -24,8 +24,8 @@
 #include "emulator/well_known_names.h"
 #include "emulator/workloads/job_controller.h"
 #include "platform/async/blocking.h"
-#include "platform/async/loop.h"
 #include "platform/async/completion.h"
+#include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
 #include "platform/base/embedded_files.h"
@@ -155,10 +155,10 @@ Status Emulator::Rooms::open_storage() {
   HEARTH_TRY(reader, state.open_reader());
   definitions.set_admission(resource::kFunctions.group, resource::kFunctions.plural,
                             lambda::admit_function);
-  objects_store = std::make_unique<store::SqliteStore>(control, *writer, std::move(reader),
-                                                       definitions, clock);
-  HEARTH_TRY(opened_registry, registry::Registry::open(control, *writer, state.database(),
-                                                       *blob_store, clock));
+  objects_store =
+      std::make_unique<store::SqliteStore>(control, *writer, std::move(reader), definitions, clock);
+  HEARTH_TRY(opened_registry,
+             registry::Registry::open(control, *writer, state.database(), *blob_store, clock));
   image_registry = std::move(opened_registry);
   HEARTH_TRY(opened_objects,
              objectstore::ObjectStore::open(
@@ -184,13 +184,13 @@ Status Emulator::Rooms::open_functions() {
                                                  *blob_store, pool);
   instances = std::make_unique<runtime::Runtime>(
       control, *images, clock,
-      runtime::RuntimeOptions{.run_dir = state.run_dir(), .log_dir = state.path() / "logs",
+      runtime::RuntimeOptions{.run_dir = state.run_dir(),
+                              .log_dir = state.path() / "logs",
                               .hosts_file = state.run_dir() / "hosts",
                               .sandbox = options.sandbox});
-  jobs = std::make_unique<workloads::JobController>(control, pool, *objects_store, *image_builder,
-                                                    instances->logs(), clock,
-                                                    state.path() / "scratch",
-                                                    options.parallel_builds);
+  jobs = std::make_unique<workloads::JobController>(
+      control, pool, *objects_store, *image_builder, instances->logs(), clock,
+      state.path() / "scratch", options.parallel_builds);
   scaler = std::make_unique<serving::Scaler>(
       control, *instances, *objects_store, clock,
       serving::ScalerOptions{.platform_env = [this](const serving::RevisionSpec& spec) {
@@ -238,13 +238,13 @@ Status Emulator::Rooms::open_servers() {
                          endpoints.gateway, "http://"));
   HEARTH_CHECK_OK(listen(*api_server, options.api_port, "the Kubernetes API", "--api-port",
                          endpoints.api, "https://"));
-  HEARTH_CHECK_OK(listen(*registry_server, options.registry_port, "the registry",
-                         "--registry-port", endpoints.registry, ""));
-  HEARTH_CHECK_OK(
-      listen(*s3_server, options.s3_port, "the object store", "--s3-port", endpoints.s3, "http://"));
+  HEARTH_CHECK_OK(listen(*registry_server, options.registry_port, "the registry", "--registry-port",
+                         endpoints.registry, ""));
+  HEARTH_CHECK_OK(listen(*s3_server, options.s3_port, "the object store", "--s3-port", endpoints.s3,
+                         "http://"));
   const auto api_port = endpoints.api.substr(endpoints.api.rfind(':') + 1);
-  const auto gateway_port =
-      static_cast<std::uint16_t>(std::stoi(endpoints.gateway.substr(endpoints.gateway.rfind(':') + 1)));
+  const auto gateway_port = static_cast<std::uint16_t>(
+      std::stoi(endpoints.gateway.substr(endpoints.gateway.rfind(':') + 1)));
   knative = std::make_unique<serving::Serving>(
       control, *objects_store, *scaler, clock,
       serving::ServingOptions{.domain = options.domain, .port = gateway_port},
@@ -270,17 +270,15 @@ Status Emulator::Rooms::open_servers() {
       control, pool, *objects_store, *languages, clock, std::move(function_options));
   commands = std::make_unique<lambda::CommandReceiver>(*objects_store, clock,
                                                        lambda::CommandReceiverOptions{});
-  front_page = std::make_unique<FrontPage>(
-      *broker, *commands, token,
-      [this] {
-        return Json{{"product", "hearth"},
-                    {"version", HEARTH_VERSION},
-                    {"gateway", endpoints.gateway},
-                    {"api", endpoints.api},
-                    {"s3", endpoints.s3},
-                    {"registry", endpoints.registry},
-                    {"instances", instances->running()}};
-      });
+  front_page = std::make_unique<FrontPage>(*broker, *commands, token, [this] {
+    return Json{{"product", "hearth"},
+                {"version", HEARTH_VERSION},
+                {"gateway", endpoints.gateway},
+                {"api", endpoints.api},
+                {"s3", endpoints.s3},
+                {"registry", endpoints.registry},
+                {"instances", instances->running()}};
+  });
   api = std::make_unique<apiserver::ApiServer>(
       *objects_store, definitions, clock,
       [this](resource::ObjectPtr pod, apiserver::LogOptions log, apiserver::LogSink sink) {
@@ -296,9 +294,8 @@ Status Emulator::Rooms::open_servers() {
                                .server_address = fmt::format("{}:{}", options.address, api_port)});
   object_store->on_event([this](const objectstore::ObjectEvent& event) {
     if (event.kind != objectstore::ObjectEvent::Kind::kCreated) return;
-    control.post([this, bucket = event.bucket, key = event.key] {
-      functions->source_changed(bucket, key);
-    });
+    control.post(
+        [this, bucket = event.bucket, key = event.key] { functions->source_changed(bucket, key); });
   });
   return write_kubeconfig();
 }
@@ -311,9 +308,11 @@ void Emulator::Rooms::listen_at_cluster_address() {
       objects, "cluster-s3", [this](http::Exchange& e) { return object_store->handle(e); });
   const auto gateway = cluster_gateway_server->listen({.address = address, .port = 80});
   const auto s3 = cluster_s3_server->listen({.address = address, .port = 9000});
-  if (gateway && s3) cluster = address;
-  else kLog.info("cluster_names_off", {{"reason", "port 80 can't be listened at"},
-                                       {"instead", "functions find the broker in K_SINK"}});
+  if (gateway && s3)
+    cluster = address;
+  else
+    kLog.info("cluster_names_off", {{"reason", "port 80 can't be listened at"},
+                                    {"instead", "functions find the broker in K_SINK"}});
   write_hosts({});
 }
 
@@ -346,8 +345,8 @@ std::vector<std::pair<std::string, std::string>> Emulator::Rooms::platform_env(
 
 Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_objects(lambda::ObjectLocation location) {
   // decisions.md: the reference's MinIO and an unset endpoint mean the embedded store.
-  const bool own = location.endpoint.empty() ||
-                   location.endpoint.starts_with("minio.minio.svc.cluster.local");
+  const bool own =
+      location.endpoint.empty() || location.endpoint.starts_with("minio.minio.svc.cluster.local");
   std::string endpoint = own ? endpoints.s3 : location.endpoint;
   if (!endpoint.contains("://")) endpoint = "http://" + endpoint;
   HEARTH_CO_TRY(url, http::parse_url(endpoint));
@@ -391,8 +390,8 @@ Task<Status> Emulator::Rooms::define_kinds() {
     auto documents = base::parse_yaml_documents(file.bytes);
     if (!documents) co_return fail(with_context(documents.error(), file.path));
     for (const Json& document : *documents) {
-      auto applied = co_await resource::apply(*objects_store, resource::kCustomResourceDefinitions,
-                                              document);
+      auto applied =
+          co_await resource::apply(*objects_store, resource::kCustomResourceDefinitions, document);
       if (!applied) co_return fail(with_context(applied.error(), file.path));
     }
   }
@@ -420,9 +419,10 @@ Task<void> Emulator::Rooms::create_namespaces() {
   node["status"] = {{"conditions", {{{"type", "Ready"}, {"status", "True"}}}},
                     {"nodeInfo", {{"kubeletVersion", "hearth-" HEARTH_VERSION}}}};
   (void)co_await objects_store->create(resource::kNodes, std::move(node), {});
-  Json hosting = resource::new_object(resource::kConfigMaps, {"kube-public", "local-registry-hosting"});
-  hosting["data"] = {{"localRegistryHosting.v1",
-                      fmt::format("host: \"{}\"\n", endpoints.registry)}};
+  Json hosting =
+      resource::new_object(resource::kConfigMaps, {"kube-public", "local-registry-hosting"});
+  hosting["data"] = {
+      {"localRegistryHosting.v1", fmt::format("host: \"{}\"\n", endpoints.registry)}};
   (void)co_await resource::apply(*objects_store, resource::kConfigMaps, std::move(hosting));
 }
 

@@ -1,8 +1,8 @@
 // The local world: constructs the rooms, connects them, top to bottom; the one place that knows all
 // of them.
 //
-// Loops: "control" owns objects, controllers, broker, registry and the gateway; "objects" serves S3,
-// so that a large upload never delays a controller. Writers and workers are threads below them.
+// Loops: "control" owns objects, controllers, broker, registry and the gateway; "objects" serves
+// S3, so that a large upload never delays a controller. Writers and workers are threads below them.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ struct EmulatorOptions {
   std::uint16_t registry_port = 5001;
   std::map<std::string, std::string> s3_credentials;  // access key → secret
   std::string domain = "localhost";
-  std::filesystem::path languages;  // overrides; may be empty
+  std::filesystem::path languages;            // overrides; may be empty
   std::vector<std::string> controllers{"*"};  // "function", "serving", "jobs", "eventing"; "none"
-  bool dev = false;      // stacks in replies
+  bool dev = false;                           // stacks in replies
   bool sandbox = true;
   std::size_t parallel_builds = 2;
 };
@@ -43,8 +43,9 @@ struct Endpoints {
 
 class Emulator {
  public:
-  // Opens or migrates the state, starts every room. kConflict: another daemon uses the state folder.
-  // kAlreadyExists: a port is busy (the message names it). kUnsupported: the state is newer.
+  // Opens or migrates the state, starts every room. kConflict: another daemon uses the state
+  // folder. kAlreadyExists: a port is busy (the message names it). kUnsupported: the state is
+  // newer.
   static Result<std::unique_ptr<Emulator>> start(EmulatorOptions options);
   // Stops serving, lets requests and instances end for a while, writes back what waits.
   ~Emulator();

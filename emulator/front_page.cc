@@ -31,7 +31,9 @@ bool is_own_host(const std::string& host) {
 
 FrontPage::FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands,
                      std::string token, std::function<Json()> status)
-    : eventing_(eventing), commands_(commands), token_(std::move(token)),
+    : eventing_(eventing),
+      commands_(commands),
+      token_(std::move(token)),
       status_(std::move(status)) {}
 
 Task<bool> FrontPage::handle(http::Exchange& exchange) {
@@ -47,7 +49,8 @@ Task<bool> FrontPage::handle(http::Exchange& exchange) {
     co_return true;
   }
   if (path == "/" || path == "/status") {
-    (void)co_await exchange.respond(200, "application/json", base::dump_json_pretty(status_()) + "\n");
+    (void)co_await exchange.respond(200, "application/json",
+                                    base::dump_json_pretty(status_()) + "\n");
     co_return true;
   }
   if (path == "/events") {
@@ -70,7 +73,8 @@ Task<void> FrontPage::administer(http::Exchange& exchange) {
   if (!header.starts_with("Bearer ") || !base::equal_constant_time(header.substr(7), token_)) {
     (void)co_await exchange.respond(401, "application/json",
                                     R"({"error":"unauthorized","message":"send the token of the )"
-                                    R"(kubeconfig as a bearer token"})" "\n");
+                                    R"(kubeconfig as a bearer token"})"
+                                    "\n");
     co_return;
   }
   co_await eventing_.admin(exchange);

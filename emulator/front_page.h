@@ -20,7 +20,8 @@ namespace hearth::emulator {
 class FrontPage {
  public:
   // `token` guards what changes or shows data of others; `status` is public.
-  FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token, std::function<Json()> status);
+  FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token,
+            std::function<Json()> status);
 
   // False when the request is for nothing here.
   Task<bool> handle(http::Exchange& exchange);

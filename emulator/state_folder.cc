@@ -24,16 +24,18 @@ Result<StateFolder> StateFolder::open(std::filesystem::path path) {
   if (!out.lock_) return fail(system_error(errno, lock_path));
   if (::flock(out.lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     const auto holder = base::read_file(lock_path, 64);
-    return fail(Code::kConflict,
-                fmt::format("the state folder {} is in use by process {}; stop it with `hearth down "
-                            "--state {}` or choose another with --state",
-                            out.path_.string(), holder ? std::string(base::trim(*holder)) : "?",
-                            out.path_.string()));
+    return fail(
+        Code::kConflict,
+        fmt::format("the state folder {} is in use by process {}; stop it with `hearth down "
+                    "--state {}` or choose another with --state",
+                    out.path_.string(), holder ? std::string(base::trim(*holder)) : "?",
+                    out.path_.string()));
   }
   (void)!::ftruncate(out.lock_.get(), 0);
   HEARTH_CHECK_OK(base::write_all(out.lock_.get(), fmt::format("{}\n", ::getpid())));
   const char* runtime_dir = ::getenv("XDG_RUNTIME_DIR");
-  const std::filesystem::path base_dir = runtime_dir != nullptr && *runtime_dir != '\0' ? runtime_dir : "/tmp";
+  const std::filesystem::path base_dir =
+      runtime_dir != nullptr && *runtime_dir != '\0' ? runtime_dir : "/tmp";
   // One a state folder: a restart after a crash cleans up what its predecessor left.
   out.run_dir_ = base_dir / ("hearth-" + base::sha256_hex(out.path_.string()).substr(0, 12));
   std::error_code ignored;

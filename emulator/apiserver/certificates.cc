@@ -1,11 +1,11 @@
 #include "emulator/apiserver/certificates.h"
 
+#include <memory>
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-
-#include <memory>
 
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
@@ -44,8 +44,8 @@ struct Subject {
   std::string organisation;
   std::string common_name;
   bool is_authority = false;
-  std::string usage;             // extendedKeyUsage
-  std::string alternative_names; // subjectAltName
+  std::string usage;              // extendedKeyUsage
+  std::string alternative_names;  // subjectAltName
 };
 
 void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
@@ -87,8 +87,9 @@ Identity make_identity(const Subject& subject, X509* issuer, EVP_PKEY* issuer_ke
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(signer));
   add_extension(certificate.get(), signer, NID_basic_constraints,
                 subject.is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
-  add_extension(certificate.get(), signer, NID_key_usage,
-                subject.is_authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+  add_extension(
+      certificate.get(), signer, NID_key_usage,
+      subject.is_authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
   add_extension(certificate.get(), signer, NID_subject_key_identifier, "hash");
   add_extension(certificate.get(), signer, NID_ext_key_usage, subject.usage);
   add_extension(certificate.get(), signer, NID_subject_alt_name, subject.alternative_names);
@@ -148,16 +149,17 @@ Result<Certificates> load_or_create_certificates(const std::filesystem::path& di
     return fail(Code::kCorrupt, "the certificate authority in " + directory.string() +
                                     " can't be read; remove the folder to make a new one");
   }
-  // The server's own certificate is made at every start: its address may change, and nobody pins it.
-  out.server = make_identity({"Hearth", "hearth", false, "serverAuth",
-                              alternative_names(extra_address)},
-                             issuer.get(), issuer_key.get());
+  // The server's own certificate is made at every start: its address may change, and nobody pins
+  // it.
+  out.server =
+      make_identity({"Hearth", "hearth", false, "serverAuth", alternative_names(extra_address)},
+                    issuer.get(), issuer_key.get());
   if (auto administrator = load(directory, "admin")) {
     out.administrator = std::move(*administrator);
   } else {
-    out.administrator = make_identity(
-        {"system:masters", "kubernetes-admin", false, "clientAuth", ""}, issuer.get(),
-        issuer_key.get());
+    out.administrator =
+        make_identity({"system:masters", "kubernetes-admin", false, "clientAuth", ""}, issuer.get(),
+                      issuer_key.get());
     HEARTH_CHECK_OK(store(directory, "admin", out.administrator));
   }
   return out;

@@ -16,7 +16,7 @@ struct Identity {
 
 struct Certificates {
   Identity authority;
-  Identity server;  // localhost, 127.0.0.1, ::1, kubernetes[.default[.svc[.cluster.local]]]
+  Identity server;         // localhost, 127.0.0.1, ::1, kubernetes[.default[.svc[.cluster.local]]]
   Identity administrator;  // O=system:masters, CN=kubernetes-admin
 };
 

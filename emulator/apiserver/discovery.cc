@@ -65,9 +65,8 @@ Json group_entry(const std::string& name, const std::vector<DefinitionPtr>& defi
 }
 
 Json aggregated_resource(const Definition& definition, const std::string& version) {
-  const Json kind{{"group", definition.type.group},
-                  {"version", version},
-                  {"kind", definition.type.kind}};
+  const Json kind{
+      {"group", definition.type.group}, {"version", version}, {"kind", definition.type.kind}};
   Json out{{"resource", definition.type.plural},
            {"responseKind", kind},
            {"scope", definition.type.namespaced ? "Namespaced" : "Cluster"},
@@ -76,9 +75,8 @@ Json aggregated_resource(const Definition& definition, const std::string& versio
   if (!definition.short_names.empty()) out["shortNames"] = definition.short_names;
   if (!definition.categories.empty()) out["categories"] = definition.categories;
   for (const Subresource& subresource : subresources_of(definition)) {
-    out["subresources"].push_back({{"subresource", subresource.name},
-                                   {"responseKind", kind},
-                                   {"verbs", subresource.verbs}});
+    out["subresources"].push_back(
+        {{"subresource", subresource.name}, {"responseKind", kind}, {"verbs", subresource.verbs}});
   }
   return out;
 }
@@ -89,7 +87,8 @@ Json aggregated_group(const std::string& name, const std::vector<DefinitionPtr>&
   for (const std::string& version : versions_of(definitions)) {
     Json resources = Json::array();
     for (const DefinitionPtr& definition : definitions) {
-      if (serves(*definition, version)) resources.push_back(aggregated_resource(*definition, version));
+      if (serves(*definition, version))
+        resources.push_back(aggregated_resource(*definition, version));
     }
     item["versions"].push_back(
         {{"version", version}, {"freshness", "Current"}, {"resources", std::move(resources)}});
@@ -126,11 +125,14 @@ Document aggregated(const std::string& version, Json items) {
 }  // namespace
 
 Json version_document() {
-  return {{"major", "1"},       {"minor", "31"},
+  return {{"major", "1"},
+          {"minor", "31"},
           {"gitVersion", "v1.31.0+hearth-" HEARTH_VERSION},
-          {"gitCommit", ""},    {"gitTreeState", "clean"},
+          {"gitCommit", ""},
+          {"gitTreeState", "clean"},
           {"buildDate", "1970-01-01T00:00:00Z"},
-          {"goVersion", "none"}, {"compiler", "clang"},
+          {"goVersion", "none"},
+          {"compiler", "clang"},
           {"platform", "linux/amd64"}};
 }
 
@@ -154,9 +156,9 @@ Document groups(const DefinitionRegistry& definitions, std::string_view accept) 
     items.push_back(version.empty() ? group_entry(name, members) : aggregated_group(name, members));
   }
   if (!version.empty()) return aggregated(version, std::move(items));
-  return {"application/json", base::dump_json({{"kind", "APIGroupList"},
-                                               {"apiVersion", "v1"},
-                                               {"groups", std::move(items)}})};
+  return {"application/json",
+          base::dump_json(
+              {{"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", std::move(items)}})};
 }
 
 std::optional<Json> group_document(const DefinitionRegistry& definitions,

@@ -17,8 +17,10 @@ Json* named(Json& list, const std::string& name) {
 }
 
 void put(Json& config, const char* list, const Json& entry) {
-  if (Json* known = named(config[list], base::string_at(entry, {"name"}))) *known = entry;
-  else config[list].push_back(entry);
+  if (Json* known = named(config[list], base::string_at(entry, {"name"})))
+    *known = entry;
+  else
+    config[list].push_back(entry);
 }
 
 }  // namespace
@@ -28,12 +30,14 @@ std::string kubeconfig_text(const KubeconfigValues& values) {
       {"apiVersion", "v1"},
       {"kind", "Config"},
       {"preferences", Json::object()},
-      {"clusters", {{{"name", values.name},
-                     {"cluster", {{"server", values.server},
-                                  {"certificate-authority-data", base::base64(values.ca_pem)}}}}}},
+      {"clusters",
+       {{{"name", values.name},
+         {"cluster",
+          {{"server", values.server},
+           {"certificate-authority-data", base::base64(values.ca_pem)}}}}}},
       {"users", {{{"name", values.name}, {"user", {{"token", values.token}}}}}},
-      {"contexts", {{{"name", values.name},
-                     {"context", {{"cluster", values.name}, {"user", values.name}}}}}},
+      {"contexts",
+       {{{"name", values.name}, {"context", {{"cluster", values.name}, {"user", values.name}}}}}},
       {"current-context", values.name},
   });
 }
@@ -49,12 +53,12 @@ Result<std::string> merge_kubeconfig(const std::string& existing, const std::str
   const Json* known = named(config["clusters"], name);
   if (known != nullptr && !force) {
     const std::string server = base::string_at(*known, {"cluster", "server"});
-    const bool local = server.starts_with("https://127.0.0.1:") ||
-                       server.starts_with("https://localhost:");
+    const bool local =
+        server.starts_with("https://127.0.0.1:") || server.starts_with("https://localhost:");
     if (!local) {
       return fail(Code::kConflict,
-                  fmt::format("the kubeconfig has a cluster \"{}\" at {}; --force replaces it", name,
-                              server));
+                  fmt::format("the kubeconfig has a cluster \"{}\" at {}; --force replaces it",
+                              name, server));
     }
   }
   put(config, "clusters", cluster);

@@ -8,8 +8,8 @@
 namespace hearth::apiserver {
 
 struct KubeconfigValues {
-  std::string name;        // of cluster, user and context: "hearth"
-  std::string server;      // https://127.0.0.1:6443
+  std::string name;    // of cluster, user and context: "hearth"
+  std::string server;  // https://127.0.0.1:6443
   std::string ca_pem;
   std::string token;
 };

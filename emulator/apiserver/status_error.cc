@@ -45,8 +45,8 @@ int http_status(const Error& error) { return row_of(error.code).status; }
 Json status_object(const Error& error, const resource::Definition* definition,
                    std::string_view name) {
   const Row& row = row_of(error.code);
-  Json status{{"kind", "Status"},       {"apiVersion", "v1"},     {"metadata", Json::object()},
-              {"status", "Failure"},    {"message", error.message}, {"reason", row.reason},
+  Json status{{"kind", "Status"},    {"apiVersion", "v1"},       {"metadata", Json::object()},
+              {"status", "Failure"}, {"message", error.message}, {"reason", row.reason},
               {"code", row.status}};
   Json details = Json::object();
   if (!name.empty()) details["name"] = name;
@@ -71,8 +71,11 @@ Json success_status(const resource::Definition& definition, const Json& object) 
                {"kind", definition.type.plural},
                {"uid", resource::uid_of(object)}};
   if (!definition.type.group.empty()) details["group"] = definition.type.group;
-  return {{"kind", "Status"},    {"apiVersion", "v1"},      {"metadata", Json::object()},
-          {"status", "Success"}, {"details", std::move(details)}};
+  return {{"kind", "Status"},
+          {"apiVersion", "v1"},
+          {"metadata", Json::object()},
+          {"status", "Success"},
+          {"details", std::move(details)}};
 }
 
 }  // namespace hearth::apiserver

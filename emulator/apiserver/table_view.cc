@@ -1,9 +1,9 @@
 #include "emulator/apiserver/table_view.h"
 
-#include <fmt/format.h>
-
 #include <functional>
 #include <map>
+
+#include <fmt/format.h>
 
 #include "emulator/apiserver/json_path.h"
 #include "platform/base/text.h"
@@ -79,7 +79,8 @@ Json pod_ready(const Json& pod, base::WallTime) {
   std::size_t ready = 0;
   if (const Json* containers = base::find(pod, {"spec", "containers"})) total = containers->size();
   if (const Json* statuses = container_statuses(pod)) {
-    for (const Json& status : *statuses) ready += base::bool_at(status, {"ready"}).value_or(false) ? 1 : 0;
+    for (const Json& status : *statuses)
+      ready += base::bool_at(status, {"ready"}).value_or(false) ? 1 : 0;
   }
   return fmt::format("{}/{}", ready, total);
 }
@@ -87,10 +88,12 @@ Json pod_ready(const Json& pod, base::WallTime) {
 Json pod_status(const Json& pod, base::WallTime) {
   if (resource::is_being_deleted(pod)) return "Terminating";
   std::string text = string_at(pod, {"status", "phase"}, "Unknown");
-  if (const std::string reason = string_at(pod, {"status", "reason"}); !reason.empty()) text = reason;
+  if (const std::string reason = string_at(pod, {"status", "reason"}); !reason.empty())
+    text = reason;
   if (const Json* statuses = container_statuses(pod)) {
     for (const Json& status : *statuses) {
-      if (const auto waiting = string_at(status, {"state", "waiting", "reason"}); !waiting.empty()) {
+      if (const auto waiting = string_at(status, {"state", "waiting", "reason"});
+          !waiting.empty()) {
         text = waiting;
       }
       if (const auto ended = string_at(status, {"state", "terminated", "reason"}); !ended.empty()) {
@@ -173,15 +176,19 @@ std::map<std::string, std::vector<BuiltInColumn>> built_in_columns() {
   out["services"] = {text("Type", {"spec", "type"}), text("Cluster-IP", {"spec", "clusterIP"}),
                      computed("External-IP", service_external), computed("Port(s)", service_ports),
                      age()};
-  out["pods"] = {computed("Ready", pod_ready), computed("Status", pod_status),
-                 computed("Restarts", pod_restarts, "integer"), age(),
-                 text("IP", {"status", "podIP"}, 1), text("Node", {"spec", "nodeName"}, 1)};
+  out["pods"] = {computed("Ready", pod_ready),
+                 computed("Status", pod_status),
+                 computed("Restarts", pod_restarts, "integer"),
+                 age(),
+                 text("IP", {"status", "podIP"}, 1),
+                 text("Node", {"spec", "nodeName"}, 1)};
   out["events"] = {computed("Last Seen", event_last_seen), text("Type", {"type"}),
                    text("Reason", {"reason"}), computed("Object", event_object),
                    text("Message", {"message"})};
-  out["nodes"] = {computed("Status", [](const Json& o, base::WallTime) -> Json {
-                    return condition_status(o, "Ready") == "True" ? "Ready" : "NotReady";
-                  }),
+  out["nodes"] = {computed("Status",
+                           [](const Json& o, base::WallTime) -> Json {
+                             return condition_status(o, "Ready") == "True" ? "Ready" : "NotReady";
+                           }),
                   computed("Roles", service_external), age(),
                   text("Version", {"status", "nodeInfo", "kubeletVersion"})};
   out["jobs.batch"] = {computed("Status", job_status), computed("Completions", job_completions),

@@ -1,11 +1,11 @@
 #include "emulator/blobs/blob_store.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "platform/async/blocking.h"
 #include "platform/base/bytes.h"
@@ -16,8 +16,8 @@ namespace {
 
 bool is_digest(std::string_view text) {
   return text.size() == 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 Status flush_directory(const std::filesystem::path& path) {
@@ -41,7 +41,8 @@ Task<Result<Blob>> BlobWriter::commit() {
   std::string digest = base::hex(hasher_.finish());
   co_return co_await store_->pool_.run(
       [store = store_, file = std::make_shared<base::UniqueFd>(std::move(file_)),
-       digest = std::move(digest), size = size_] { return store->link(file->get(), digest, size); });
+       digest = std::move(digest),
+       size = size_] { return store->link(file->get(), digest, size); });
 }
 
 BlobStore::BlobStore(std::filesystem::path root, async::BlockingPool& pool)
@@ -111,7 +112,7 @@ Result<std::uint64_t> BlobStore::collect_garbage(
   std::error_code error;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root_, error)) {
     const std::string name = entry.path().filename();
-    struct stat status {};
+    struct stat status{};
     if (!is_digest(name) || is_live(name)) continue;
     if (::stat(entry.path().c_str(), &status) != 0 || status.st_mtime > newest) continue;
     if (::unlink(entry.path().c_str()) == 0) freed += static_cast<std::uint64_t>(status.st_size);

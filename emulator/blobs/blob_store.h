@@ -68,9 +68,8 @@ class BlobStore {
 
   // Removes blobs that `is_live` does not name and that nobody linked or re-used within `grace`
   // (an upload is linked before its metadata names it). Returns the bytes freed.
-  Result<std::uint64_t> collect_garbage(
-      const std::function<bool(std::string_view digest)>& is_live,
-      std::chrono::seconds grace) const;
+  Result<std::uint64_t> collect_garbage(const std::function<bool(std::string_view digest)>& is_live,
+                                        std::chrono::seconds grace) const;
 
  private:
   friend class BlobWriter;

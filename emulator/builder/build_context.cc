@@ -1,13 +1,13 @@
 #include "emulator/builder/build_context.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "platform/base/bytes.h"
 #include "platform/base/file.h"
@@ -30,9 +30,10 @@ std::string clean(std::string_view path) {
 }
 
 Result<CopyItem> item_of(const fs::path& path) {
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return fail(system_error(errno, path.string()));
-  CopyItem out{.source = path, .mode = status.st_mode & 07777U,
+  CopyItem out{.source = path,
+               .mode = status.st_mode & 07777U,
                .size = static_cast<std::uint64_t>(status.st_size)};
   if (S_ISDIR(status.st_mode)) {
     out.kind = CopyItem::Kind::kDirectory;
@@ -72,8 +73,8 @@ Result<BuildContext> BuildContext::open(fs::path root, std::string_view dockerfi
     return fail(Code::kNotFound, fmt::format("the context {} is no folder", root.string()));
   }
   BuildContext out(fs::canonical(root, error), {});
-  for (const std::string& name : {clean(dockerfile) + ".dockerignore",
-                                  std::string(".dockerignore")}) {
+  for (const std::string& name :
+       {clean(dockerfile) + ".dockerignore", std::string(".dockerignore")}) {
     if (const auto text = out.read(name, limits::kContextBytesMax)) {
       out.ignore_ = IgnoreFile(*text);
       break;
@@ -119,8 +120,8 @@ Result<fs::path> BuildContext::resolve(std::string_view path) const {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const base::UniqueFd fd(static_cast<int>(
-      ::syscall(SYS_openat2, root.get(), relative.c_str(), &how, sizeof how)));
+  const base::UniqueFd fd(
+      static_cast<int>(::syscall(SYS_openat2, root.get(), relative.c_str(), &how, sizeof how)));
   if (!fd) return fail(system_error(errno, relative));
   std::error_code error;
   const fs::path real = fs::read_symlink(fmt::format("/proc/self/fd/{}", fd.get()), error);

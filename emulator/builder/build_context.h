@@ -16,8 +16,8 @@ namespace hearth::builder {
 // One thing to copy.
 struct CopyItem {
   enum class Kind { kFile, kDirectory, kLink } kind = Kind::kFile;
-  std::string relative;           // below the destination
-  std::filesystem::path source;   // the file's real place
+  std::string relative;          // below the destination
+  std::filesystem::path source;  // the file's real place
   unsigned mode = 0;
   std::uint64_t size = 0;
   std::string link_target;

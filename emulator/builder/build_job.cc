@@ -1,8 +1,8 @@
 #include "emulator/builder/build_job.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
@@ -282,10 +282,10 @@ Status BuildJob::unpack(StageState& state) {
     const Layer& layer = state.layers[state.unpacked];
     HEARTH_CHECK_OK(check_time());
     HEARTH_TRY(fd, blobs_.open_blob(layer.blob.digest.hex()));
-    const auto unpacked = oci::extract_archive(
-        fd.get(), state.tree,
-        {.kind = oci::ExtractOptions::Kind::kImageLayer, .files_max = kStageFilesMax,
-         .bytes_max = options_.stage_bytes_max});
+    const auto unpacked = oci::extract_archive(fd.get(), state.tree,
+                                               {.kind = oci::ExtractOptions::Kind::kImageLayer,
+                                                .files_max = kStageFilesMax,
+                                                .bytes_max = options_.stage_bytes_max});
     if (!unpacked) return fail(with_context(unpacked.error(), "unpacking a layer"));
   }
   return {};

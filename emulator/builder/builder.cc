@@ -1,9 +1,9 @@
 #include "emulator/builder/builder.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <mutex>
+
+#include <fmt/format.h>
 
 #include "emulator/blobs/blob_store.h"
 #include "emulator/builder/build_job.h"
@@ -19,8 +19,10 @@ namespace {
 // localhost:5001, kind-registry:5000 and docker.io all mean it.
 std::vector<std::string> candidates(const oci::Reference& reference) {
   std::vector<std::string> out = {reference.repository};
-  if (reference.repository.starts_with("library/")) out.push_back(reference.repository.substr(8));
-  else if (!reference.repository.contains('/')) out.push_back("library/" + reference.repository);
+  if (reference.repository.starts_with("library/"))
+    out.push_back(reference.repository.substr(8));
+  else if (!reference.repository.contains('/'))
+    out.push_back("library/" + reference.repository);
   if (!reference.registry.empty() && !reference.registry.contains(':')) {
     out.push_back(reference.registry + "/" + reference.repository);  // as a mirror would keep it
   }
@@ -36,9 +38,9 @@ std::optional<registry::StoredManifest> find_image(registry::Registry& registry,
       if (!index) continue;
       found = fail(Code::kNotFound, "no image for this machine");
       for (const oci::Descriptor& item : index->manifests) {
-        const bool fits = !item.platform ||
-                          (item.platform->os == "linux" &&
-                           item.platform->architecture == oci::host_architecture());
+        const bool fits =
+            !item.platform || (item.platform->os == "linux" &&
+                               item.platform->architecture == oci::host_architecture());
         if (fits) found = registry.find_manifest(repository, item.digest.text());
         if (fits && found) break;
       }
@@ -131,15 +133,14 @@ Result<std::vector<oci::Reference>> parse_destinations(const BuildRequest& reque
 }
 
 Task<Result<oci::Digest>> store_image(Image image, std::vector<oci::Reference> destinations,
-                                      registry::Registry& registry,
-                                      const blobs::BlobStore& blobs) {
+                                      registry::Registry& registry, const blobs::BlobStore& blobs) {
   const std::string manifest = oci::dump(image.manifest);
   auto config = co_await blobs.put(std::move(image.config));
   if (!config) co_return fail(config.error());
   for (const oci::Reference& item : destinations) {
-    auto stored = co_await registry.put_manifest(item.repository,
-                                                 item.tag.empty() ? "latest" : item.tag,
-                                                 std::string(oci::kOciManifest), manifest);
+    auto stored =
+        co_await registry.put_manifest(item.repository, item.tag.empty() ? "latest" : item.tag,
+                                       std::string(oci::kOciManifest), manifest);
     if (!stored) co_return fail(stored.error());
   }
   co_return oci::Digest::of(manifest);
@@ -179,8 +180,8 @@ Task<Result<BuildResult>> Builder::build(BuildRequest request) {
   if (done) {
     Image image = job->finish();
     const bool host_backed = image.host_backed;
-    auto digest = co_await store_image(std::move(image), destinations, shared->registry,
-                                       shared->blobs);
+    auto digest =
+        co_await store_image(std::move(image), destinations, shared->registry, shared->blobs);
     if (!digest) {
       done = fail(digest.error());
     } else {

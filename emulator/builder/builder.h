@@ -49,7 +49,7 @@ inline constexpr std::string_view kBaseHost = "host";
 
 struct BuildRequest {
   std::string id;
-  std::filesystem::path context;  // an unpacked folder; only read
+  std::filesystem::path context;               // an unpacked folder; only read
   std::string dockerfile_path = "Dockerfile";  // relative to the context
   std::vector<std::string> destinations;       // "localhost:5001/ns/name:tag"
   std::map<std::string, std::string> build_args;
@@ -65,7 +65,7 @@ struct BuildResult {
   oci::Digest digest;     // of the manifest
   std::string reference;  // the first destination, by digest: "localhost:5001/ns/name@sha256:…"
   bool host_backed = false;
-  int steps = 0;         // that make a layer
+  int steps = 0;  // that make a layer
   int cached_steps = 0;
   std::chrono::milliseconds duration{0};
 };

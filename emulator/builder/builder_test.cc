@@ -1,10 +1,10 @@
 #include "emulator/builder/builder.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <mutex>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "emulator/blobs/blob_store.h"
 #include "emulator/registry/registry.h"
@@ -45,7 +45,9 @@ class BuilderTest : public testing::Test {
   }
 
   BuildRequest request() {
-    BuildRequest out{.id = "b", .context = context(), .destinations = {"localhost:5001/t/fn:v1"},
+    BuildRequest out{.id = "b",
+                     .context = context(),
+                     .destinations = {"localhost:5001/t/fn:v1"},
                      .timeout = std::chrono::seconds(30)};
     out.log = [this](std::string_view line) {
       const std::lock_guard lock(mutex_);
@@ -70,12 +72,12 @@ class BuilderTest : public testing::Test {
     fs::create_directories(out);
     const auto stored = registry_->find_manifest("t/fn", result.digest.text()).value();
     manifest_ = oci::parse_manifest(stored.bytes).value();
-    config_ = oci::parse_config(blobs_->read(manifest_.config->digest.hex(), 1 << 20).value())
-                  .value();
+    config_ =
+        oci::parse_config(blobs_->read(manifest_.config->digest.hex(), 1 << 20).value()).value();
     for (const auto& layer : manifest_.layers) {
       const auto fd = blobs_->open_blob(layer.digest.hex()).value();
-      EXPECT_TRUE(oci::extract_archive(fd.get(), out,
-                                       {.kind = oci::ExtractOptions::Kind::kImageLayer}));
+      EXPECT_TRUE(
+          oci::extract_archive(fd.get(), out, {.kind = oci::ExtractOptions::Kind::kImageLayer}));
     }
     return out;
   }

@@ -1,9 +1,9 @@
 // COPY and ADD: layers made straight from the context, without unpacking what lies below.
+#include <algorithm>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <algorithm>
 
 #include "emulator/builder/build_job.h"
 #include "platform/base/file.h"
@@ -35,17 +35,22 @@ Status check_flags(const Instruction& item) {
 }
 
 bool is_url(std::string_view text) {
-  return text.starts_with("http://") || text.starts_with("https://") ||
-         text.starts_with("git@") || text.starts_with("git://");
+  return text.starts_with("http://") || text.starts_with("https://") || text.starts_with("git@") ||
+         text.starts_with("git://");
 }
 
 // What the key knows of an item. Modes count as the layer writes them.
 Status add_to_key(const CopyItem& item, CacheKey& key) {
   key.add(item.relative).add(item.is_whole_source ? "whole" : "below");
   switch (item.kind) {
-    case CopyItem::Kind::kDirectory: key.add("folder"); return {};
-    case CopyItem::Kind::kLink: key.add("link").add(item.link_target); return {};
-    case CopyItem::Kind::kFile: break;
+    case CopyItem::Kind::kDirectory:
+      key.add("folder");
+      return {};
+    case CopyItem::Kind::kLink:
+      key.add("link").add(item.link_target);
+      return {};
+    case CopyItem::Kind::kFile:
+      break;
   }
   HEARTH_TRY(hash, hash_file(item.source));
   key.add((item.mode & 0111) != 0 ? "program" : "file").add(hash);
@@ -104,9 +109,9 @@ Result<BuildJob::CopySources> BuildJob::gather(const Instruction& item,
     } else if (const auto& image = bases_[from->second]) {
       key.add("image").add(image->digest.text());
     } else {
-      return fail(Code::kNotFound,
-                  fmt::format("--from={}: neither a stage nor an image of the registry",
-                              from->second));
+      return fail(
+          Code::kNotFound,
+          fmt::format("--from={}: neither a stage nor an image of the registry", from->second));
     }
     for (const std::string& word : words) key.add(word);
     out.identity = key.finish();
@@ -136,8 +141,8 @@ Result<BuildContext> BuildJob::copy_origin(const Instruction& item) {
     HEARTH_CHECK_OK(unpack(state));
     return BuildContext::of_tree(state.tree);
   }
-  auto [place, is_new] = image_trees_.try_emplace(
-      from, folder_ / fmt::format("image-{}", folders_made_ + 1));
+  auto [place, is_new] =
+      image_trees_.try_emplace(from, folder_ / fmt::format("image-{}", folders_made_ + 1));
   if (is_new) {
     ++folders_made_;
     StageState image;
@@ -174,7 +179,9 @@ Status BuildJob::fill_copy(const CopySources& sources, const std::string& destin
         }
         stage().add_folder(target);
         break;
-      case CopyItem::Kind::kLink: writer.add_symlink(target, item.link_target); break;
+      case CopyItem::Kind::kLink:
+        writer.add_symlink(target, item.link_target);
+        break;
       case CopyItem::Kind::kFile:
         writer.add_file(target, item.source, mode.value_or(item.mode));
         stage().add_folder(fs::path(target).parent_path().string());

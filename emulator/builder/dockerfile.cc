@@ -1,10 +1,10 @@
 #include "emulator/builder/dockerfile.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "platform/base/json.h"
 #include "platform/base/text.h"
@@ -17,12 +17,22 @@ struct KnownKeyword {
   Keyword keyword;
 };
 constexpr std::array<KnownKeyword, 17> kKeywords = {{
-    {"ADD", Keyword::kAdd}, {"ARG", Keyword::kArg}, {"CMD", Keyword::kCmd},
-    {"COPY", Keyword::kCopy}, {"ENTRYPOINT", Keyword::kEntrypoint}, {"ENV", Keyword::kEnv},
-    {"EXPOSE", Keyword::kExpose}, {"FROM", Keyword::kFrom},
-    {"HEALTHCHECK", Keyword::kHealthcheck}, {"LABEL", Keyword::kLabel},
-    {"MAINTAINER", Keyword::kMaintainer}, {"RUN", Keyword::kRun}, {"SHELL", Keyword::kShell},
-    {"STOPSIGNAL", Keyword::kStopsignal}, {"USER", Keyword::kUser}, {"VOLUME", Keyword::kVolume},
+    {"ADD", Keyword::kAdd},
+    {"ARG", Keyword::kArg},
+    {"CMD", Keyword::kCmd},
+    {"COPY", Keyword::kCopy},
+    {"ENTRYPOINT", Keyword::kEntrypoint},
+    {"ENV", Keyword::kEnv},
+    {"EXPOSE", Keyword::kExpose},
+    {"FROM", Keyword::kFrom},
+    {"HEALTHCHECK", Keyword::kHealthcheck},
+    {"LABEL", Keyword::kLabel},
+    {"MAINTAINER", Keyword::kMaintainer},
+    {"RUN", Keyword::kRun},
+    {"SHELL", Keyword::kShell},
+    {"STOPSIGNAL", Keyword::kStopsignal},
+    {"USER", Keyword::kUser},
+    {"VOLUME", Keyword::kVolume},
     {"WORKDIR", Keyword::kWorkdir},
 }};
 
@@ -53,8 +63,10 @@ std::vector<std::string> split_words(std::string_view text, char escape) {
     } else if (quote == 0 && is_blank(c)) {
       if (!word.empty()) out.push_back(std::exchange(word, {}));
     } else {
-      if (quote == 0 && (c == '"' || c == '\'')) quote = c;
-      else if (c == quote) quote = 0;
+      if (quote == 0 && (c == '"' || c == '\''))
+        quote = c;
+      else if (c == quote)
+        quote = 0;
       word += c;
     }
   }
@@ -132,8 +144,10 @@ bool may_be_json(Keyword keyword) {
     case Keyword::kCopy:
     case Keyword::kAdd:
     case Keyword::kShell:
-    case Keyword::kVolume: return true;
-    default: return false;
+    case Keyword::kVolume:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -12,18 +12,33 @@
 namespace hearth::builder {
 
 enum class Keyword {
-  kAdd, kArg, kCmd, kCopy, kEntrypoint, kEnv, kExpose, kFrom, kHealthcheck, kLabel, kMaintainer,
-  kRun, kShell, kStopsignal, kUser, kVolume, kWorkdir,
+  kAdd,
+  kArg,
+  kCmd,
+  kCopy,
+  kEntrypoint,
+  kEnv,
+  kExpose,
+  kFrom,
+  kHealthcheck,
+  kLabel,
+  kMaintainer,
+  kRun,
+  kShell,
+  kStopsignal,
+  kUser,
+  kVolume,
+  kWorkdir,
 };
 
 struct Instruction {
   Keyword keyword = Keyword::kRun;
-  std::string name;                          // "RUN"
-  int line = 0;                              // where it begins, from 1
+  std::string name;                               // "RUN"
+  int line = 0;                                   // where it begins, from 1
   std::multimap<std::string, std::string> flags;  // --from=x is {"from", "x"}
-  std::string text;                          // what follows keyword and flags, lines joined
-  std::string original;                      // all of it, for people: log, history
-  bool json = false;                         // exec form: `words` are its strings
+  std::string text;                               // what follows keyword and flags, lines joined
+  std::string original;                           // all of it, for people: log, history
+  bool json = false;                              // exec form: `words` are its strings
   // The list of the JSON form, or the blank-separated words as written, quotes kept.
   std::vector<std::string> words;
 };

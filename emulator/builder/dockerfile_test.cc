@@ -18,7 +18,8 @@ FROM scratch
 COPY --from=build --chown=1:1 /src/app /app
 CMD ["/app", "a b"]
 entrypoint run it
-)").value();
+)")
+                        .value();
   ASSERT_EQ(file.stages.size(), 2U);
   EXPECT_EQ(file.global_args[0].words[0], "VERSION=1.22");
   EXPECT_EQ(file.stages[0].name, "build");
@@ -39,9 +40,7 @@ TEST(Dockerfile, KnowsTheEscapeDirective) {
 }
 
 TEST(Dockerfile, NamesLineAndNearMiss) {
-  const auto message = [](std::string_view text) {
-    return parse_dockerfile(text).error().message;
-  };
+  const auto message = [](std::string_view text) { return parse_dockerfile(text).error().message; };
   EXPECT_EQ(message("FROM x\n\nCOPPY a b\n"),
             "Dockerfile line 3: unknown instruction COPPY; did you mean COPY?");
   EXPECT_EQ(message("RUN x\n"),

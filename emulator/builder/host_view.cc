@@ -1,14 +1,14 @@
 #include "emulator/builder/host_view.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "platform/base/file.h"
 #include "platform/base/text.h"
@@ -22,8 +22,8 @@ constexpr std::array<std::string_view, 10> kSystemFolders = {
     "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix"};
 constexpr std::array<std::string_view, 6> kStandardPath = {
     "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
-constexpr std::array<const char*, 6> kDevices = {"null", "zero", "full", "random", "urandom",
-                                                 "tty"};
+constexpr std::array<const char*, 6> kDevices = {"null",   "zero",    "full",
+                                                 "random", "urandom", "tty"};
 constexpr std::array<std::string_view, 3> kHomeFiles = {".config/pip/pip.conf", ".npmrc",
                                                         ".config/go/env"};
 
@@ -74,7 +74,7 @@ void add_tool(HostTools& out, const fs::path& tool) {
   std::error_code error;
   const fs::path real = fs::canonical(tool, error);
   if (error) return;
-  struct stat status {};
+  struct stat status{};
   ::stat(real.c_str(), &status);
   out.identity += fmt::format("{}:{}:{};", real.string(), status.st_size, status.st_mtim.tv_sec);
   const std::string folder = tool.parent_path().string();
@@ -92,9 +92,18 @@ void add_tool(HostTools& out, const fs::path& tool) {
 }
 
 bool passes(std::string_view name) {
-  static constexpr std::array<std::string_view, 12> kNames = {
-      "GOPROXY", "GOSUMDB", "GOFLAGS", "GONOSUMDB", "GOPRIVATE", "GOTOOLCHAIN", "SSL_CERT_FILE",
-      "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "ALL_PROXY"};
+  static constexpr std::array<std::string_view, 12> kNames = {"GOPROXY",
+                                                              "GOSUMDB",
+                                                              "GOFLAGS",
+                                                              "GONOSUMDB",
+                                                              "GOPRIVATE",
+                                                              "GOTOOLCHAIN",
+                                                              "SSL_CERT_FILE",
+                                                              "SSL_CERT_DIR",
+                                                              "NODE_EXTRA_CA_CERTS",
+                                                              "REQUESTS_CA_BUNDLE",
+                                                              "CURL_CA_BUNDLE",
+                                                              "ALL_PROXY"};
   if (name.starts_with("PIP_")) return name != "PIP_TARGET" && name != "PIP_USER";
   const std::string lower = base::lower(name);
   return lower.starts_with("npm_config_") || lower == "http_proxy" || lower == "https_proxy" ||
@@ -144,7 +153,8 @@ HostView::~HostView() {
 }
 
 void HostView::add(SandboxMount::Kind kind, fs::path source, const fs::path& below_root) {
-  mounts_.push_back({.kind = kind, .source = std::move(source),
+  mounts_.push_back({.kind = kind,
+                     .source = std::move(source),
                      .target = options_.tree / below_root.relative_path()});
 }
 
@@ -154,11 +164,11 @@ Status HostView::add_folder(const fs::path& below_root) {
   fs::path walked = options_.tree;
   for (const fs::path& part : below_root.relative_path()) {
     walked /= part;
-    struct stat status {};
+    struct stat status{};
     if (::lstat(walked.c_str(), &status) == 0) {
       if (S_ISDIR(status.st_mode)) continue;
-      return fail(Code::kUnavailable, fmt::format("the image has {}, which is no folder",
-                                                  below_root.string()));
+      return fail(Code::kUnavailable,
+                  fmt::format("the image has {}, which is no folder", below_root.string()));
     }
     if (::mkdir(walked.c_str(), 0755) != 0) return fail(system_error(errno, walked.string()));
     made_.push_back(walked);
@@ -182,8 +192,10 @@ Status HostView::add_system_folder(const std::string& name) {
   if (fs::is_symlink(own)) return {};
   if (fs::is_directory(own)) {
     // The image has files here: its tree lies over the host's and takes what is written.
-    SandboxMount overlay{.kind = SandboxMount::Kind::kOverlay, .source = fs::canonical(host, error),
-                         .target = place, .scratch = options_.scratch / ("overlay-" + name)};
+    SandboxMount overlay{.kind = SandboxMount::Kind::kOverlay,
+                         .source = fs::canonical(host, error),
+                         .target = place,
+                         .scratch = options_.scratch / ("overlay-" + name)};
     HEARTH_CHECK_OK(base::make_private_directory(overlay.scratch));
     if ((overlay.target.string() + overlay.source.string()).find_first_of(",:\\") !=
         std::string::npos) {

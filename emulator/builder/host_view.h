@@ -15,10 +15,10 @@ namespace hearth::builder {
 
 // The tools of the languages, found once on the daemon's PATH.
 struct HostTools {
-  std::vector<std::string> path;                   // folders for PATH, the tools' own first
-  std::vector<std::filesystem::path> prefixes;     // outside of the system folders
-  std::string python;                              // real path, empty when there is none
-  std::string identity;                            // changes when a tool is replaced
+  std::vector<std::string> path;                // folders for PATH, the tools' own first
+  std::vector<std::filesystem::path> prefixes;  // outside of the system folders
+  std::string python;                           // real path, empty when there is none
+  std::string identity;                         // changes when a tool is replaced
 };
 // Blocking: asks python3 for its prefix (it may stand behind a version manager's shim).
 HostTools find_host_tools(std::string_view search_path);

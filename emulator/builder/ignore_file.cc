@@ -1,9 +1,9 @@
 #include "emulator/builder/ignore_file.h"
 
-#include <fnmatch.h>
-
 #include <filesystem>
 #include <span>
+
+#include <fnmatch.h>
 
 #include "platform/base/text.h"
 

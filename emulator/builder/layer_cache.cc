@@ -33,11 +33,11 @@ std::optional<CachedStep> LayerCache::find(std::string_view key) const {
   const auto digest = oci::Digest::parse(base::string_at(*json, {"digest"}));
   const auto diff_id = oci::Digest::parse(base::string_at(*json, {"diffId"}));
   if (!digest || !diff_id) return std::nullopt;
-  return CachedStep{Layer{
-      .blob = {.media_type = base::string_at(*json, {"mediaType"}),
-               .digest = *digest,
-               .size = static_cast<std::uint64_t>(base::int_at(*json, {"size"}).value_or(0))},
-      .diff_id = *diff_id}};
+  return CachedStep{
+      Layer{.blob = {.media_type = base::string_at(*json, {"mediaType"}),
+                     .digest = *digest,
+                     .size = static_cast<std::uint64_t>(base::int_at(*json, {"size"}).value_or(0))},
+            .diff_id = *diff_id}};
 }
 
 Status LayerCache::remember(std::string_view key, const CachedStep& step) const {

@@ -1,7 +1,7 @@
 // RUN: a command in the unpacked stage; what it changed becomes the layer.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "emulator/builder/build_job.h"
 #include "emulator/builder/snapshot.h"
@@ -111,8 +111,11 @@ Status BuildJob::fill_run(const Instruction& item, bool network, oci::LayerWrite
   fs::create_directories(state.tree / folder.substr(1), error);
   HEARTH_TRY(before, take_snapshot(state.tree));
   last_lines_.clear();
-  SandboxCommand command{.root = state.tree, .argv = run_arguments(item), .working_dir = folder,
-                         .network = network, .deadline = deadline_};
+  SandboxCommand command{.root = state.tree,
+                         .argv = run_arguments(item),
+                         .working_dir = folder,
+                         .network = network,
+                         .deadline = deadline_};
   command.is_cancelled = [this] { return request_.cancelled && request_.cancelled->load(); };
   command.output = [this](std::string_view line) {
     last_lines_.emplace_back(line);
@@ -146,7 +149,7 @@ Status BuildJob::compile_packages(const Instruction& item, SandboxCommand comman
   if (target.empty()) return {};
   std::string folder = stage().absolute(target);
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
-  command.argv = {tools_.python, "-m", "compileall", "-q", "--invalidation-mode",
+  command.argv = {tools_.python,    "-m",  "compileall", "-q", "--invalidation-mode",
                   "unchecked-hash", folder};
   // Packages may carry files that are no valid Python (templates): what compiles is compiled.
   HEARTH_TRY(outcome, execute(item, std::move(command)));
@@ -162,11 +165,14 @@ Result<SandboxOutcome> BuildJob::execute(const Instruction& item, SandboxCommand
     if (!stage().host_backed) {
       return fail(Code::kUnavailable,
                   fmt::format("RUN on a base image needs namespaces, which this machine withholds "
-                              "({})", outcome.error().message));
+                              "({})",
+                              outcome.error().message));
     }
     told_unisolated_ = true;
-    log(fmt::format("without isolation, because {}; absolute paths outside of WORKDIR are this "
-                    "machine's", outcome.error().message));
+    log(
+        fmt::format("without isolation, because {}; absolute paths outside of WORKDIR are this "
+                    "machine's",
+                    outcome.error().message));
   }
   return execute_in_tree(item, std::move(command));
 }
@@ -254,11 +260,13 @@ Status BuildJob::outcome_error(const SandboxOutcome& outcome) const {
     case Kind::kTimedOut:
       return fail(Code::kDeadlineExceeded,
                   fmt::format("the build took longer than {} s{}", request_.timeout.count(), tail));
-    case Kind::kCancelled: return fail(Code::kCancelled, "the build was cancelled");
+    case Kind::kCancelled:
+      return fail(Code::kCancelled, "the build was cancelled");
     case Kind::kSignalled:
       return fail(Code::kPreconditionFailed,
                   fmt::format("ended by signal {}{}", outcome.code, tail));
-    case Kind::kExited: break;
+    case Kind::kExited:
+      break;
   }
   return fail(Code::kPreconditionFailed, fmt::format("exit code {}{}", outcome.code, tail));
 }

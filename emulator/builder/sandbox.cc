@@ -1,14 +1,14 @@
 #include "emulator/builder/sandbox.h"
 
+#include <cerrno>
+#include <csignal>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#include <cerrno>
-#include <csignal>
 
 #include "emulator/builder/sandbox_child.h"
 #include "platform/base/limits.h"
@@ -146,12 +146,11 @@ Result<SandboxOutcome> start(const SandboxCommand& command, unsigned long flags)
     int status = 0;
     ::waitpid(pid, &status, 0);
     if (failure.step == ChildStep::kExec) {
-      return fail(Code::kPreconditionFailed,
-                  system_error(failure.error, command.argv[0]).message);
+      return fail(Code::kPreconditionFailed, system_error(failure.error, command.argv[0]).message);
     }
-    return fail(Code::kUnavailable,
-                "preparing the sandbox: " +
-                    system_error(failure.error, plan.describe(failure)).message);
+    return fail(
+        Code::kUnavailable,
+        "preparing the sandbox: " + system_error(failure.error, plan.describe(failure)).message);
   }
   return Run(command, pid, std::move(output.read)).wait();
 }

@@ -22,11 +22,19 @@ struct SandboxMount {
   // kTouch and kSymlink prepare a place on a fresh tmpfs: an empty file (with its folders), a link
   // to `source`. kFolder: an empty folder with its parents.
   enum class Kind {
-    kReadOnly, kWritable, kOverlay, kTmpfs, kProc, kDevice, kTouch, kFolder, kSymlink
+    kReadOnly,
+    kWritable,
+    kOverlay,
+    kTmpfs,
+    kProc,
+    kDevice,
+    kTouch,
+    kFolder,
+    kSymlink
   } kind = Kind::kReadOnly;
   std::filesystem::path source;  // on the host; of an overlay: the lower folder
   std::filesystem::path target;  // on the host, below the root; of an overlay: the upper folder too
-  std::filesystem::path scratch; // an overlay's work folder
+  std::filesystem::path scratch;  // an overlay's work folder
 };
 
 struct SandboxCommand {
@@ -34,7 +42,7 @@ struct SandboxCommand {
   std::vector<SandboxMount> mounts;  // in order
   std::vector<std::string> argv;     // argv[0] is a path
   std::vector<std::string> env;
-  std::string working_dir = "/";     // within the root
+  std::string working_dir = "/";  // within the root
   bool network = true;
   // kNone: no namespaces; root and mounts are ignored, working_dir is a folder of the host.
   enum class Isolation { kNamespaces, kNone } isolation = Isolation::kNamespaces;

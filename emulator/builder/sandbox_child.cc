@@ -1,5 +1,9 @@
 #include "emulator/builder/sandbox_child.h"
 
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
@@ -11,10 +15,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-
 namespace hearth::builder {
 namespace {
 
@@ -24,7 +24,7 @@ constexpr std::size_t kPathMax = 4096;
 
 // What package managers need of root: owning, replacing and entering files. Not mounting, devices,
 // raw sockets, modules or other processes.
-constexpr int kKeptCapabilities[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
+constexpr int kKeptCapabilities[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID,
                                      CAP_SETGID, CAP_SETUID,       CAP_SETFCAP, CAP_KILL};
 
 struct Abort {
@@ -93,7 +93,8 @@ bool do_mount(const ChildPlan::Mount& item) {
   switch (item.kind) {
     case SandboxMount::Kind::kReadOnly:
       return bind(source, target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
-    case SandboxMount::Kind::kWritable: return bind(source, target, MOUNT_ATTR_NOSUID);
+    case SandboxMount::Kind::kWritable:
+      return bind(source, target, MOUNT_ATTR_NOSUID);
     case SandboxMount::Kind::kOverlay:
       return ::mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, item.options.c_str()) == 0;
     case SandboxMount::Kind::kTmpfs:
@@ -106,8 +107,11 @@ bool do_mount(const ChildPlan::Mount& item) {
       return ::mount("/proc", target, nullptr, MS_BIND | MS_REC, nullptr) == 0;
     case SandboxMount::Kind::kDevice:
       return touch(target) && ::mount(source, target, nullptr, MS_BIND, nullptr) == 0;
-    case SandboxMount::Kind::kTouch: return touch(target);
-    case SandboxMount::Kind::kFolder: make_folders(target, true); return true;
+    case SandboxMount::Kind::kTouch:
+      return touch(target);
+    case SandboxMount::Kind::kFolder:
+      make_folders(target, true);
+      return true;
     case SandboxMount::Kind::kSymlink:
       make_folders(target, false);
       return ::symlink(source, target) == 0;
@@ -207,14 +211,20 @@ ChildPlan::ChildPlan(const SandboxCommand& command, unsigned long flags, int out
 
 std::string ChildPlan::describe(const ChildFailure& failure) const {
   switch (failure.step) {
-    case ChildStep::kIdentity: return "mapping the user";
-    case ChildStep::kPrivateMounts: return "making mounts private";
-    case ChildStep::kRoot: return "mounting the root";
+    case ChildStep::kIdentity:
+      return "mapping the user";
+    case ChildStep::kPrivateMounts:
+      return "making mounts private";
+    case ChildStep::kRoot:
+      return "mounting the root";
     case ChildStep::kMount:
       return "mounting " + mounts.at(static_cast<std::size_t>(failure.index)).target;
-    case ChildStep::kPivot: return "entering the root";
-    case ChildStep::kDirectory: return "entering " + working_dir;
-    case ChildStep::kExec: return "starting " + kept_argv_[0];
+    case ChildStep::kPivot:
+      return "entering the root";
+    case ChildStep::kDirectory:
+      return "entering " + working_dir;
+    case ChildStep::kExec:
+      return "starting " + kept_argv_[0];
   }
   return {};
 }

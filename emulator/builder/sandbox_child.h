@@ -2,10 +2,10 @@
 // threads: only system calls, no allocation. So everything it needs is laid out before, as a plan.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "emulator/builder/sandbox.h"
 

@@ -1,9 +1,9 @@
 #include "emulator/builder/snapshot.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <cerrno>
 
 #include "platform/oci/layer_writer.h"
 
@@ -61,7 +61,7 @@ Result<Snapshot> take_snapshot(const fs::path& root) {
   std::error_code error;
   auto item = fs::recursive_directory_iterator(root, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
-    struct stat status {};
+    struct stat status{};
     if (::lstat(item->path().c_str(), &status) != 0) {
       return fail(system_error(errno, item->path().string()));
     }

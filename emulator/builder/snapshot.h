@@ -21,7 +21,7 @@ struct FileState {
   std::int64_t modified_ns = 0;
   std::int64_t changed_ns = 0;  // sees a change that sets its own modification time back
   std::uint64_t inode = 0;
-  std::uint64_t device = 0;     // of a device file
+  std::uint64_t device = 0;  // of a device file
   bool operator==(const FileState&) const = default;
 };
 

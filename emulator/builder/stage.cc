@@ -1,8 +1,8 @@
 #include "emulator/builder/stage.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
@@ -70,8 +70,8 @@ Status apply_healthcheck(const Instruction& item, StageState& stage) {
     stage.config.healthcheck = {{"Test", {"NONE"}}};
     return {};
   }
-  const std::string_view command = base::trim(item.text.substr(std::min<std::size_t>(
-      item.text.size(), item.words.empty() ? 0 : item.words[0].size())));
+  const std::string_view command = base::trim(item.text.substr(
+      std::min<std::size_t>(item.text.size(), item.words.empty() ? 0 : item.words[0].size())));
   if (item.words.empty() || !base::equal_ignoring_case(item.words[0], "cmd") || command.empty()) {
     return fail(Code::kInvalid, "HEALTHCHECK is written HEALTHCHECK CMD command, or NONE");
   }
@@ -111,8 +111,10 @@ Result<std::vector<std::string>> substituted(const Instruction& item,
 Status apply_pairs(const Instruction& item, const ArgumentSources& sources, StageState& stage) {
   HEARTH_TRY(pairs, parse_pairs(item.words, item.text, stage.variables(), sources.escape));
   for (const auto& [name, value] : pairs) {
-    if (item.keyword == Keyword::kEnv) stage.set_env(name, value);
-    else stage.config.labels[name] = value;
+    if (item.keyword == Keyword::kEnv)
+      stage.set_env(name, value);
+    else
+      stage.config.labels[name] = value;
   }
   return {};
 }
@@ -169,28 +171,44 @@ bool makes_layer(Keyword keyword) {
 
 Status apply_metadata(const Instruction& item, const ArgumentSources& sources, StageState& stage) {
   switch (item.keyword) {
-    case Keyword::kArg: return apply_arg(item, sources, stage);
+    case Keyword::kArg:
+      return apply_arg(item, sources, stage);
     case Keyword::kEnv:
-    case Keyword::kLabel: return apply_pairs(item, sources, stage);
-    case Keyword::kHealthcheck: return apply_healthcheck(item, stage);
-    case Keyword::kCmd: stage.config.cmd = command_of(item, stage); return {};
+    case Keyword::kLabel:
+      return apply_pairs(item, sources, stage);
+    case Keyword::kHealthcheck:
+      return apply_healthcheck(item, stage);
+    case Keyword::kCmd:
+      stage.config.cmd = command_of(item, stage);
+      return {};
     case Keyword::kEntrypoint:
       stage.config.entrypoint = command_of(item, stage);
       stage.config.cmd.clear();  // a base's CMD belonged to the base's ENTRYPOINT
       return {};
-    case Keyword::kShell: stage.config.shell = item.words; return {};
-    case Keyword::kMaintainer: stage.config.labels["maintainer"] = item.text; return {};
-    default: break;
+    case Keyword::kShell:
+      stage.config.shell = item.words;
+      return {};
+    case Keyword::kMaintainer:
+      stage.config.labels["maintainer"] = item.text;
+      return {};
+    default:
+      break;
   }
   HEARTH_TRY(words, substituted(item, sources, stage));
   switch (item.keyword) {
-    case Keyword::kExpose: return add_ports(words, stage);
-    case Keyword::kUser: stage.config.user = words[0]; return {};
-    case Keyword::kStopsignal: stage.config.stop_signal = words[0]; return {};
+    case Keyword::kExpose:
+      return add_ports(words, stage);
+    case Keyword::kUser:
+      stage.config.user = words[0];
+      return {};
+    case Keyword::kStopsignal:
+      stage.config.stop_signal = words[0];
+      return {};
     case Keyword::kVolume:
       for (const std::string& path : words) stage.config.volumes.push_back(path);
       return {};
-    default: return {};
+    default:
+      return {};
   }
 }
 

@@ -22,14 +22,14 @@ struct StageState {
   oci::ImageConfig config;
   std::vector<Layer> layers;
   bool host_backed = false;
-  std::string key;        // of the cache: everything so far that made a layer
-  Variables args;         // ARG in effect
+  std::string key;                     // of the cache: everything so far that made a layer
+  Variables args;                      // ARG in effect
   std::set<std::string> working_dirs;  // that WORKDIR made
-  std::set<std::string> folders;  // known folders of the image, absolute
-  bool has_base = false;          // stands on an image of the registry
-  bool has_unknown_files = false; // a base or a RUN brought files that no instruction names
-  std::filesystem::path tree;     // where the layers are unpacked when a step needs them
-  std::size_t unpacked = 0;       // how many are
+  std::set<std::string> folders;       // known folders of the image, absolute
+  bool has_base = false;               // stands on an image of the registry
+  bool has_unknown_files = false;      // a base or a RUN brought files that no instruction names
+  std::filesystem::path tree;          // where the layers are unpacked when a step needs them
+  std::size_t unpacked = 0;            // how many are
 
   // What words of instructions may refer to: arguments, over them the environment.
   Variables variables() const;

@@ -1,8 +1,8 @@
 #include "emulator/gateway/activator.h"
 
-#include <poll.h>
-
 #include <list>
+
+#include <poll.h>
 
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"

@@ -1,8 +1,8 @@
 #include "emulator/gateway/frames.h"
 
-#include <fmt/format.h>
-
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 
@@ -36,7 +36,8 @@ void append_request_head(std::string& out, const http::RequestHead& head, std::s
   out.append(kFrameHeaderSize, '\0');
   out.append(head.method).append(" ").append(head.target).append("\n");
   for (const auto field : head.headers) {
-    if (http::is_hop_by_hop(field.name) || base::equal_ignoring_case(field.name, "expect")) continue;
+    if (http::is_hop_by_hop(field.name) || base::equal_ignoring_case(field.name, "expect"))
+      continue;
     append_lower(out, field.name);
     out.append(": ").append(field.value).append("\n");
   }

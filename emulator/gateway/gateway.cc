@@ -1,8 +1,8 @@
 #include "emulator/gateway/gateway.h"
 
-#include <fmt/format.h>
-
 #include <atomic>
+
+#include <fmt/format.h>
 
 #include "emulator/gateway/activator.h"
 #include "platform/async/loop.h"
@@ -15,10 +15,14 @@ namespace hearth::gateway {
 
 struct Gateway::State {
   State(async::Loop& l, GatewayHooks h)
-      : loop(l), hooks(std::move(h)), activator(l, hooks.need_instance),
+      : loop(l),
+        hooks(std::move(h)),
+        activator(l, hooks.need_instance),
         table(std::make_shared<const RouteTable>()) {}
 
-  RevisionPtr choose(const Route& route) { return route.pick(static_cast<std::int64_t>(dice++ * 37 % 100)); }
+  RevisionPtr choose(const Route& route) {
+    return route.pick(static_cast<std::int64_t>(dice++ * 37 % 100));
+  }
   std::shared_ptr<const Route> route_of(http::RequestHead& head);
   Task<void> forward(http::Exchange& exchange, RevisionPtr revision);
   Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
@@ -50,11 +54,16 @@ class InFlight {
 
 int status_of(const Error& error) {
   switch (error.code) {
-    case Code::kDeadlineExceeded: return 504;
-    case Code::kRateLimited: return 503;
-    case Code::kTooLarge: return 413;
-    case Code::kBadRequest: return 400;
-    default: return 502;
+    case Code::kDeadlineExceeded:
+      return 504;
+    case Code::kRateLimited:
+      return 503;
+    case Code::kTooLarge:
+      return 413;
+    case Code::kBadRequest:
+      return 400;
+    default:
+      return 502;
   }
 }
 
@@ -100,9 +109,9 @@ Task<void> Gateway::handle(http::Exchange& exchange) {
       co_await state->forward(exchange, std::move(revision));
       co_return;
     }
-    (void)co_await exchange.respond(503, "text/plain; charset=utf-8",
-                                    fmt::format("{}/{} has no ready revision yet\n", route->ns,
-                                                route->name));
+    (void)co_await exchange.respond(
+        503, "text/plain; charset=utf-8",
+        fmt::format("{}/{} has no ready revision yet\n", route->ns, route->name));
     co_return;
   }
   if (state->hooks.other && co_await state->hooks.other(exchange)) co_return;
@@ -163,7 +172,8 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
 Task<Status> Gateway::State::relay(http::Exchange& exchange, InstanceConnection& connection,
                                    bool cold) {
   HEARTH_CO_TRY(head_frame, co_await connection.read_frame());
-  if (head_frame.type != FrameType::kHead) co_return fail(Code::kCorrupt, "no head from the instance");
+  if (head_frame.type != FrameType::kHead)
+    co_return fail(Code::kCorrupt, "no head from the instance");
   HEARTH_CO_TRY(head, parse_response_head(head_frame.payload));
   if (cold) head.headers.add("X-Hearth-Cold-Start", "true");
   if (head_frame.end) co_return co_await exchange.respond(head, "");

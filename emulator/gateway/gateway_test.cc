@@ -64,7 +64,8 @@ TEST(Route, PicksByPercent) {
 
 TEST(RouteTable, NamesTheNearestHosts) {
   RouteTable table;
-  for (const char* host : {"hello.default.localhost", "payment.default.localhost", "hello.default"}) {
+  for (const char* host :
+       {"hello.default.localhost", "payment.default.localhost", "hello.default"}) {
     table.by_host[host] = std::make_shared<Route>();
   }
   EXPECT_EQ(table.near_misses("helo.default.localhost").front(), "hello.default.localhost");

@@ -11,17 +11,18 @@ namespace {
 
 Status check_payload_hash(std::string_view hash) {
   const bool hex = hash.size() == 64 && std::ranges::all_of(hash, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+                     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+                   });
   if (hex || hash == s3::kUnsignedPayload || s3::chunked_mode(hash)) return {};
   if (hash.starts_with("STREAMING-")) {
     return s3::s3_fail("NotImplemented",
                        "A header you provided implies functionality that is not implemented",
                        {{"Header", "x-amz-content-sha256"}});
   }
-  return fail(invalid_argument("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
-                               "STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid sha256 value.",
-                               "x-amz-content-sha256", hash));
+  return fail(
+      invalid_argument("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
+                       "STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid sha256 value.",
+                       "x-amz-content-sha256", hash));
 }
 
 void adopt_hoisted_headers(Call& call) {

@@ -1,8 +1,8 @@
 #include "emulator/objectstore/complete_upload.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "emulator/objectstore/object_headers.h"
 #include "platform/base/bytes.h"
@@ -15,17 +15,16 @@ namespace {
 
 Result<Part> find_part(const std::vector<Part>& stored, const s3::CompletedPart& wanted) {
   const auto it = std::ranges::lower_bound(stored, wanted.number, {}, &Part::number);
-  const bool found = it != stored.end() && it->number == wanted.number &&
-                     it->etag == wanted.etag &&
-                     (wanted.checksum.empty() || it->checksum.empty() ||
-                      it->checksum == wanted.checksum);
+  const bool found =
+      it != stored.end() && it->number == wanted.number && it->etag == wanted.etag &&
+      (wanted.checksum.empty() || it->checksum.empty() || it->checksum == wanted.checksum);
   if (found) return *it;
-  return s3::s3_fail("InvalidPart",
-                     "One or more of the specified parts could not be found.  The part may not "
-                     "have been uploaded, or the specified entity tag may not match the part's "
-                     "entity tag.",
-                     {{"PartNumber", fmt::format_int(wanted.number).c_str()},
-                      {"ETag", wanted.etag}});
+  return s3::s3_fail(
+      "InvalidPart",
+      "One or more of the specified parts could not be found.  The part may not "
+      "have been uploaded, or the specified entity tag may not match the part's "
+      "entity tag.",
+      {{"PartNumber", fmt::format_int(wanted.number).c_str()}, {"ETag", wanted.etag}});
 }
 
 }  // namespace

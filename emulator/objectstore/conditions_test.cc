@@ -60,8 +60,7 @@ TEST(CopyConditions, NotModifiedIsAFailure) {
 TEST(WriteConditions, Table) {
   const auto check = [](const char* match, const char* none_match, bool exists) {
     const WriteConditions conditions{match, none_match};
-    const Status status =
-        conditions.check(exists ? std::optional(kObject) : std::nullopt, "key");
+    const Status status = conditions.check(exists ? std::optional(kObject) : std::nullopt, "key");
     return status ? std::string() : std::string(s3::s3_code(status.error()));
   };
   EXPECT_EQ(check("", "*", false), "");

@@ -81,10 +81,12 @@ WireError by_kind(const Error& error) {
     case Code::kDeadlineExceeded:
     case Code::kCancelled:
       return {"ServiceUnavailable", 503, "Service is unable to handle request."};
-    case Code::kRateLimited: return {"SlowDown", 503, "Please reduce your request rate."};
+    case Code::kRateLimited:
+      return {"SlowDown", 503, "Please reduce your request rate."};
     case Code::kTooLarge:
       return {"EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size"};
-    case Code::kBadRequest: return {"InvalidRequest", 400, error.message};
+    case Code::kBadRequest:
+      return {"InvalidRequest", 400, error.message};
     default:
       return {"InternalError", 500, "We encountered an internal error. Please try again."};
   }

@@ -1,8 +1,8 @@
 #include "emulator/objectstore/listing.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
+
+#include <gtest/gtest.h>
 
 #include "emulator/objectstore/meta_store.h"
 #include "emulator/objectstore/schema.h"
@@ -58,8 +58,7 @@ TEST_F(ListingTest, OrderIsBinaryAndBucketsAreApart) {
 
 TEST_F(ListingTest, PrefixAndDelimiter) {
   add({"photos/2026/1", "photos/2026/2", "photos/2027/1", "photos/index", "photost", "z"});
-  EXPECT_EQ(list({.prefix = "photos/"}),
-            "photos/2026/1 photos/2026/2 photos/2027/1 photos/index ");
+  EXPECT_EQ(list({.prefix = "photos/"}), "photos/2026/1 photos/2026/2 photos/2027/1 photos/index ");
   EXPECT_EQ(list({.prefix = "photos/", .delimiter = "/"}),
             "[photos/2026/] [photos/2027/] photos/index ");
   EXPECT_EQ(list({.delimiter = "/"}), "[photos/] photost z ");

@@ -62,8 +62,8 @@ Result<std::vector<Bucket>> buckets(sqlite::Database& database) {
 }
 
 Status create_bucket(sqlite::Database& database, const Bucket& value) {
-  auto insert = database.prepare(
-      "INSERT OR IGNORE INTO s3_buckets(name,created_ms,region) VALUES(?,?,?)");
+  auto insert =
+      database.prepare("INSERT OR IGNORE INTO s3_buckets(name,created_ms,region) VALUES(?,?,?)");
   HEARTH_CHECK_OK(insert.bind(value.name).bind(value.created_ms).bind(value.region).run());
   if (database.changes() == 1) return {};
   return s3::s3_fail("BucketAlreadyOwnedByYou",
@@ -161,8 +161,9 @@ Status put_object(sqlite::Database& database, const ObjectRow& row, std::string_
 
 Status add_object_part(sqlite::Database& database, std::int64_t data_id, const Part& part) {
   return database
-      .prepare("INSERT INTO s3_object_parts(data_id,number,size,digest,checksum) "
-               "VALUES(?,?,?,?,?)")
+      .prepare(
+          "INSERT INTO s3_object_parts(data_id,number,size,digest,checksum) "
+          "VALUES(?,?,?,?,?)")
       .bind(data_id)
       .bind(part.number)
       .bind(static_cast<std::int64_t>(part.size))
@@ -179,8 +180,9 @@ Status copy_data(sqlite::Database& database, std::int64_t from, std::int64_t to)
                       .bind(from)
                       .run());
   return database
-      .prepare("INSERT INTO s3_object_parts(data_id,number,size,digest,checksum) "
-               "SELECT ?,number,size,digest,checksum FROM s3_object_parts WHERE data_id=?")
+      .prepare(
+          "INSERT INTO s3_object_parts(data_id,number,size,digest,checksum) "
+          "SELECT ?,number,size,digest,checksum FROM s3_object_parts WHERE data_id=?")
       .bind(to)
       .bind(from)
       .run();
@@ -231,8 +233,9 @@ Result<Upload> upload(sqlite::Database& database, std::string_view bucket_name,
 
 Status create_upload(sqlite::Database& database, const Upload& value) {
   return database
-      .prepare("INSERT INTO s3_uploads(bucket,key,id,initiated_ms,headers,tags,checksum_algorithm,"
-               "checksum_type) VALUES(?,?,?,?,?,?,?,?)")
+      .prepare(
+          "INSERT INTO s3_uploads(bucket,key,id,initiated_ms,headers,tags,checksum_algorithm,"
+          "checksum_type) VALUES(?,?,?,?,?,?,?,?)")
       .bind(value.bucket)
       .bind(value.key)
       .bind(value.id)
@@ -246,8 +249,9 @@ Status create_upload(sqlite::Database& database, const Upload& value) {
 
 Status put_part(sqlite::Database& database, std::string_view upload_id, const Part& part) {
   return database
-      .prepare("INSERT OR REPLACE INTO s3_upload_parts(upload_id,number,size,digest,etag,checksum,"
-               "modified_ms) VALUES(?,?,?,?,?,?,?)")
+      .prepare(
+          "INSERT OR REPLACE INTO s3_upload_parts(upload_id,number,size,digest,etag,checksum,"
+          "modified_ms) VALUES(?,?,?,?,?,?,?)")
       .bind(upload_id)
       .bind(part.number)
       .bind(static_cast<std::int64_t>(part.size))

@@ -1,10 +1,10 @@
 #include "emulator/objectstore/object_bytes.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <memory>
+
+#include <unistd.h>
 
 #include "emulator/objectstore/upload_body.h"
 
@@ -58,8 +58,8 @@ Task<Status> send_segments(Services& services, http::Exchange& exchange,
     if (!blob) co_return fail(blob.error());
     std::uint64_t done = 0;
     while (done < segment.length) {
-      const auto piece = static_cast<std::size_t>(
-          std::min<std::uint64_t>(kTransferBytes, segment.length - done));
+      const auto piece =
+          static_cast<std::size_t>(std::min<std::uint64_t>(kTransferBytes, segment.length - done));
       HEARTH_CO_TRY(got, read_at(blob->get(), buffer.get(), piece, segment.offset + done));
       if (got == 0) co_return fail(Code::kCorrupt, "blob " + segment.digest + " is too short");
       HEARTH_CO_CHECK_OK(co_await exchange.write({buffer.get(), got}));

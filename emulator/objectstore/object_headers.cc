@@ -12,8 +12,9 @@ namespace hearth::objectstore {
 namespace {
 
 constexpr std::array<std::string_view, 8> kKept = {
-    "cache-control",       "content-disposition", "content-encoding",
-    "content-language",    "content-type",        "expires",
+    "cache-control",       "content-disposition",
+    "content-encoding",    "content-language",
+    "content-type",        "expires",
     "x-amz-storage-class", "x-amz-website-redirect-location"};
 constexpr std::string_view kMetaPrefix = "x-amz-meta-";
 

@@ -79,8 +79,9 @@ Task<Status> get_acl(Services& services, Call& call) {
   s3::XmlWriter xml("AccessControlPolicy");
   xml.open("Owner").element("ID", kOwnerId).element("DisplayName", kOwnerName).close();
   xml.open("AccessControlList").open("Grant");
-  xml.raw("<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
-          "xsi:type=\"CanonicalUser\">");
+  xml.raw(
+      "<Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
+      "xsi:type=\"CanonicalUser\">");
   xml.element("ID", kOwnerId).element("DisplayName", kOwnerName).raw("</Grantee>");
   xml.element("Permission", "FULL_CONTROL");
   co_return co_await call.respond_xml(xml.finish());

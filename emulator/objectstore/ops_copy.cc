@@ -31,9 +31,10 @@ struct CopySource {
 // "[/]bucket/key[?versionId=null]", percent-encoded. InvalidArgument.
 Result<CopySource> parse_copy_source(std::string_view header) {
   const auto invalid = [&] {
-    return fail(invalid_argument("Copy Source must mention the source bucket and key: "
-                                 "sourcebucket/sourcekey",
-                                 "x-amz-copy-source", header));
+    return fail(
+        invalid_argument("Copy Source must mention the source bucket and key: "
+                         "sourcebucket/sourcekey",
+                         "x-amz-copy-source", header));
   };
   std::string_view path = header;
   if (const auto at = path.find("?versionId="); at != path.npos) {
@@ -55,8 +56,8 @@ Result<CopySource> parse_copy_source(std::string_view header) {
 Result<bool> is_replace(std::string_view directive) {
   if (directive.empty() || directive == "COPY") return false;
   if (directive == "REPLACE") return true;
-  return fail(invalid_argument("Unknown metadata directive.", "x-amz-metadata-directive",
-                               directive));
+  return fail(
+      invalid_argument("Unknown metadata directive.", "x-amz-metadata-directive", directive));
 }
 
 // What a copy takes into the write transaction.
@@ -78,8 +79,9 @@ Result<ObjectRow> copy_row(sqlite::Database& database, const CopyWork& work) {
   HEARTH_TRY(source, meta::object(database, work.source.bucket, work.source.key));
   HEARTH_CHECK_OK(evaluate_copy_source(work.conditions, source.existing()));
   if (source.size > kUploadBytesMax) {
-    return fail(invalid_request("The specified copy source is larger than the maximum allowable "
-                                "size for a copy source: 5368709120"));
+    return fail(
+        invalid_request("The specified copy source is larger than the maximum allowable "
+                        "size for a copy source: 5368709120"));
   }
   HEARTH_TRY(old, meta::find_object(database, work.bucket, work.key));
   std::optional<Existing> existing;
@@ -154,16 +156,15 @@ Status copy_segments(const blobs::BlobStore& blobs, const ObjectBytes& bytes, By
     return out.writer->append(data);
   };
   if (bytes.segments.empty()) {
-    HEARTH_CHECK_OK(take(std::string_view(bytes.inline_bytes)
-                             .substr(range.first, range.length())));
+    HEARTH_CHECK_OK(take(std::string_view(bytes.inline_bytes).substr(range.first, range.length())));
   }
   const auto buffer = std::make_unique_for_overwrite<char[]>(kTransferBytes);
   for (const Segment& segment : bytes.cut(range)) {
     auto blob = blobs.open_blob(segment.digest);
     if (!blob) return fail(blob.error());
     for (std::uint64_t done = 0; done < segment.length;) {
-      const auto piece = static_cast<std::size_t>(
-          std::min<std::uint64_t>(kTransferBytes, segment.length - done));
+      const auto piece =
+          static_cast<std::size_t>(std::min<std::uint64_t>(kTransferBytes, segment.length - done));
       HEARTH_TRY(got, read_at(blob->get(), buffer.get(), piece, segment.offset + done));
       if (got == 0) return fail(Code::kCorrupt, "a blob is too short");
       HEARTH_CHECK_OK(take({buffer.get(), got}));
@@ -203,8 +204,8 @@ Result<PartSource> find_part_source(Services& services, const Call& call) {
   HEARTH_TRY(source, parse_copy_source(call.header("x-amz-copy-source")));
   const meta::Snapshot snapshot(services.reader);
   PartSource out;
-  HEARTH_TRY(upload, meta::upload(services.reader, call.bucket(), call.key(),
-                                  call.parameter("uploadId")));
+  HEARTH_TRY(upload,
+             meta::upload(services.reader, call.bucket(), call.key(), call.parameter("uploadId")));
   HEARTH_TRY(row, meta::object(services.reader, source.bucket, source.key));
   HEARTH_CHECK_OK(evaluate_copy_source(call.headers(), row.existing()));
   HEARTH_TRY(bytes, object_bytes(services.reader, row));
@@ -225,9 +226,10 @@ Result<PartSource> find_part_source(Services& services, const Call& call) {
 Task<Status> upload_part_copy(Services& services, Call& call) {
   const auto number = base::parse_int<int>(call.parameter("partNumber"));
   if (!number || *number < 1 || *number > kPartNumberMax) {
-    co_return fail(invalid_argument("Part number must be an integer between 1 and 10000, "
-                                    "inclusive",
-                                    "partNumber", call.parameter("partNumber")));
+    co_return fail(
+        invalid_argument("Part number must be an integer between 1 and 10000, "
+                         "inclusive",
+                         "partNumber", call.parameter("partNumber")));
   }
   HEARTH_CO_TRY(source, find_part_source(services, call));
   const auto algorithm = s3::parse_checksum_name(source.upload.checksum_algorithm);
@@ -235,14 +237,13 @@ Task<Status> upload_part_copy(Services& services, Call& call) {
                 co_await copy_part(services, std::move(source.bytes), source.range, algorithm));
   part.number = *number;
   part.modified_ms = services.now_ms();
-  HEARTH_CO_TRY(stored, co_await services.writer.write<bool>(
-                            [upload = source.upload, part](sqlite::Database& database)
-                                -> Result<bool> {
-                              HEARTH_CHECK_OK(meta::upload(database, upload.bucket, upload.key,
-                                                           upload.id));
-                              HEARTH_CHECK_OK(meta::put_part(database, upload.id, part));
-                              return true;
-                            }));
+  HEARTH_CO_TRY(stored,
+                co_await services.writer.write<bool>(
+                    [upload = source.upload, part](sqlite::Database& database) -> Result<bool> {
+                      HEARTH_CHECK_OK(meta::upload(database, upload.bucket, upload.key, upload.id));
+                      HEARTH_CHECK_OK(meta::put_part(database, upload.id, part));
+                      return true;
+                    }));
   s3::XmlWriter xml("CopyPartResult");
   xml.element("LastModified", iso_time(part.modified_ms)).element("ETag", "\"" + part.etag + "\"");
   if (algorithm) {

@@ -121,9 +121,8 @@ Task<Status> list_objects(Services& services, Call& call) {
   if (listing.truncated && !request.query.delimiter.empty()) {
     xml.element("NextMarker", request.text(listing.last().name));
   }
-  write_entries(xml, request, listing, [&](const ListedEntry& entry) {
-    write_contents(xml, request, entry, true);
-  });
+  write_entries(xml, request, listing,
+                [&](const ListedEntry& entry) { write_contents(xml, request, entry, true); });
   co_return co_await call.respond_xml(xml.finish());
 }
 
@@ -149,9 +148,8 @@ Task<Status> list_objects_v2(Services& services, Call& call) {
   if (!start_after.empty()) xml.element("StartAfter", request.text(start_after));
   if (listing.truncated) xml.element("NextContinuationToken", encode_token(listing.last()));
   const bool with_owner = call.parameter("fetch-owner") == "true";
-  write_entries(xml, request, listing, [&](const ListedEntry& entry) {
-    write_contents(xml, request, entry, with_owner);
-  });
+  write_entries(xml, request, listing,
+                [&](const ListedEntry& entry) { write_contents(xml, request, entry, with_owner); });
   co_return co_await call.respond_xml(xml.finish());
 }
 

@@ -41,22 +41,23 @@ Status choose_checksum(const Call& call, Upload& out) {
   if (name.empty()) return {};
   const auto algorithm = s3::parse_checksum_name(name);
   if (!algorithm) {
-    return fail(invalid_request("Checksum algorithm provided is unsupported. Please try again with "
-                                "any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, "
-                                "SHA256]"));
+    return fail(
+        invalid_request("Checksum algorithm provided is unsupported. Please try again with "
+                        "any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, "
+                        "SHA256]"));
   }
   out.checksum_algorithm = s3::checksum_name(*algorithm);
   const bool only_full = *algorithm == s3::ChecksumAlgorithm::kCrc64Nvme;
-  const bool only_composite = *algorithm == s3::ChecksumAlgorithm::kSha1 ||
-                              *algorithm == s3::ChecksumAlgorithm::kSha256;
+  const bool only_composite =
+      *algorithm == s3::ChecksumAlgorithm::kSha1 || *algorithm == s3::ChecksumAlgorithm::kSha256;
   out.checksum_type = call.header("x-amz-checksum-type");
   if (out.checksum_type.empty()) out.checksum_type = only_full ? "FULL_OBJECT" : "COMPOSITE";
   const bool full = out.checksum_type == "FULL_OBJECT";
   if ((!full && out.checksum_type != "COMPOSITE") || (full && only_composite) ||
       (!full && only_full)) {
     return fail(invalid_request("The " + out.checksum_type +
-                                " checksum type cannot be used with the " +
-                                out.checksum_algorithm + " checksum algorithm."));
+                                " checksum type cannot be used with the " + out.checksum_algorithm +
+                                " checksum algorithm."));
   }
   return {};
 }
@@ -78,16 +79,15 @@ Task<Status> create_upload(Services& services, Call& call) {
     services.pruned_ms = upload.initiated_ms;
     prune_before = upload.initiated_ms - kFinishedKeptMs;
   }
-  HEARTH_CO_TRY(created,
-                co_await services.writer.write<bool>(
-                    [upload, prune_before](sqlite::Database& database) -> Result<bool> {
-                      HEARTH_CHECK_OK(meta::bucket(database, upload.bucket));
-                      if (prune_before > 0) {
-                        HEARTH_CHECK_OK(meta::prune_uploads(database, prune_before));
-                      }
-                      HEARTH_CHECK_OK(meta::create_upload(database, upload));
-                      return true;
-                    }));
+  HEARTH_CO_TRY(created, co_await services.writer.write<bool>(
+                             [upload, prune_before](sqlite::Database& database) -> Result<bool> {
+                               HEARTH_CHECK_OK(meta::bucket(database, upload.bucket));
+                               if (prune_before > 0) {
+                                 HEARTH_CHECK_OK(meta::prune_uploads(database, prune_before));
+                               }
+                               HEARTH_CHECK_OK(meta::create_upload(database, upload));
+                               return true;
+                             }));
   s3::XmlWriter xml("InitiateMultipartUploadResult");
   xml.element("Bucket", upload.bucket).element("Key", upload.key).element("UploadId", upload.id);
   http::ResponseHead head = call.head(200);
@@ -102,8 +102,8 @@ Task<Status> create_upload(Services& services, Call& call) {
 
 Task<Status> upload_part(Services& services, Call& call) {
   HEARTH_CO_TRY(number, part_number(call));
-  HEARTH_CO_TRY(upload, open_upload(services.reader, call.bucket(), call.key(),
-                                    call.parameter("uploadId")));
+  HEARTH_CO_TRY(
+      upload, open_upload(services.reader, call.bucket(), call.key(), call.parameter("uploadId")));
   ReceiveOptions options{.inline_bytes_max = 0,
                          .fallback = s3::parse_checksum_name(upload.checksum_algorithm)};
   HEARTH_CO_TRY(body, co_await receive_body(services, call, options));
@@ -125,8 +125,7 @@ Task<Status> upload_part(Services& services, Call& call) {
                 co_await services.writer.write<bool>(
                     [upload, part](sqlite::Database& database) -> Result<bool> {
                       // It may have been aborted or completed while the bytes came in.
-                      HEARTH_CHECK_OK(
-                          open_upload(database, upload.bucket, upload.key, upload.id));
+                      HEARTH_CHECK_OK(open_upload(database, upload.bucket, upload.key, upload.id));
                       HEARTH_CHECK_OK(meta::put_part(database, upload.id, part));
                       return true;
                     }));
@@ -152,8 +151,9 @@ struct CompleteWork {
 
 Status check_totals(const CompleteWork& work, const ObjectRow& row) {
   if (work.size && *work.size != row.size) {
-    return fail(invalid_request("The provided 'x-amz-mp-object-size' header value does not match "
-                                "what was computed."));
+    return fail(
+        invalid_request("The provided 'x-amz-mp-object-size' header value does not match "
+                        "what was computed."));
   }
   const auto checksum = StoredChecksum::parse(row.checksum);
   if (!work.checksum.empty() && !checksum.empty() && work.checksum != checksum.value) {
@@ -251,15 +251,14 @@ Task<Status> complete_upload(Services& services, Call& call) {
 }
 
 Task<Status> abort_upload(Services& services, Call& call) {
-  HEARTH_CO_TRY(aborted,
-                co_await services.writer.write<bool>(
-                    [bucket = call.bucket(), key = call.key(),
-                     id = std::string(call.parameter("uploadId"))](
-                        sqlite::Database& database) -> Result<bool> {
-                      HEARTH_TRY(upload, open_upload(database, bucket, key, id));
-                      HEARTH_CHECK_OK(meta::delete_upload(database, upload));
-                      return true;
-                    }));
+  HEARTH_CO_TRY(aborted, co_await services.writer.write<bool>(
+                             [bucket = call.bucket(), key = call.key(),
+                              id = std::string(call.parameter("uploadId"))](
+                                 sqlite::Database& database) -> Result<bool> {
+                               HEARTH_TRY(upload, open_upload(database, bucket, key, id));
+                               HEARTH_CHECK_OK(meta::delete_upload(database, upload));
+                               return true;
+                             }));
   co_return co_await call.respond(204);
 }
 

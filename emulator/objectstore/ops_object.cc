@@ -52,9 +52,9 @@ Result<Selection> select_part(const ObjectRow& row, const ObjectBytes& bytes,
   }
   const int parts = std::max(row.parts, 1);
   if (*number > parts) {
-    return s3::s3_fail("InvalidPartNumber", "The requested partnumber is not satisfiable",
-                       {{"PartNumberRequested", text},
-                        {"ActualPartCount", fmt::format_int(parts).c_str()}});
+    return s3::s3_fail(
+        "InvalidPartNumber", "The requested partnumber is not satisfiable",
+        {{"PartNumberRequested", text}, {"ActualPartCount", fmt::format_int(parts).c_str()}});
   }
   if (row.size == 0) return Selection{std::nullopt, true};
   if (row.parts == 0) return Selection{ByteRange{0, row.size - 1}, true};
@@ -68,8 +68,9 @@ Result<Selection> select(const Call& call, const ObjectRow& row, const ObjectByt
   const auto range = call.headers().get("range");
   if (const auto part = call.parameter_of("partNumber")) {
     if (range) {
-      return fail(invalid_request("Cannot specify both Range header and partNumber query "
-                                  "parameter"));
+      return fail(
+          invalid_request("Cannot specify both Range header and partNumber query "
+                          "parameter"));
     }
     return select_part(row, bytes, *part);
   }
@@ -129,8 +130,8 @@ Task<Status> send_object(Services& services, Call& call, Found found, Selection 
     co_return co_await exchange.respond(head, bytes);
   }
   HEARTH_CO_CHECK_OK(co_await exchange.begin(head, length));
-  std::vector<Segment> segments = selection.range ? found.bytes.cut(*selection.range)
-                                                  : std::move(found.bytes.segments);
+  std::vector<Segment> segments =
+      selection.range ? found.bytes.cut(*selection.range) : std::move(found.bytes.segments);
   const Status sent = co_await send_segments(services, exchange, std::move(segments));
   // finish() closes the connection when fewer bytes went out than promised.
   HEARTH_CO_CHECK_OK(co_await exchange.finish());
@@ -168,12 +169,13 @@ Task<Status> put_object(Services& services, Call& call) {
     head.headers.add("x-amz-checksum-type", checksum.type);
   }
   ObjectEvent event{ObjectEvent::Kind::kCreated, row.bucket, row.key, row.etag, row.size};
-  HEARTH_CO_TRY(published,
-                co_await services.writer.write<bool>(
-                    [row = std::move(row), bytes = std::move(body.bytes),
-                     conditions = WriteConditions::from(call.headers())](
-                        sqlite::Database& database) { return publish(database, row, bytes,
-                                                                     conditions); }));
+  HEARTH_CO_TRY(
+      published,
+      co_await services.writer.write<bool>(
+          [row = std::move(row), bytes = std::move(body.bytes),
+           conditions = WriteConditions::from(call.headers())](sqlite::Database& database) {
+            return publish(database, row, bytes, conditions);
+          }));
   services.tell(std::move(event));
   co_return co_await call.exchange().respond(head, "");
 }
@@ -197,19 +199,18 @@ Task<Status> delete_object(Services& services, Call& call) {
   ObjectEvent event{ObjectEvent::Kind::kRemoved, call.bucket(), call.key(), "", 0};
   HEARTH_CO_TRY(
       removed,
-      co_await services.writer.write<bool>(
-          [event, if_match = std::string(call.header("If-Match"))](
-              sqlite::Database& database) -> Result<bool> {
-            HEARTH_CHECK_OK(meta::bucket(database, event.bucket));
-            if (!if_match.empty()) {
-              HEARTH_TRY(old, meta::find_object(database, event.bucket, event.key));
-              if (old) {
-                const WriteConditions conditions{if_match, ""};
-                HEARTH_CHECK_OK(conditions.check(old->existing(), event.key));
-              }
-            }
-            return meta::delete_object(database, event.bucket, event.key);
-          }));
+      co_await services.writer.write<bool>([event, if_match = std::string(call.header("If-Match"))](
+                                               sqlite::Database& database) -> Result<bool> {
+        HEARTH_CHECK_OK(meta::bucket(database, event.bucket));
+        if (!if_match.empty()) {
+          HEARTH_TRY(old, meta::find_object(database, event.bucket, event.key));
+          if (old) {
+            const WriteConditions conditions{if_match, ""};
+            HEARTH_CHECK_OK(conditions.check(old->existing(), event.key));
+          }
+        }
+        return meta::delete_object(database, event.bucket, event.key);
+      }));
   if (removed) services.tell(std::move(event));
   co_return co_await call.respond(204);
 }
@@ -268,8 +269,9 @@ bool has_integrity_header(const Call& call) {
 
 Task<Status> delete_objects(Services& services, Call& call) {
   if (!has_integrity_header(call)) {
-    co_return fail(invalid_request("Missing required header for this request: Content-MD5 OR "
-                                   "x-amz-checksum-*"));
+    co_return fail(
+        invalid_request("Missing required header for this request: Content-MD5 OR "
+                        "x-amz-checksum-*"));
   }
   HEARTH_CO_TRY(body, co_await receive_document(services, call));
   HEARTH_CO_TRY(request, s3::parse_delete(body));

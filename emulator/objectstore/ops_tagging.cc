@@ -11,8 +11,8 @@ namespace {
 // With an empty key the tags are the bucket's.
 Task<Status> store_tags(Services& services, Call& call, std::string tags, int status) {
   HEARTH_CO_TRY(stored, co_await services.writer.write<bool>(
-                            [bucket = call.bucket(), key = call.key(), tags = std::move(tags)](
-                                sqlite::Database& database) -> Result<bool> {
+                            [bucket = call.bucket(), key = call.key(),
+                             tags = std::move(tags)](sqlite::Database& database) -> Result<bool> {
                               HEARTH_CHECK_OK(
                                   key.empty() ? meta::set_bucket_tags(database, bucket, tags)
                                               : meta::set_object_tags(database, bucket, key, tags));

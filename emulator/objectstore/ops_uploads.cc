@@ -18,9 +18,9 @@ Result<int> page_size(const Call& call, std::string_view parameter) {
   if (text.empty()) return kPageMax;
   const auto number = base::parse_int<int>(text);
   if (!number || *number < 0) {
-    return fail(invalid_argument("Argument " + std::string(parameter) +
-                                     " must be an integer between 0 and 2147483647",
-                                 parameter, text));
+    return fail(invalid_argument(
+        "Argument " + std::string(parameter) + " must be an integer between 0 and 2147483647",
+        parameter, text));
   }
   return std::min(*number, kPageMax);
 }
@@ -97,8 +97,8 @@ void write_upload(s3::XmlWriter& xml, const Upload& upload, std::string_view key
 Task<Status> list_parts(Services& services, Call& call) {
   HEARTH_CO_TRY(limit, page_size(call, "max-parts"));
   const int marker = base::parse_int<int>(call.parameter("part-number-marker")).value_or(0);
-  HEARTH_CO_TRY(upload, meta::upload(services.reader, call.bucket(), call.key(),
-                                     call.parameter("uploadId")));
+  HEARTH_CO_TRY(
+      upload, meta::upload(services.reader, call.bucket(), call.key(), call.parameter("uploadId")));
   if (!upload.completed_etag.empty()) co_return fail(no_such_upload(upload.id));
   HEARTH_CO_TRY(parts, meta::upload_parts(services.reader, upload.id, marker, limit + 1));
   const bool truncated = parts.size() > static_cast<std::size_t>(limit);

@@ -1,8 +1,8 @@
 #include "emulator/objectstore/range.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "emulator/objectstore/errors.h"
 #include "platform/base/text.h"
@@ -12,9 +12,9 @@ namespace hearth::objectstore {
 namespace {
 
 std::unexpected<Error> unsatisfiable(std::string_view header, std::uint64_t size) {
-  return s3::s3_fail("InvalidRange", "The requested range is not satisfiable",
-                     {{"RangeRequested", header},
-                      {"ActualObjectSize", fmt::format_int(size).c_str()}});
+  return s3::s3_fail(
+      "InvalidRange", "The requested range is not satisfiable",
+      {{"RangeRequested", header}, {"ActualObjectSize", fmt::format_int(size).c_str()}});
 }
 
 }  // namespace
@@ -42,10 +42,11 @@ Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint6
 Result<ByteRange> parse_copy_range(std::string_view header, std::uint64_t size) {
   constexpr std::string_view kUnit = "bytes=";
   const auto malformed = [&] {
-    return fail(invalid_argument("The x-amz-copy-source-range value must be of the form "
-                                 "bytes=first-last where first and last are the zero-based offsets "
-                                 "of the first and last bytes to copy",
-                                 "x-amz-copy-source-range", header));
+    return fail(
+        invalid_argument("The x-amz-copy-source-range value must be of the form "
+                         "bytes=first-last where first and last are the zero-based offsets "
+                         "of the first and last bytes to copy",
+                         "x-amz-copy-source-range", header));
   };
   if (!header.starts_with(kUnit)) return malformed();
   const auto parts = base::split(header.substr(kUnit.size()), '-');

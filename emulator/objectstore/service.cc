@@ -45,19 +45,19 @@ Result<std::unique_ptr<ObjectStore>> ObjectStore::open(
     blobs::BlobStore& blobs, async::BlockingPool& pool, base::Clock& clock, Options options) {
   HEARTH_TRY(reader, sqlite::Database::open(database, sqlite::OpenMode::kReadOnly));
   HEARTH_TRY(last_data_id, meta::last_data_id(reader));
-  return std::unique_ptr<ObjectStore>(new ObjectStore(std::make_unique<State>(
-      State{.services = {.writer = writer,
-                         .reader = std::move(reader),
-                         .blobs = blobs,
-                         .pool = pool,
-                         .clock = clock,
-                         .region = options.region,
-                         .on_event = {},
-                         .last_data_id = last_data_id},
-            .authenticator = {.secrets = std::move(options.credentials),
-                              .region = std::move(options.region),
-                              .cache = {}},
-            .domain = base::lower(options.domain)})));
+  return std::unique_ptr<ObjectStore>(new ObjectStore(
+      std::make_unique<State>(State{.services = {.writer = writer,
+                                                 .reader = std::move(reader),
+                                                 .blobs = blobs,
+                                                 .pool = pool,
+                                                 .clock = clock,
+                                                 .region = options.region,
+                                                 .on_event = {},
+                                                 .last_data_id = last_data_id},
+                                    .authenticator = {.secrets = std::move(options.credentials),
+                                                      .region = std::move(options.region),
+                                                      .cache = {}},
+                                    .domain = base::lower(options.domain)})));
 }
 
 void ObjectStore::on_event(std::function<void(const ObjectEvent&)> hook) {

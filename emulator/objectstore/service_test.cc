@@ -1,8 +1,8 @@
 #include "emulator/objectstore/service.h"
 
-#include <gtest/gtest.h>
-
 #include <filesystem>
+
+#include <gtest/gtest.h>
 
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"

@@ -1,8 +1,8 @@
 #include "emulator/objectstore/tags.h"
 
-#include <fmt/format.h>
-
 #include <unordered_set>
+
+#include <fmt/format.h>
 
 #include "emulator/objectstore/errors.h"
 #include "platform/base/text.h"
@@ -13,9 +13,9 @@ namespace hearth::objectstore {
 
 Result<std::string> encode_tags(const s3::Tags& tags, std::size_t count_max) {
   if (tags.size() > count_max) {
-    return s3::s3_fail("BadRequest", fmt::format("{} tags cannot be greater than {}",
-                                                 count_max == kObjectTagsMax ? "Object" : "Bucket",
-                                                 count_max));
+    return s3::s3_fail("BadRequest",
+                       fmt::format("{} tags cannot be greater than {}",
+                                   count_max == kObjectTagsMax ? "Object" : "Bucket", count_max));
   }
   std::unordered_set<std::string> seen;
   std::string out;
@@ -41,9 +41,10 @@ Result<std::string> encode_tags(const s3::Tags& tags, std::size_t count_max) {
 Result<std::string> normalize_tags(std::string_view form) {
   const auto parameters = http::parse_query(form);
   if (!parameters) {
-    return fail(invalid_argument("The header 'x-amz-tagging' shall be encoded as UTF-8 then "
-                                 "URLEncoded URL query parameters without tag name duplicates.",
-                                 "x-amz-tagging", form));
+    return fail(
+        invalid_argument("The header 'x-amz-tagging' shall be encoded as UTF-8 then "
+                         "URLEncoded URL query parameters without tag name duplicates.",
+                         "x-amz-tagging", form));
   }
   s3::Tags tags;
   for (const http::QueryParameter& parameter : *parameters) {

@@ -29,8 +29,7 @@ Result<std::uint64_t> declared_size(const Call& call, bool chunked) {
     size = base::parse_int<std::uint64_t>(call.header("content-length"));
   }
   if (!size) {
-    return s3::s3_fail("MissingContentLength",
-                       "You must provide the Content-Length HTTP header.");
+    return s3::s3_fail("MissingContentLength", "You must provide the Content-Length HTTP header.");
   }
   if (*size > kUploadBytesMax) {
     return s3::s3_fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size",
@@ -49,8 +48,8 @@ Status read_checksum_headers(const Call& call, Expectations& out) {
           "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."));
     }
     if (!s3::is_checksum_value(*algorithm, field.value)) {
-      return fail(invalid_request("Value for " + s3::checksum_header(*algorithm) +
-                                  " header is invalid."));
+      return fail(
+          invalid_request("Value for " + s3::checksum_header(*algorithm) + " header is invalid."));
     }
     out.algorithm = algorithm;
     out.checksum = field.value;
@@ -59,8 +58,9 @@ Status read_checksum_headers(const Call& call, Expectations& out) {
     out.algorithm = s3::checksum_of_header(base::trim(*trailer));
     out.checksum_in_trailer = out.algorithm.has_value();
     if (!out.algorithm) {
-      return fail(invalid_request("The value specified in the x-amz-trailer header is not "
-                                  "supported"));
+      return fail(
+          invalid_request("The value specified in the x-amz-trailer header is not "
+                          "supported"));
     }
   }
   if (!out.algorithm && call.headers().contains("x-amz-sdk-checksum-algorithm")) {
@@ -123,10 +123,9 @@ class Sink {
   Status check(const Expectations& expected, std::string_view trailer_checksum) {
     const std::string md5 = md5_.finish();
     if (!expected.md5.empty() && md5 != expected.md5) {
-      return s3::s3_fail("BadDigest",
-                         "The Content-MD5 you specified did not match what we received.",
-                         {{"ExpectedDigest", base::hex(expected.md5)},
-                          {"CalculatedDigest", base::hex(md5)}});
+      return s3::s3_fail(
+          "BadDigest", "The Content-MD5 you specified did not match what we received.",
+          {{"ExpectedDigest", base::hex(expected.md5)}, {"CalculatedDigest", base::hex(md5)}});
     }
     md5_hex_ = base::hex(md5);
     if (!checksum_) return {};
@@ -139,9 +138,8 @@ class Sink {
                          "conform to our published schema.");
     }
     if (!wanted.empty() && wanted != checksum_value_) {
-      return s3::s3_fail("BadDigest",
-                         "The " + std::string(s3::checksum_name(*algorithm_)) +
-                             " you specified did not match the calculated checksum.");
+      return s3::s3_fail("BadDigest", "The " + std::string(s3::checksum_name(*algorithm_)) +
+                                          " you specified did not match the calculated checksum.");
     }
     return {};
   }
@@ -163,11 +161,11 @@ class Sink {
     }
     if (!expected.sha256.empty() && sha256 != expected.sha256) {
       // A blob linked by now is referred to by nothing: garbage collection takes it.
-      co_return s3::s3_fail("XAmzContentSHA256Mismatch",
-                            "The provided 'x-amz-content-sha256' header does not match what was "
-                            "computed.",
-                            {{"ClientComputedContentSHA256", expected.sha256},
-                             {"S3ComputedContentSHA256", sha256}});
+      co_return s3::s3_fail(
+          "XAmzContentSHA256Mismatch",
+          "The provided 'x-amz-content-sha256' header does not match what was "
+          "computed.",
+          {{"ClientComputedContentSHA256", expected.sha256}, {"S3ComputedContentSHA256", sha256}});
     }
     co_return out;
   }
@@ -269,16 +267,15 @@ Task<Result<ReceivedBody>> receive_body(Services& services, Call& call, ReceiveO
 }
 
 Task<Result<std::string>> receive_document(Services& services, Call& call) {
-  if (const auto length = call.exchange().content_length();
-      length && *length > kDocumentBytesMax) {
+  if (const auto length = call.exchange().content_length(); length && *length > kDocumentBytesMax) {
     co_return s3::s3_fail("MalformedXML",
                           "The XML you provided was not well-formed or did not validate against "
                           "our published schema");
   }
   if (!call.exchange().has_body()) co_return std::string();
-  HEARTH_CO_TRY(body, co_await receive_body(services, call,
-                                            {.inline_bytes_max = kDocumentBytesMax,
-                                             .fallback = std::nullopt}));
+  HEARTH_CO_TRY(
+      body, co_await receive_body(
+                services, call, {.inline_bytes_max = kDocumentBytesMax, .fallback = std::nullopt}));
   if (!body.digest.empty()) {
     co_return s3::s3_fail("MalformedXML", "The XML you provided is too long");
   }

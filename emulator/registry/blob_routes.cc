@@ -1,8 +1,8 @@
 // Blobs and their uploads: pull, push in one request, in a stream or in chunks, mount.
+#include <cerrno>
+
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "emulator/registry/errors.h"
 #include "emulator/registry/registry.h"
@@ -98,9 +98,9 @@ Task<Status> Registry::blob(http::Exchange& exchange, Route route) {
         });
     if (removed) co_return co_await exchange.respond({.status = 202, .headers = {}}, {});
     const bool absent = removed.error().code == Code::kNotFound;
-    co_return co_await respond_error(
-        exchange, absent ? WireError::kBlobUnknown : wire_error(removed.error()),
-        removed.error().message);
+    co_return co_await respond_error(exchange,
+                                     absent ? WireError::kBlobUnknown : wire_error(removed.error()),
+                                     removed.error().message);
   }
   if (method != "GET" && method != "HEAD") {
     co_return co_await respond_error(exchange, WireError::kUnsupported, "use GET, HEAD or DELETE");
@@ -113,8 +113,7 @@ Task<Status> Registry::blob(http::Exchange& exchange, Route route) {
   co_return co_await send_blob(exchange, *digest, **size);
 }
 
-Task<Status> Registry::send_blob(http::Exchange& exchange, oci::Digest digest,
-                                 std::uint64_t size) {
+Task<Status> Registry::send_blob(http::Exchange& exchange, oci::Digest digest, std::uint64_t size) {
   const auto fd = blobs_.open_blob(digest.hex());
   if (!fd) co_return co_await respond_error(exchange, WireError::kBlobUnknown, "no such blob");
   const RangeAnswer range = parse_range(exchange.request().headers.get_or("range", {}), size);
@@ -135,8 +134,7 @@ Task<Status> Registry::send_blob(http::Exchange& exchange, oci::Digest digest,
     head.status = 206;
     at = range.part.first;
     left = range.part.last - at + 1;
-    head.headers.add("Content-Range",
-                     fmt::format("bytes {}-{}/{}", at, range.part.last, size));
+    head.headers.add("Content-Range", fmt::format("bytes {}-{}/{}", at, range.part.last, size));
   }
   HEARTH_CO_CHECK_OK(co_await exchange.begin(head, left));
   std::string piece(std::min<std::uint64_t>(left, kPieceBytes), '\0');
@@ -165,8 +163,8 @@ Task<Status> Registry::start_upload(http::Exchange& exchange, Route route, Query
   if (const std::string_view text = query_value(query, "mount"); !text.empty()) {
     const auto digest = oci::Digest::parse(text);
     if (digest) {
-      const auto mounted = co_await mount(route.repository,
-                                          std::string(query_value(query, "from")), *digest);
+      const auto mounted =
+          co_await mount(route.repository, std::string(query_value(query, "from")), *digest);
       if (mounted && *mounted) {
         co_return co_await exchange.respond(created_head(route.repository, *digest), {});
       }
@@ -256,8 +254,8 @@ Task<Status> Registry::finish_upload(http::Exchange& exchange, std::shared_ptr<U
   const auto stored = co_await upload->writer.commit();
   Status linked = stored ? Status() : fail(stored.error());
   if (stored) {
-    linked = co_await link({.repository = upload->repository, .digest = *digest,
-                            .size = stored->size, .now = now()});
+    linked = co_await link(
+        {.repository = upload->repository, .digest = *digest, .size = stored->size, .now = now()});
   }
   if (!linked) {
     co_return co_await respond_error(exchange, wire_error(linked.error()), linked.error().message);

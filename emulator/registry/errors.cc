@@ -46,11 +46,15 @@ std::string_view code_of(WireError error) { return row_of(error).code; }
 
 WireError wire_error(const Error& error) {
   switch (error.code) {
-    case Code::kTooLarge: return WireError::kSizeInvalid;
-    case Code::kBadRequest: return WireError::kBlobUploadInvalid;
+    case Code::kTooLarge:
+      return WireError::kSizeInvalid;
+    case Code::kBadRequest:
+      return WireError::kBlobUploadInvalid;
     case Code::kUnavailable:
-    case Code::kStorageFull: return WireError::kUnavailable;
-    default: return WireError::kUnknown;
+    case Code::kStorageFull:
+      return WireError::kUnavailable;
+    default:
+      return WireError::kUnknown;
   }
 }
 

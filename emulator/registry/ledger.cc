@@ -11,9 +11,8 @@ std::string_view tag_or_digest(std::string_view reference) {
 
 Result<StoredManifest> read_manifest(sqlite::Statement& row) {
   HEARTH_TRY(digest, oci::Digest::parse(row.text(0)));
-  return StoredManifest{.digest = digest,
-                        .media_type = std::string(row.text(1)),
-                        .bytes = std::string(row.text(2))};
+  return StoredManifest{
+      .digest = digest, .media_type = std::string(row.text(1)), .bytes = std::string(row.text(2))};
 }
 
 // Asks for one row more than wanted: that is how "there is more" is known.
@@ -54,9 +53,8 @@ Result<std::optional<std::uint64_t>> blob_size(sqlite::Database& database,
                                                std::string_view repository,
                                                const oci::Digest& digest) {
   auto row = database.prepare(
-      repository.empty()
-          ? "SELECT size FROM registry_blobs WHERE digest = ? LIMIT 1"
-          : "SELECT size FROM registry_blobs WHERE digest = ? AND repository = ?");
+      repository.empty() ? "SELECT size FROM registry_blobs WHERE digest = ? LIMIT 1"
+                         : "SELECT size FROM registry_blobs WHERE digest = ? AND repository = ?");
   row.bind(std::string_view(digest.text()));
   if (!repository.empty()) row.bind(repository);
   HEARTH_TRY(found, row.step());

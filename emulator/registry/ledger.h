@@ -65,7 +65,7 @@ struct Page {
   bool more = false;
 };
 struct PageRequest {
-  std::string last;             // items after this one
+  std::string last;  // items after this one
   std::size_t items_max = 1000;
 };
 

@@ -1,7 +1,7 @@
 // Manifests: pull, push, removal, and the referrers of a subject.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "emulator/registry/errors.h"
 #include "emulator/registry/registry.h"
@@ -41,8 +41,8 @@ Result<Facts> read_facts(std::string media_type, std::string_view bytes) {
   const std::string own_type = base::string_at(json, {"mediaType"});
   if (media_type.empty()) media_type = own_type.empty() ? std::string(oci::kOciManifest) : own_type;
   if (!own_type.empty() && own_type != media_type) {
-    return fail(Code::kInvalid, fmt::format("mediaType is {}, Content-Type is {}", own_type,
-                                            media_type));
+    return fail(Code::kInvalid,
+                fmt::format("mediaType is {}, Content-Type is {}", own_type, media_type));
   }
   Result<Facts> out = Facts();
   if (oci::is_manifest_type(media_type)) {
@@ -66,8 +66,8 @@ std::string plain_media_type(const http::Exchange& exchange) {
 // The descriptor of a referrer (spec.md §listing-referrers): artifactType falls back to the
 // config's media type, annotations are copied.
 oci::Descriptor referrer_descriptor(const StoredManifest& stored) {
-  oci::Descriptor out{.media_type = stored.media_type, .digest = stored.digest,
-                      .size = stored.bytes.size()};
+  oci::Descriptor out{
+      .media_type = stored.media_type, .digest = stored.digest, .size = stored.bytes.size()};
   const auto json = base::parse_json(stored.bytes);
   if (!json) return out;
   out.artifact_type = base::string_at(*json, {"artifactType"});
@@ -85,9 +85,12 @@ oci::Descriptor referrer_descriptor(const StoredManifest& stored) {
 
 WireError manifest_error(const Error& error) {
   switch (error.code) {
-    case Code::kPreconditionFailed: return WireError::kManifestBlobUnknown;
-    case Code::kNotFound: return WireError::kManifestUnknown;
-    default: return wire_error(error);
+    case Code::kPreconditionFailed:
+      return WireError::kManifestBlobUnknown;
+    case Code::kNotFound:
+      return WireError::kManifestUnknown;
+    default:
+      return wire_error(error);
   }
 }
 
@@ -128,11 +131,13 @@ Task<Status> Registry::accept_manifest(http::Exchange& exchange, Route route, Qu
         exchange, large ? WireError::kManifestTooLarge : WireError::kManifestInvalid,
         bytes.error().message);
   }
-  ManifestRecord record{.repository = route.repository,
-                        .tags = {},
-                        .manifest = {.digest = oci::Digest::of(*bytes), .media_type = {},
-                                     .bytes = std::move(*bytes)},
-                        .subject = {}, .blobs = {}, .now = now()};
+  ManifestRecord record{
+      .repository = route.repository,
+      .tags = {},
+      .manifest = {.digest = oci::Digest::of(*bytes), .media_type = {}, .bytes = std::move(*bytes)},
+      .subject = {},
+      .blobs = {},
+      .now = now()};
   if (!route.item.contains(':')) {
     record.tags.push_back(route.item);
   } else if (route.item != record.manifest.digest.text()) {
@@ -154,8 +159,7 @@ Task<Status> Registry::accept_manifest(http::Exchange& exchange, Route route, Qu
   record.subject = facts->subject;
   for (const oci::Descriptor& blob : facts->blobs) record.blobs.push_back(blob.digest);
   http::ResponseHead head{.status = 201, .headers = {}};
-  head.headers.add("Location",
-                   fmt::format("/v2/{}/manifests/{}", route.repository, route.item));
+  head.headers.add("Location", fmt::format("/v2/{}/manifests/{}", route.repository, route.item));
   head.headers.add("Docker-Content-Digest", record.manifest.digest.text());
   if (!record.subject.empty()) head.headers.add("OCI-Subject", record.subject);
   for (const auto& item : query) {
@@ -170,9 +174,9 @@ Task<Status> Registry::accept_manifest(http::Exchange& exchange, Route route, Qu
 }
 
 Task<Status> Registry::store(ManifestRecord record, std::vector<BlobLink> links) {
-  const auto written = co_await writer_.write<bool>(
-      [record = std::move(record), links = std::move(links)](sqlite::Database& database)
-          -> Result<bool> {
+  const auto written =
+      co_await writer_.write<bool>([record = std::move(record), links = std::move(links)](
+                                       sqlite::Database& database) -> Result<bool> {
         for (const BlobLink& item : links) HEARTH_CHECK_OK(link_blob(database, item));
         HEARTH_CHECK_OK(registry::put_manifest(database, record));
         return true;
@@ -188,16 +192,19 @@ Task<Result<oci::Digest>> Registry::put_manifest(std::string repository, std::st
   HEARTH_CO_TRY(facts, read_facts(std::move(media_type), bytes));
   std::vector<BlobLink> links;
   const oci::Digest digest = oci::Digest::of(bytes);
-  ManifestRecord record{.repository = repository, .tags = {},
-                        .manifest = {.digest = digest, .media_type = facts.media_type,
-                                     .bytes = std::move(bytes)},
-                        .subject = facts.subject, .blobs = {}, .now = now()};
+  ManifestRecord record{
+      .repository = repository,
+      .tags = {},
+      .manifest = {.digest = digest, .media_type = facts.media_type, .bytes = std::move(bytes)},
+      .subject = facts.subject,
+      .blobs = {},
+      .now = now()};
   if (!tag.empty()) record.tags.push_back(std::move(tag));
   for (const oci::Descriptor& blob : facts.blobs) {
     record.blobs.push_back(blob.digest);
     if (blobs_.contains(blob.digest.hex())) {
-      links.push_back({.repository = repository, .digest = blob.digest, .size = blob.size,
-                       .now = record.now});
+      links.push_back(
+          {.repository = repository, .digest = blob.digest, .size = blob.size, .now = record.now});
     }
   }
   HEARTH_CO_CHECK_OK(co_await store(std::move(record), std::move(links)));
@@ -205,8 +212,8 @@ Task<Result<oci::Digest>> Registry::put_manifest(std::string repository, std::st
 }
 
 Task<Status> Registry::remove(http::Exchange& exchange, Route route) {
-  const auto removed = co_await writer_.write<bool>(
-      [route](sqlite::Database& database) -> Result<bool> {
+  const auto removed =
+      co_await writer_.write<bool>([route](sqlite::Database& database) -> Result<bool> {
         HEARTH_CHECK_OK(remove_manifest(database, route.repository, route.item));
         return true;
       });

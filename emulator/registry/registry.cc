@@ -48,8 +48,7 @@ Result<std::unique_ptr<Registry>> Registry::open(async::Loop& loop, sqlite::Writ
                                                  const blobs::BlobStore& blobs,
                                                  const base::Clock& clock) {
   HEARTH_TRY(database, sqlite::Database::open(database_file, sqlite::OpenMode::kReadOnly));
-  return std::unique_ptr<Registry>(
-      new Registry(loop, writer, std::move(database), blobs, clock));
+  return std::unique_ptr<Registry>(new Registry(loop, writer, std::move(database), blobs, clock));
 }
 
 std::int64_t Registry::now() const {
@@ -84,7 +83,8 @@ Task<Status> Registry::dispatch(http::Exchange& exchange, Route route, Query que
     case Route::Kind::kTags:
       if (reads) co_return co_await list(exchange, std::move(route), std::move(query));
       break;
-    case Route::Kind::kBlob: co_return co_await blob(exchange, std::move(route));
+    case Route::Kind::kBlob:
+      co_return co_await blob(exchange, std::move(route));
     case Route::Kind::kUploads:
       if (method == "POST") {
         co_return co_await start_upload(exchange, std::move(route), std::move(query));
@@ -119,9 +119,9 @@ Task<Status> Registry::list(http::Exchange& exchange, Route route, Query query) 
   http::ResponseHead head;
   head.headers.add("Content-Type", "application/json");
   if (page->more && !page->items.empty()) {
-    head.headers.add("Link", fmt::format("<{}?n={}&last={}>; rel=\"next\"",
-                                         exchange.request().path(), request->items_max,
-                                         base::percent_encode(page->items.back())));
+    head.headers.add("Link",
+                     fmt::format("<{}?n={}&last={}>; rel=\"next\"", exchange.request().path(),
+                                 request->items_max, base::percent_encode(page->items.back())));
   }
   const Json body = tags ? Json{{"name", route.repository}, {"tags", page->items}}
                          : Json{{"repositories", page->items}};

@@ -28,7 +28,7 @@ namespace hearth::http {
 class Exchange;
 struct QueryParameter;
 struct ResponseHead;
-}
+}  // namespace hearth::http
 
 namespace hearth::registry {
 
@@ -93,7 +93,6 @@ class Registry {
 };
 
 // The first value of that name; empty when it is absent.
-std::string_view query_value(const std::vector<http::QueryParameter>& query,
-                             std::string_view name);
+std::string_view query_value(const std::vector<http::QueryParameter>& query, std::string_view name);
 
 }  // namespace hearth::registry

@@ -91,19 +91,22 @@ class RegistryTest : public testing::Test {
   oci::Digest push_blob(const std::string& repository, const std::string& bytes) {
     const oci::Digest digest = oci::Digest::of(bytes);
     EXPECT_EQ(send({"POST", "/v2/" + repository + "/blobs/uploads/?digest=" + digest.text(), bytes})
-                  .head.status, 201);
+                  .head.status,
+              201);
     return digest;
   }
   std::string image(const std::string& layer, std::string_view subject = {}) {
     oci::Manifest out;
     out.artifact_type = subject.empty() ? "" : "application/x.sbom";
-    out.config = oci::Descriptor{.media_type = std::string(oci::kOciConfig),
-                                 .digest = oci::Digest::of("{}"), .size = 2};
+    out.config = oci::Descriptor{
+        .media_type = std::string(oci::kOciConfig), .digest = oci::Digest::of("{}"), .size = 2};
     out.layers.push_back({.media_type = std::string(oci::kOciLayerTar),
-                          .digest = oci::Digest::of(layer), .size = layer.size()});
+                          .digest = oci::Digest::of(layer),
+                          .size = layer.size()});
     if (!subject.empty()) {
       out.subject = oci::Descriptor{.media_type = std::string(oci::kOciManifest),
-                                    .digest = oci::Digest::parse(subject).value(), .size = 1};
+                                    .digest = oci::Digest::parse(subject).value(),
+                                    .size = 1};
     }
     return oci::dump(out);
   }
@@ -145,8 +148,9 @@ TEST_F(RegistryTest, PushesAndPullsABlobInEveryWay) {
   EXPECT_EQ(send({"GET", target, {}, {{"Range", "bytes=10-"}}}).head.status, 416);
   // Another repository does not have it until it is mounted.
   EXPECT_EQ(code_of_error(send({"GET", "/v2/other/blobs/" + digest.text()})), "BLOB_UNKNOWN");
-  EXPECT_EQ(send({"POST", "/v2/other/blobs/uploads/?mount=" + digest.text() + "&from=a/b"})
-                .head.status, 201);
+  EXPECT_EQ(
+      send({"POST", "/v2/other/blobs/uploads/?mount=" + digest.text() + "&from=a/b"}).head.status,
+      201);
   EXPECT_EQ(send({"HEAD", "/v2/other/blobs/" + digest.text()}).head.status, 200);
   EXPECT_EQ(send({"DELETE", target}).head.status, 202);
   EXPECT_EQ(send({"HEAD", target}).head.status, 404);
@@ -163,16 +167,16 @@ TEST_F(RegistryTest, TakesChunksInOrderOnly) {
   EXPECT_EQ(status.head.status, 204);
   EXPECT_EQ(header(status, "range"), "0-2");
   const oci::Digest digest = oci::Digest::of("abcdef");
-  const auto done = send({"PUT", location + "?digest=" + digest.text(), "def",
-                          {{"Content-Range", "3-5"}}});
+  const auto done =
+      send({"PUT", location + "?digest=" + digest.text(), "def", {{"Content-Range", "3-5"}}});
   EXPECT_EQ(done.head.status, 201);
   EXPECT_EQ(header(done, "location"), "/v2/r/blobs/" + digest.text());
   EXPECT_EQ(code_of_error(send({"PATCH", location, "x"})), "BLOB_UPLOAD_UNKNOWN");
 }
 
 TEST_F(RegistryTest, AWrongDigestLeavesNothing) {
-  const auto wrong = send({"POST", "/v2/r/blobs/uploads/?digest=" + oci::Digest::of("a").text(),
-                           "b"});
+  const auto wrong =
+      send({"POST", "/v2/r/blobs/uploads/?digest=" + oci::Digest::of("a").text(), "b"});
   EXPECT_EQ(wrong.head.status, 400);
   EXPECT_EQ(code_of_error(wrong), "DIGEST_INVALID");
   EXPECT_EQ(blob_files(), 0U);

@@ -40,8 +40,8 @@ std::optional<Route> parse_route(std::string_view encoded) {
   if (path.ends_with("/blobs/uploads")) {
     return route(Route::Kind::kUploads, path.substr(0, path.size() - 14));
   }
-  if (const auto tail = cut(path, 3); tail && tail->parts[0] == "blobs" &&
-                                      tail->parts[1] == "uploads") {
+  if (const auto tail = cut(path, 3);
+      tail && tail->parts[0] == "blobs" && tail->parts[1] == "uploads") {
     if (tail->parts[2].empty()) return route(Route::Kind::kUploads, tail->name);
     return route(Route::Kind::kUpload, tail->name, tail->parts[2]);
   }

@@ -9,14 +9,14 @@ namespace hearth::registry {
 
 struct Route {
   enum class Kind {
-    kPing,           // /v2/
-    kCatalog,        // /v2/_catalog
-    kBlob,           // /v2/{name}/blobs/{digest}
-    kUploads,        // /v2/{name}/blobs/uploads/
-    kUpload,         // /v2/{name}/blobs/uploads/{id}
-    kManifest,       // /v2/{name}/manifests/{tag or digest}
-    kTags,           // /v2/{name}/tags/list
-    kReferrers,      // /v2/{name}/referrers/{digest}
+    kPing,       // /v2/
+    kCatalog,    // /v2/_catalog
+    kBlob,       // /v2/{name}/blobs/{digest}
+    kUploads,    // /v2/{name}/blobs/uploads/
+    kUpload,     // /v2/{name}/blobs/uploads/{id}
+    kManifest,   // /v2/{name}/manifests/{tag or digest}
+    kTags,       // /v2/{name}/tags/list
+    kReferrers,  // /v2/{name}/referrers/{digest}
   } kind = Kind::kPing;
   std::string repository;
   std::string item;  // digest, id, tag

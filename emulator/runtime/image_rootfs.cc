@@ -21,8 +21,8 @@ Status unpack_layers(const blobs::BlobStore& blobs, const oci::Manifest& manifes
   if (error) return fail(Code::kInternal, "unpacking an image: " + error.message());
   for (const oci::Descriptor& layer : manifest.layers) {
     HEARTH_TRY(fd, blobs.open_blob(layer.digest.hex()));
-    HEARTH_CHECK_OK(oci::extract_archive(
-        fd.get(), folder, {.kind = oci::ExtractOptions::Kind::kImageLayer}));
+    HEARTH_CHECK_OK(
+        oci::extract_archive(fd.get(), folder, {.kind = oci::ExtractOptions::Kind::kImageLayer}));
   }
   return {};
 }

@@ -25,8 +25,8 @@ struct ImageRootfs {
   std::string digest;          // of the manifest: "sha256:…"
   std::filesystem::path path;  // the unpacked tree
   oci::ImageConfig config;
-  bool host_backed = false;    // the host's programs are under it
-  bool frames = false;         // its wrapper speaks frames (label hearth.local/protocol)
+  bool host_backed = false;  // the host's programs are under it
+  bool frames = false;       // its wrapper speaks frames (label hearth.local/protocol)
 };
 
 class ImageStore {

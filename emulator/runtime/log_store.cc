@@ -1,9 +1,9 @@
 #include "emulator/runtime/log_store.h"
 
+#include <vector>
+
 #include <fcntl.h>
 #include <fmt/format.h>
-
-#include <vector>
 
 #include "platform/async/loop.h"
 #include "platform/base/file.h"
@@ -59,7 +59,9 @@ LogStore::LogStore(async::Loop& loop, std::filesystem::path root, const base::Cl
     : loop_(loop), root_(std::move(root)), clock_(clock) {}
 LogStore::~LogStore() = default;
 
-std::filesystem::path LogStore::path_of(const std::string& id) const { return root_ / (id + ".log"); }
+std::filesystem::path LogStore::path_of(const std::string& id) const {
+  return root_ / (id + ".log");
+}
 
 LogStore::Entry& LogStore::entry(const std::string& id) {
   auto& slot = entries_[id];
@@ -91,7 +93,8 @@ void LogStore::write_line(const std::string& id, Entry& log, std::string_view li
     ++log.rotations;
   }
   if (!log.file) {
-    log.file = base::UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    log.file =
+        base::UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (!log.file) return;
   }
   std::string text = base::format_rfc3339_micros(clock_.wall());
@@ -123,7 +126,8 @@ Task<Status> LogStore::read(std::string id, ReadLogOptions options, LogSink sink
   std::vector<Line> lines = bytes ? lines_of(*bytes) : std::vector<Line>();
   std::string since;
   if (options.since_seconds) {
-    since = base::format_rfc3339_micros(clock_.wall() - std::chrono::seconds(*options.since_seconds));
+    since =
+        base::format_rfc3339_micros(clock_.wall() - std::chrono::seconds(*options.since_seconds));
   }
   std::size_t first = 0;
   if (options.tail_lines && *options.tail_lines >= 0 &&

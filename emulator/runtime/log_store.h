@@ -1,5 +1,5 @@
-// The output of instances, one folder with one file (and one rotated one) each; lines carry the time
-// they arrived. Followers are woken by every append.
+// The output of instances, one folder with one file (and one rotated one) each; lines carry the
+// time they arrived. Followers are woken by every append.
 #pragma once
 
 #include <filesystem>

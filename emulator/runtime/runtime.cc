@@ -1,12 +1,12 @@
 #include "emulator/runtime/runtime.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "emulator/runtime/zygote.h"
 #include "platform/async/loop.h"
@@ -178,11 +178,12 @@ Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
   HEARTH_CHECK_OK(ensure_zygote());
   const std::filesystem::path app = image.path / "app";
   const bool jailed = zygote->sandboxed();
-  Json request{{"env", environment(spec, image)},
-               {"cwd", jailed ? "/app" : app.string()},
-               {"app", jailed ? "/images/" + image.path.filename().string() + "/app" : app.string()},
-               {"hostname", spec.id.substr(0, 63)},
-               {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
+  Json request{
+      {"env", environment(spec, image)},
+      {"cwd", jailed ? "/app" : app.string()},
+      {"app", jailed ? "/images/" + image.path.filename().string() + "/app" : app.string()},
+      {"hostname", spec.id.substr(0, 63)},
+      {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
   if (spec.memory_bytes > 0) request["rlimits"]["as"] = spec.memory_bytes + kAddressSpaceSlack;
   if (::geteuid() == 0) request["uid"] = kFunctionUser;
   return zygote->fork(entry.instance.id, request, {listen_fd, control_fd, output_fd, output_fd});
@@ -234,7 +235,8 @@ Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
   if (!image.frames || !image.host_backed) {
     co_return fail(Code::kUnsupported,
                    fmt::format("image {} was not built by this platform; running foreign images is "
-                               "not supported yet", spec.image));
+                               "not supported yet",
+                               spec.image));
   }
   const std::string socket_path = state->options.run_dir / (spec.id + ".sock");
   HEARTH_CO_TRY(listener, listen_at(socket_path));
@@ -276,7 +278,8 @@ void Runtime::State::handle_control(const std::string& id, std::string_view line
     it->second.failed = true;
     std::string text = base::string_at(*message, {"traceback"});
     if (text.empty()) text = base::string_at(*message, {"message"});
-    emit({InstanceEvent::Kind::kFailed, id, base::string_at(*message, {"error"}, "Error"), text, 0});
+    emit(
+        {InstanceEvent::Kind::kFailed, id, base::string_at(*message, {"error"}, "Error"), text, 0});
   } else if (type == "timeout") {
     emit({InstanceEvent::Kind::kTimedOut, id, "", "", 0});
   }
@@ -334,8 +337,10 @@ void Runtime::State::ended(const std::string& id, int code) {
 }
 
 void Runtime::State::signal(Entry& entry, int number) {
-  if (entry.child) process::send_signal(*entry.child, number);
-  else if (zygote) zygote->kill(entry.instance.id, number);
+  if (entry.child)
+    process::send_signal(*entry.child, number);
+  else if (zygote)
+    zygote->kill(entry.instance.id, number);
 }
 
 Task<void> Runtime::State::kill_later(std::shared_ptr<State> state, std::string id,

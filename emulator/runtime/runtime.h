@@ -21,7 +21,7 @@
 namespace hearth::async {
 class BlockingPool;
 class Loop;
-}
+}  // namespace hearth::async
 
 namespace hearth::runtime {
 
@@ -51,7 +51,7 @@ struct InstanceEvent {
 };
 
 struct RuntimeOptions {
-  std::filesystem::path run_dir;   // short path, mode 0700: sockets and jail roots
+  std::filesystem::path run_dir;  // short path, mode 0700: sockets and jail roots
   std::filesystem::path log_dir;
   // Shown to instances as /etc/hosts; may change while they run.
   std::filesystem::path hosts_file;

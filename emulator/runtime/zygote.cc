@@ -1,12 +1,12 @@
 #include "emulator/runtime/zygote.h"
 
-#include <fmt/format.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <set>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
 
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
@@ -71,7 +71,8 @@ struct Zygote::State {
 
 Zygote::Zygote(async::Loop& loop, async::TaskGroup& tasks, ZygoteOptions options,
                ExitHandler on_exit)
-    : state_(std::make_shared<State>(loop, std::move(options), std::move(on_exit))), tasks_(tasks) {}
+    : state_(std::make_shared<State>(loop, std::move(options), std::move(on_exit))),
+      tasks_(tasks) {}
 
 Zygote::~Zygote() {
   if (!state_->alive) return;
@@ -87,17 +88,22 @@ process::SpawnRequest Zygote::State::request(int socket_fd) const {
     process::Jail jail{.root = options.jail_root, .binds = process::host_binds()};
     jail.binds.push_back({options.images_root, "/images", false});
     jail.binds.push_back({options.hosts_file, "/etc/hosts", false});
-    jail.files = {{"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
-                  {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
-                  {"/etc/passwd", "root:x:0:0::/tmp:/bin/sh\nfunction:x:65532:65532::/tmp:/bin/sh\n"},
-                  {"/etc/group", "root:x:0:\nfunction:x:65532:\n"}};
+    jail.files = {
+        {"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
+        {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
+        {"/etc/passwd", "root:x:0:0::/tmp:/bin/sh\nfunction:x:65532:65532::/tmp:/bin/sh\n"},
+        {"/etc/group", "root:x:0:\nfunction:x:65532:\n"}};
     jail.keep_capabilities = true;
     jail.hostname = "hearth";
     out.jail = std::move(jail);
   }
   out.argv = {options.python, "-I", scripts + "/zygote.py"};
-  out.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HEARTH_ZYGOTE_FD=3", "HOME=/tmp", "LANG=C.UTF-8",
-             "HEARTH_RUNTIME_PATH=" + scripts + "/runtime.py", "PYTHONDONTWRITEBYTECODE=1"};
+  out.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
+             "HEARTH_ZYGOTE_FD=3",
+             "HOME=/tmp",
+             "LANG=C.UTF-8",
+             "HEARTH_RUNTIME_PATH=" + scripts + "/runtime.py",
+             "PYTHONDONTWRITEBYTECODE=1"};
   out.fds = {{socket_fd, 3}, {STDERR_FILENO, 2}, {STDERR_FILENO, 1}};
   out.limits.open_files = 65'536;
   return out;
@@ -131,7 +137,8 @@ Status Zygote::start() {
     for (const auto& [name, path] :
          {std::pair("zygote.py", "emulator/runtime/zygote.py"),
           std::pair("runtime.py", "platform/lambda/wrappers/python/runtime.py")}) {
-      HEARTH_CHECK_OK(base::write_file_atomically(state.options.scratch + "/" + name, embedded(path)));
+      HEARTH_CHECK_OK(
+          base::write_file_atomically(state.options.scratch + "/" + name, embedded(path)));
     }
     launched = state.launch();
   }
@@ -174,8 +181,8 @@ void Zygote::State::handle(std::string_view packet) {
     if (!degraded.empty()) kLog.warn("sandbox_degraded", {{"missing", base::dump_json(*list)}});
   }
   if (op == "error") {
-    kLog.error("fork_failed", {{"instance", id},
-                               {"error", base::string_at(*message, {"message"})}});
+    kLog.error("fork_failed",
+               {{"instance", id}, {"error", base::string_at(*message, {"message"})}});
     if (instances.erase(id) > 0) on_exit(id, 127);
   }
   if (op == "exited" && instances.erase(id) > 0) {

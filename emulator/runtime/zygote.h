@@ -16,7 +16,7 @@
 namespace hearth::async {
 class Loop;
 class TaskGroup;
-}
+}  // namespace hearth::async
 
 namespace hearth::runtime {
 

@@ -11,7 +11,7 @@
 namespace hearth::serving {
 
 struct DeciderSettings {
-  double target = 7.0;          // concurrency an instance should have (total × utilisation)
+  double target = 7.0;  // concurrency an instance should have (total × utilisation)
   std::chrono::seconds stable_window{60};
   double panic_window_percentage = 10.0;
   double panic_threshold_percentage = 200.0;

@@ -26,9 +26,7 @@ TEST(Window, ForgetsEverythingAfterAGapOfItsLength) {
   EXPECT_DOUBLE_EQ(window.average(seconds(105)), 1);
 }
 
-TEST(Decider, SaysNothingWithoutData) {
-  EXPECT_EQ(Decider({}).decide(seconds(100), 1), -1);
-}
+TEST(Decider, SaysNothingWithoutData) { EXPECT_EQ(Decider({}).decide(seconds(100), 1), -1); }
 
 TEST(Decider, WantsOneInstancePerTarget) {
   Decider decider({.target = 7});

@@ -23,9 +23,9 @@ Json pod_object(const RevisionSpec& spec, const Json& revision_owner,
   return pod;
 }
 
-Json pod_status(const RevisionSpec& spec, PodPhase phase,
-                const std::string& reason, const std::string& message, base::WallTime started,
-                base::WallTime now, std::int64_t restarts) {
+Json pod_status(const RevisionSpec& spec, PodPhase phase, const std::string& reason,
+                const std::string& message, base::WallTime started, base::WallTime now,
+                std::int64_t restarts) {
   const bool ready = phase == PodPhase::kReady;
   Json container{{"name", "user-container"},
                  {"image", spec.image},

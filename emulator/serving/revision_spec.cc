@@ -11,8 +11,8 @@
 namespace hearth::serving {
 namespace {
 
-constexpr double kUtilisation = 0.7;          // container-concurrency-target-percentage
-constexpr double kDefaultTarget = 100.0;      // container-concurrency-target-default
+constexpr double kUtilisation = 0.7;      // container-concurrency-target-percentage
+constexpr double kDefaultTarget = 100.0;  // container-concurrency-target-default
 constexpr std::chrono::seconds kMinWindow{6};
 constexpr std::chrono::seconds kMaxWindow{3600};
 
@@ -33,7 +33,8 @@ std::vector<std::string> strings(const Json& container, const char* field) {
 double number(const std::string& text, double fallback) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() && !text.empty() ? value : fallback;
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty() ? value
+                                                                                   : fallback;
 }
 
 // spec/serving.md §3.4
@@ -75,7 +76,8 @@ RevisionSpec parse_revision(const Json& revision) {
     if (const Json* env = base::find(container, {"env"}); env != nullptr && env->is_array()) {
       out.env = *env;
     }
-    const auto memory = base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
+    const auto memory =
+        base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
     if (memory && *memory > 0) out.memory_bytes = static_cast<std::uint64_t>(*memory);
   }
   out.concurrency = base::int_at(revision, {"spec", "containerConcurrency"}).value_or(0);

@@ -19,7 +19,7 @@ struct RevisionSpec {
   std::string image;
   std::vector<std::string> command;
   std::vector<std::string> args;
-  Json env = Json::array();       // as written, valueFrom unresolved
+  Json env = Json::array();  // as written, valueFrom unresolved
   std::int64_t concurrency = 0;
   std::chrono::seconds timeout{300};
   std::uint64_t memory_bytes = 0;

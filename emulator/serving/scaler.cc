@@ -1,9 +1,9 @@
 #include "emulator/serving/scaler.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
+
+#include <fmt/format.h>
 
 #include "emulator/serving/pod_mirror.h"
 #include "platform/async/loop.h"
@@ -38,7 +38,8 @@ struct RunningInstance {
 
 struct Entry {
   explicit Entry(const RevisionSpec& s)
-      : spec(s), decider(s.scaling),
+      : spec(s),
+        decider(s.scaling),
         shared(std::make_shared<gateway::Revision>(gateway::RevisionSettings{
             s.ns, s.name, s.service, s.configuration, s.concurrency, s.timeout})) {}
 
@@ -48,21 +49,19 @@ struct Entry {
   std::map<std::string, RunningInstance> instances;
   RevisionHealth health;
   bool reachable = true;
-  std::int64_t starting = 0;          // starts under way, not in `instances` yet
+  std::int64_t starting = 0;  // starts under way, not in `instances` yet
   std::uint64_t arrivals_seen = 0;
   std::chrono::seconds idle_since{-1};
   int crashes = 0;
   std::chrono::steady_clock::time_point not_before{};
 
   std::int64_t live() const {
-    return starting + std::ranges::count_if(instances, [](const auto& item) {
-             return !item.second.stopping;
-           });
+    return starting +
+           std::ranges::count_if(instances, [](const auto& item) { return !item.second.stopping; });
   }
   std::int64_t ready() const {
-    return std::ranges::count_if(instances, [](const auto& item) {
-      return item.second.ready && !item.second.stopping;
-    });
+    return std::ranges::count_if(
+        instances, [](const auto& item) { return item.second.ready && !item.second.stopping; });
   }
 };
 
@@ -129,7 +128,9 @@ Scaler::Scaler(async::Loop& loop, runtime::Runtime& runtime, resource::Store& st
 }
 Scaler::~Scaler() = default;
 
-void Scaler::on_health_change(HealthHandler handler) { state_->health_handler = std::move(handler); }
+void Scaler::on_health_change(HealthHandler handler) {
+  state_->health_handler = std::move(handler);
+}
 void Scaler::on_instances_change(std::function<void(const std::string&)> handler) {
   state_->instances_handler = std::move(handler);
 }
@@ -182,10 +183,10 @@ void Scaler::activate(const std::string& key) {
   if (entry == nullptr) return;
   entry->idle_since = std::chrono::seconds(-1);
   const std::int64_t in_flight = entry->shared->in_flight.load();
-  const std::int64_t wanted = std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(
-             (static_cast<double>(in_flight) + entry->decider.settings().target - 1) /
-             entry->decider.settings().target));
+  const std::int64_t wanted =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>((static_cast<double>(in_flight) +
+                                                           entry->decider.settings().target - 1) /
+                                                          entry->decider.settings().target));
   const std::int64_t most = entry->spec.scaling.max_scale;
   const std::int64_t bounded = most > 0 ? std::min(wanted, most) : wanted;
   if (entry->live() < bounded) state_->scale_to(*entry, bounded);
@@ -275,8 +276,8 @@ Task<Result<std::string>> Scaler::State::resolve_reference(std::string ns, Json 
   const std::string text = base::string_at(**object, {"data", key});
   const Json* data = base::find(**object, {"data"});
   if (data == nullptr || !data->contains(key)) {
-    co_return fail(Code::kNotFound, fmt::format("{} {} has no key {}", secret ? "Secret" : "ConfigMap",
-                                                name, key));
+    co_return fail(Code::kNotFound,
+                   fmt::format("{} {} has no key {}", secret ? "Secret" : "ConfigMap", name, key));
   }
   co_return secret ? base::from_base64(text).value_or("") : text;
 }
@@ -293,14 +294,16 @@ Task<Result<std::vector<std::pair<std::string, std::string>>>> Scaler::State::re
   for (const Json& item : spec.env) {
     const std::string name = base::string_at(item, {"name"});
     const Json* from = base::find(item, {"valueFrom"});
-    if (from == nullptr || (!from->contains("secretKeyRef") && !from->contains("configMapKeyRef"))) {
+    if (from == nullptr ||
+        (!from->contains("secretKeyRef") && !from->contains("configMapKeyRef"))) {
       out.emplace_back(name, base::string_at(item, {"value"}));
       continue;
     }
     auto value = co_await resolve_reference(spec.ns, *from);
     const Json& reference =
         from->contains("secretKeyRef") ? (*from)["secretKeyRef"] : (*from)["configMapKeyRef"];
-    if (value) out.emplace_back(name, std::move(*value));
+    if (value)
+      out.emplace_back(name, std::move(*value));
     else if (!base::bool_at(reference, {"optional"}).value_or(false)) {
       co_return fail(with_context(value.error(), "environment variable " + name));
     }
@@ -329,8 +332,8 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
   --entry->starting;
   if (!started) {
     state->owners.erase(id);
-    state->handle_exit(*entry, {InstanceEvent::Kind::kExited, id, "StartFailed",
-                                started.error().message, 1});
+    state->handle_exit(
+        *entry, {InstanceEvent::Kind::kExited, id, "StartFailed", started.error().message, 1});
     co_return;
   }
   RunningInstance& instance = entry->instances[id];
@@ -341,8 +344,8 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
     instance.published = true;
     state->publish(*entry);
   }
-  state->tasks.spawn(write_pod(state, spec, id, PodPhase::kStarting, "", "", instance.started,
-                               entry->crashes));
+  state->tasks.spawn(
+      write_pod(state, spec, id, PodPhase::kStarting, "", "", instance.started, entry->crashes));
 }
 
 void Scaler::State::handle(const InstanceEvent& event) {
@@ -364,7 +367,9 @@ void Scaler::State::handle(const InstanceEvent& event) {
         runtime.stop(event.id, std::chrono::milliseconds(1000));
       }
       return;
-    case InstanceEvent::Kind::kExited: handle_exit(*entry, event); return;
+    case InstanceEvent::Kind::kExited:
+      handle_exit(*entry, event);
+      return;
   }
 }
 
@@ -433,8 +438,10 @@ void Scaler::State::sample(Entry& entry) {
   // Nothing runs and nothing came: an idle revision at zero costs nothing.
   if (!busy && entry.live() == 0) return;
   entry.decider.record(now_seconds(), static_cast<double>(in_flight));
-  if (busy) entry.idle_since = std::chrono::seconds(-1);
-  else if (entry.idle_since.count() < 0) entry.idle_since = now_seconds();
+  if (busy)
+    entry.idle_since = std::chrono::seconds(-1);
+  else if (entry.idle_since.count() < 0)
+    entry.idle_since = now_seconds();
 }
 
 void Scaler::State::decide(Entry& entry) {
@@ -452,10 +459,12 @@ void Scaler::State::decide(Entry& entry) {
     // The last instance stays for the stable window of silence, then for the grace or the
     // function's own retention period, whichever is longer (spec/serving.md §3.7: the local
     // activator is always in the path, so the grace runs while the window does).
-    const auto silent = entry.idle_since.count() < 0 ? std::chrono::seconds(0) : now - entry.idle_since;
+    const auto silent =
+        entry.idle_since.count() < 0 ? std::chrono::seconds(0) : now - entry.idle_since;
     const auto needed = entry.reachable ? entry.spec.scaling.stable_window + entry.spec.retention
                                         : std::chrono::seconds(0);
-    if (!entry.health.was_ready || silent < std::max(needed, options.scale_to_zero_grace)) wanted = 1;
+    if (!entry.health.was_ready || silent < std::max(needed, options.scale_to_zero_grace))
+      wanted = 1;
   }
   if (wanted != entry.live()) scale_to(entry, wanted);
 }

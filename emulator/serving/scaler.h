@@ -52,8 +52,8 @@ class Scaler {
   // A revision's instances changed: the key "ns/name".
   void on_instances_change(std::function<void(const std::string&)> handler);
 
-  // Adds or updates; a new revision that was never ready starts its initial instances. `known_good`:
-  // it was Ready before a restart of the daemon, and may rest at zero.
+  // Adds or updates; a new revision that was never ready starts its initial instances.
+  // `known_good`: it was Ready before a restart of the daemon, and may rest at zero.
   gateway::RevisionPtr put(const RevisionSpec& spec, bool known_good);
   void remove(const std::string& key);
   // Routed revisions keep their min-scale; others go to zero.

@@ -1,8 +1,8 @@
 #include "emulator/serving/serving.h"
 
-#include <fmt/format.h>
-
 #include <set>
+
+#include <fmt/format.h>
 
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
@@ -18,7 +18,8 @@ using namespace resource;
 namespace {
 
 constexpr std::string_view kPrefix = "serving.knative.dev/";
-constexpr std::size_t kRevisionsKept = 20;  // config-gc: max-non-active-revisions is 1000; less here
+constexpr std::size_t kRevisionsKept =
+    20;  // config-gc: max-non-active-revisions is 1000; less here
 
 std::string label(const char* name) { return std::string(kPrefix) + name; }
 
@@ -31,7 +32,8 @@ void copy_map(const Json& from, const char* field, Json& to) {
   const Json* map = base::find(from, {"metadata", field});
   if (map == nullptr || !map->is_object()) return;
   for (const auto& [key, value] : map->items()) {
-    if (key != "kubectl.kubernetes.io/last-applied-configuration") to["metadata"][field][key] = value;
+    if (key != "kubectl.kubernetes.io/last-applied-configuration")
+      to["metadata"][field][key] = value;
   }
 }
 
@@ -65,9 +67,17 @@ void set_ready(Json& object, std::initializer_list<const char*> dependents, base
 struct Serving::State {
   State(async::Loop& l, Store& s, Scaler& sc, const base::Clock& c, ServingOptions o,
         std::function<void(std::shared_ptr<const gateway::RouteTable>)> p)
-      : loop(l), store(s), scaler(sc), clock(c), options(std::move(o)), publish(std::move(p)),
-        services(l, s, kKnativeServices), configurations(l, s, kConfigurations),
-        revisions(l, s, kRevisions), routes(l, s, kRoutes), tasks(l),
+      : loop(l),
+        store(s),
+        scaler(sc),
+        clock(c),
+        options(std::move(o)),
+        publish(std::move(p)),
+        services(l, s, kKnativeServices),
+        configurations(l, s, kConfigurations),
+        revisions(l, s, kRevisions),
+        routes(l, s, kRoutes),
+        tasks(l),
         service_controller(l, "service", [this](ObjectKey k) { return service(std::move(k)); }),
         configuration_controller(l, "configuration",
                                  [this](ObjectKey k) { return configuration(std::move(k)); }),
@@ -140,9 +150,8 @@ Task<void> Serving::stop() {
 
 // Who looks again when what changes.
 void Serving::State::connect() {
-  services.on_change([this](const ObjectPtr& object, bool) {
-    service_controller.enqueue(key_of(*object));
-  });
+  services.on_change(
+      [this](const ObjectPtr& object, bool) { service_controller.enqueue(key_of(*object)); });
   configurations.on_change([this](const ObjectPtr& object, bool) {
     configuration_controller.enqueue(key_of(*object));
     service_controller.enqueue(key_of(*object));
@@ -155,8 +164,10 @@ void Serving::State::connect() {
   });
   revisions.on_change([this](const ObjectPtr& object, bool deleted) {
     const ObjectKey key = key_of(*object);
-    if (deleted) scaler.remove(key.text());
-    else revision_controller.enqueue(key);
+    if (deleted)
+      scaler.remove(key.text());
+    else
+      revision_controller.enqueue(key);
     configuration_controller.enqueue({key.ns, label_of(*object, label("configuration"))});
     schedule_rebuild();
   });
@@ -212,7 +223,8 @@ Task<Result<Requeue>> Serving::State::service(ObjectKey key) {
     const std::string text = base::string_at(*configuration_now, {"status", field});
     if (!text.empty()) status[field] = text;
   }
-  if (const Json* routed = base::find(*route_now, {"status", "traffic"})) status["traffic"] = *routed;
+  if (const Json* routed = base::find(*route_now, {"status", "traffic"}))
+    status["traffic"] = *routed;
   HEARTH_CO_CHECK_OK(co_await update_status(store, kKnativeServices, key, std::move(status)));
   co_return Requeue();
 }
@@ -251,8 +263,10 @@ Task<Result<Requeue>> Serving::State::configuration(ObjectKey key) {
     status["latestReadyRevisionName"] = name;
     set_condition(object, {"Ready", "True", "", ""}, now);
   } else if (ready.status == "False") {
-    set_condition(object, {"Ready", "False", "RevisionFailed",
-                           fmt::format("Revision \"{}\" failed: {}", name, ready.message)}, now);
+    set_condition(object,
+                  {"Ready", "False", "RevisionFailed",
+                   fmt::format("Revision \"{}\" failed: {}", name, ready.message)},
+                  now);
   } else {
     set_condition(object, {"Ready", "Unknown", "Deploying", ""}, now);
   }
@@ -304,8 +318,10 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
     set_condition(object, {"ContainerHealthy", "Unknown", "Deploying", ""}, now);
     set_condition(object, {"ResourcesAvailable", "Unknown", "Deploying", ""}, now);
   }
-  set_condition(object, {"Active", health.ready > 0 ? "True" : "False",
-                         health.ready > 0 ? "" : "NoTraffic", ""}, now);
+  set_condition(
+      object,
+      {"Active", health.ready > 0 ? "True" : "False", health.ready > 0 ? "" : "NoTraffic", ""},
+      now);
   set_ready(object, {"ContainerHealthy", "ResourcesAvailable"}, now);
   Json& status = object["status"];
   status["observedGeneration"] = generation_of(object);
@@ -330,8 +346,8 @@ std::vector<std::pair<std::string, std::int64_t>> Serving::State::targets_of(
       }
     }
     if (!name.empty()) {
-      out.emplace_back(name, base::int_at(target, {"percent"}).value_or(
-                                 traffic->size() == 1 ? 100 : 0));
+      out.emplace_back(name,
+                       base::int_at(target, {"percent"}).value_or(traffic->size() == 1 ? 100 : 0));
     }
   }
   return out;
@@ -365,12 +381,15 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
     traffic.push_back(std::move(target));
   }
   if (!missing.empty()) {
-    set_condition(object, {"AllTrafficAssigned", "False", "RevisionMissing",
-                           fmt::format("Revision \"{}\" referenced in traffic not found.", missing)},
+    set_condition(object,
+                  {"AllTrafficAssigned", "False", "RevisionMissing",
+                   fmt::format("Revision \"{}\" referenced in traffic not found.", missing)},
                   now);
   } else if (traffic.size() < count || count == 0) {
-    set_condition(object, {"AllTrafficAssigned", "Unknown", "RevisionMissing",
-                           "Configuration is waiting for a Revision to become ready."}, now);
+    set_condition(object,
+                  {"AllTrafficAssigned", "Unknown", "RevisionMissing",
+                   "Configuration is waiting for a Revision to become ready."},
+                  now);
   } else {
     set_condition(object, {"AllTrafficAssigned", "True", "", ""}, now);
   }
@@ -408,13 +427,13 @@ void Serving::State::rebuild_table() {
         auto shared = scaler.revision(key.ns + "/" + name);
         if (!shared) continue;
         reachable.insert(shared->key());
-        const std::int64_t percent = base::int_at(target, {"percent"})
-                                         .value_or(traffic->size() == 1 ? 100 : 0);
+        const std::int64_t percent =
+            base::int_at(target, {"percent"}).value_or(traffic->size() == 1 ? 100 : 0);
         if (percent > 0) route->targets.push_back({shared, percent});
         const std::string tag = base::string_at(target, {"tag"});
         if (tag.empty()) continue;
-        auto tagged = std::make_shared<gateway::Route>(
-            gateway::Route{key.ns, key.name, {{shared, 100}}});
+        auto tagged =
+            std::make_shared<gateway::Route>(gateway::Route{key.ns, key.name, {{shared, 100}}});
         table->by_host[fmt::format("{}-{}.{}.{}", tag, key.name, key.ns, options.domain)] = tagged;
         table->by_host[fmt::format("{}-{}.{}.svc.cluster.local", tag, key.name, key.ns)] = tagged;
       }
@@ -428,8 +447,8 @@ void Serving::State::rebuild_table() {
     table->by_name[key.text()] = route;
   }
   for (const auto& [key, object] : revisions.all()) {
-    scaler.set_reachable(key.text(), reachable.contains(key.text()) ||
-                                         !is_condition_true(*object, "Ready"));
+    scaler.set_reachable(key.text(),
+                         reachable.contains(key.text()) || !is_condition_true(*object, "Ready"));
   }
   publish(std::move(table));
 }

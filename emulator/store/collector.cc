@@ -27,8 +27,8 @@ resource::Type Collector::type_of(const RowKey& row) const {
 Task<void> Collector::remove_row(RowKey row) {
   const auto removed = co_await store_.remove(type_of(row), row.key, {});
   if (!removed && removed.error().code != Code::kNotFound) {
-    kLog.warn("collect_failed", {{"object", row.plural + "/" + row.key.text()},
-                                 {"error", removed.error().message}});
+    kLog.warn("collect_failed",
+              {{"object", row.plural + "/" + row.key.text()}, {"error", removed.error().message}});
   }
 }
 
@@ -41,7 +41,8 @@ Task<void> Collector::after(Change change) {
       const auto definition = definitions_.find_kind(
           slash == std::string::npos ? "" : group.substr(0, slash), owner.kind);
       if (!definition) continue;
-      auto known = co_await store_.get(definition->type, {resource::namespace_of(object), owner.name});
+      auto known =
+          co_await store_.get(definition->type, {resource::namespace_of(object), owner.name});
       if (!known || !resource::has_finalizer(**known, kForeground)) continue;
       co_await finish_foreground({0, WatchEvent::Type::kModified, definition->type.group,
                                   definition->type.plural, *known, nullptr});

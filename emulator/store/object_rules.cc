@@ -50,10 +50,10 @@ Status check_string_map(const Definition& definition, const Json& object, const 
     }
   }
   if (!strings) {
-    return fail(resource::invalid_object(
-        kind_name(definition), resource::name_of(object),
-        {{fmt::format("metadata.{}", field), "FieldValueTypeInvalid",
-          "Invalid value: must be a map of strings"}}));
+    return fail(
+        resource::invalid_object(kind_name(definition), resource::name_of(object),
+                                 {{fmt::format("metadata.{}", field), "FieldValueTypeInvalid",
+                                   "Invalid value: must be a map of strings"}}));
   }
   if (bytes > kAnnotationsBytesMax) {
     return fail(resource::invalid_object(kind_name(definition), resource::name_of(object),
@@ -149,8 +149,10 @@ void keep_server_fields(const Json& current, Json& object) {
   for (const char* field : {"uid", "creationTimestamp", "generation", "deletionTimestamp",
                             "deletionGracePeriodSeconds", "namespace", "resourceVersion"}) {
     const Json* kept = base::find(current, {"metadata", field});
-    if (kept != nullptr) object["metadata"][field] = *kept;
-    else object["metadata"].erase(field);
+    if (kept != nullptr)
+      object["metadata"][field] = *kept;
+    else
+      object["metadata"].erase(field);
   }
 }
 
@@ -171,7 +173,8 @@ Status check_finalizers(const Definition& definition, const Json& current, const
 }  // namespace
 
 Error not_found(const Definition& definition, std::string_view name) {
-  return {Code::kNotFound, fmt::format("{} \"{}\" not found", definition.resource_name(), name), {}};
+  return {
+      Code::kNotFound, fmt::format("{} \"{}\" not found", definition.resource_name(), name), {}};
 }
 
 Error conflict(const Definition& definition, std::string_view name) {
@@ -230,14 +233,18 @@ Status prepare_update(const Definition& definition, const Json& current, Json& o
   object["kind"] = definition.type.kind;
   if (options.subresource == resource::Subresource::kStatus) {
     Json next = current;
-    if (object.contains("status")) next["status"] = std::move(object["status"]);
-    else next.erase("status");
+    if (object.contains("status"))
+      next["status"] = std::move(object["status"]);
+    else
+      next.erase("status");
     object = std::move(next);
     return {};
   }
   if (definition.has_status) {
-    if (current.contains("status")) object["status"] = current["status"];
-    else object.erase("status");
+    if (current.contains("status"))
+      object["status"] = current["status"];
+    else
+      object.erase("status");
   }
   HEARTH_CHECK_OK(check_metadata(definition, object));
   HEARTH_CHECK_OK(check_finalizers(definition, current, object));

@@ -49,14 +49,19 @@ Status admit_namespace(Json& object, const Json* old) {
 Status admit_crd(Json& object, const Json*) {
   HEARTH_CHECK_OK(definition_from_crd(object));
   const std::string now = base::format_rfc3339(base::SystemClock().wall());
-  object["status"] = {
-      {"conditions",
-       {{{"type", "NamesAccepted"}, {"status", "True"}, {"reason", "NoConflicts"},
-         {"message", "no conflicts found"}, {"lastTransitionTime", now}},
-        {{"type", "Established"}, {"status", "True"}, {"reason", "InitialNamesAccepted"},
-         {"message", "the initial names have been accepted"}, {"lastTransitionTime", now}}}},
-      {"acceptedNames", object["spec"]["names"]},
-      {"storedVersions", Json::array({definition_from_crd(object)->type.version})}};
+  object["status"] = {{"conditions",
+                       {{{"type", "NamesAccepted"},
+                         {"status", "True"},
+                         {"reason", "NoConflicts"},
+                         {"message", "no conflicts found"},
+                         {"lastTransitionTime", now}},
+                        {{"type", "Established"},
+                         {"status", "True"},
+                         {"reason", "InitialNamesAccepted"},
+                         {"message", "the initial names have been accepted"},
+                         {"lastTransitionTime", now}}}},
+                      {"acceptedNames", object["spec"]["names"]},
+                      {"storedVersions", Json::array({definition_from_crd(object)->type.version})}};
   return {};
 }
 
@@ -80,7 +85,13 @@ Result<ObjectKey> decode_continue(const std::string& token) {
 struct SqliteStore::State {
   State(async::Loop& l, sqlite::Writer& w, sqlite::Database r, DefinitionRegistry& d,
         const base::Clock& c, SqliteStore& self)
-      : loop(l), writer(w), reader(std::move(r)), definitions(d), clock(c), hub(l), tasks(l),
+      : loop(l),
+        writer(w),
+        reader(std::move(r)),
+        definitions(d),
+        clock(c),
+        hub(l),
+        tasks(l),
         collector(self, reader, d) {}
 
   async::Loop& loop;
@@ -121,9 +132,8 @@ SqliteStore::SqliteStore(async::Loop& loop, sqlite::Writer& writer, sqlite::Data
     if (!state || state->uncommitted.empty()) return;
     auto changes = std::exchange(state->uncommitted, {});
     if (!committed) return;
-    state->loop.post([state, moved = std::move(changes)]() mutable {
-      state->publish(std::move(moved));
-    });
+    state->loop.post(
+        [state, moved = std::move(changes)]() mutable { state->publish(std::move(moved)); });
   });
 }
 
@@ -164,8 +174,8 @@ void SqliteStore::State::publish(std::vector<Change> changes) {
       if (gone && !namespace_of(*change.object).empty()) {
         auto ns = read_object(reader, {"", "namespaces", {"", namespace_of(*change.object)}});
         if (ns && *ns && is_being_deleted(**ns)) {
-          tasks.spawn(collector.after(
-              {0, WatchEvent::Type::kModified, "", "namespaces", *ns, nullptr}));
+          tasks.spawn(
+              collector.after({0, WatchEvent::Type::kModified, "", "namespaces", *ns, nullptr}));
         }
       }
       tasks.spawn(collector.after(std::move(change)));
@@ -194,10 +204,13 @@ Task<void> SqliteStore::State::erase_collection(std::string group, std::string p
   const auto definition = definitions.find(group, plural);
   if (!scanned || !definition) co_return;
   for (const RowKey& row : rows) {
-    (void)co_await mutate(definition, row.key, [](const ObjectPtr& current) -> Result<Mutation> {
-      if (!current) return Mutation{};
-      return Mutation{Mutation::Kind::kErase, *current};
-    }, false);
+    (void)co_await mutate(
+        definition, row.key,
+        [](const ObjectPtr& current) -> Result<Mutation> {
+          if (!current) return Mutation{};
+          return Mutation{Mutation::Kind::kErase, *current};
+        },
+        false);
   }
   definitions.remove(group, plural);
 }
@@ -210,7 +223,6 @@ Result<Scope> SqliteStore::State::scope_of(const Definition& definition, const s
   return Scope{definition.type.group, definition.type.plural, ns, std::move(label_selector),
                std::move(field_selector)};
 }
-
 
 Task<Result<ObjectPtr>> SqliteStore::State::mutate(DefinitionPtr definition, ObjectKey key,
                                                    Mutate step, bool dry_run) {
@@ -230,18 +242,20 @@ Result<ObjectPtr> SqliteStore::State::apply(sqlite::Database& database, const Ro
   return commit_mutation(database, row, current, std::move(mutation));
 }
 
-Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database,
-                                                      const RowKey& row, const ObjectPtr& current,
-                                                      Mutation mutation) {
+Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database, const RowKey& row,
+                                                      const ObjectPtr& current, Mutation mutation) {
   const std::uint64_t next = version + 1;
   const bool erase = mutation.kind == Mutation::Kind::kErase;
   mutation.object["metadata"]["resourceVersion"] = std::to_string(next);
   auto object = std::make_shared<const Json>(std::move(mutation.object));
   Change change{next,
-                erase ? WatchEvent::Type::kDeleted
+                erase     ? WatchEvent::Type::kDeleted
                 : current ? WatchEvent::Type::kModified
                           : WatchEvent::Type::kAdded,
-                row.group, row.plural, object, current};
+                row.group,
+                row.plural,
+                object,
+                current};
   HEARTH_CHECK_OK(erase ? erase_object(database, row, uid_of(*object))
                         : write_object(database, row, *object, next));
   HEARTH_CHECK_OK(append_log(database, change));
@@ -282,11 +296,15 @@ Task<Result<ObjectPtr>> SqliteStore::create(Type type, Json object, WriteOptions
       [state, definition, row, object = std::move(object),
        dry_run = options.dry_run](sqlite::Database& database) -> Result<ObjectPtr> {
         HEARTH_CHECK_OK(check_namespace(database, *definition, row.key.ns, row.key.name));
-        return state->apply(database, row, [&](const ObjectPtr& current) -> Result<Mutation> {
-          if (!current) return Mutation{Mutation::Kind::kPut, object};
-          return fail(Code::kAlreadyExists, fmt::format("{} \"{}\" already exists",
-                                                        definition->resource_name(), row.key.name));
-        }, dry_run);
+        return state->apply(
+            database, row,
+            [&](const ObjectPtr& current) -> Result<Mutation> {
+              if (!current) return Mutation{Mutation::Kind::kPut, object};
+              return fail(Code::kAlreadyExists,
+                          fmt::format("{} \"{}\" already exists", definition->resource_name(),
+                                      row.key.name));
+            },
+            dry_run);
       });
 }
 
@@ -310,8 +328,8 @@ Task<Result<ObjectPtr>> SqliteStore::update(Type type, Json object, WriteOptions
   const ObjectKey key = key_of(object);
   co_return co_await state->mutate(
       definition, key,
-      [definition, key, options, wanted = std::move(object)](const ObjectPtr& current)
-          -> Result<Mutation> {
+      [definition, key, options,
+       wanted = std::move(object)](const ObjectPtr& current) -> Result<Mutation> {
         if (!current) return fail(not_found(*definition, key.name));
         Json next = wanted;
         HEARTH_CHECK_OK(prepare_update(*definition, *current, next, options));
@@ -332,8 +350,8 @@ Task<Result<ObjectPtr>> SqliteStore::patch(Type type, ObjectKey key, PatchType p
   }
   co_return co_await state->mutate(
       definition, key,
-      [definition, key, patch_type, patch = std::move(patch), options](const ObjectPtr& current)
-          -> Result<Mutation> {
+      [definition, key, patch_type, patch = std::move(patch),
+       options](const ObjectPtr& current) -> Result<Mutation> {
         if (!current) return fail(not_found(*definition, key.name));
         HEARTH_TRY(next, apply_patch(patch_type, *current, patch));
         if (name_of(next) != key.name || namespace_of(next) != key.ns) {
@@ -351,7 +369,8 @@ Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOption
   if (!definition) co_return fail(unknown_type(type));
   if (type.plural == "namespaces" && type.group.empty() && is_permanent_namespace(key.name)) {
     co_return fail(Code::kForbidden, fmt::format("namespaces \"{}\" is forbidden: this namespace "
-                                                 "may not be deleted", key.name));
+                                                 "may not be deleted",
+                                                 key.name));
   }
   auto gone = std::make_shared<bool>(false);
   const base::WallTime now = state->clock.wall();
@@ -375,7 +394,6 @@ Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOption
   if (!removed) co_return fail(removed.error());
   co_return Deleted{*removed, *gone};
 }
-
 
 Task<Result<ObjectPtr>> SqliteStore::get(Type type, ObjectKey key) {
   const auto definition = state_->definitions.find(type.group, type.plural);
@@ -420,14 +438,13 @@ Task<Result<std::unique_ptr<Watch>>> SqliteStore::watch(Type type, WatchOptions 
   const auto gather = [&]() -> Result<std::uint64_t> {
     HEARTH_TRY(now, last_version(state->reader));
     if (options.resource_version == 0) {
-      HEARTH_CHECK_OK(scan(state->reader, type.group, type.plural, options.ns, {},
-                           [&](const ObjectPtr& object) {
-                             if (scope.matches(*object)) {
-                               replay.push_back({WatchEvent::Type::kAdded, object,
-                                                 resource_version_of(*object)});
-                             }
-                             return true;
-                           }));
+      HEARTH_CHECK_OK(scan(
+          state->reader, type.group, type.plural, options.ns, {}, [&](const ObjectPtr& object) {
+            if (scope.matches(*object)) {
+              replay.push_back({WatchEvent::Type::kAdded, object, resource_version_of(*object)});
+            }
+            return true;
+          }));
       replay.push_back({WatchEvent::Type::kBookmark, nullptr, now});
       return now;
     }

@@ -126,7 +126,8 @@ TEST_F(SqliteStoreTest, AWatchStartsWithTheStateOrContinuesFromAVersion) {
   EXPECT_EQ(name_of(*wait(from_start->next())->object), "a");
   EXPECT_EQ(name_of(*wait(from_start->next())->object), "b");
   EXPECT_EQ(wait(from_start->next())->type, WatchEvent::Type::kBookmark);
-  auto from_a = wait(store_->watch(kConfigMaps, {.resource_version = resource_version_of(**a)})).value();
+  auto from_a =
+      wait(store_->watch(kConfigMaps, {.resource_version = resource_version_of(**a)})).value();
   EXPECT_EQ(name_of(*wait(from_a->next())->object), "b");
   ASSERT_TRUE(wait(store_->remove(kConfigMaps, {"demo", "a"}, {})));
   const auto deleted = wait(from_a->next());
@@ -185,7 +186,8 @@ TEST_F(SqliteStoreTest, ANamespaceGoesWithItsContents) {
 TEST_F(SqliteStoreTest, ServesACustomKindWithGenerationAndStatus) {
   const auto text = base::embedded_file("config/crds/lambda.knative.io_lambdafunctions.yaml");
   ASSERT_TRUE(text);
-  ASSERT_TRUE(wait(store_->create(kCustomResourceDefinitions, base::parse_yaml(*text).value(), {})));
+  ASSERT_TRUE(
+      wait(store_->create(kCustomResourceDefinitions, base::parse_yaml(*text).value(), {})));
   Json function = new_object(kFunctions, {"demo", "hello"});
   function["spec"] = {{"source", {{"type", "inline"}, {"inline", {{"code", "x"}}}}},
                       {"runtime", {{"language", "python"}, {"version", "3.11"}}}};
@@ -205,8 +207,8 @@ TEST_F(SqliteStoreTest, ServesACustomKindWithGenerationAndStatus) {
   EXPECT_EQ(base::string_at(**updated, {"status", "phase"}), "Ready");
   function["spec"]["sourc"] = 1;
   function["metadata"]["name"] = "typo";
-  const auto strict = wait(store_->create(
-      kFunctions, function, {.field_validation = FieldValidation::kStrict}));
+  const auto strict =
+      wait(store_->create(kFunctions, function, {.field_validation = FieldValidation::kStrict}));
   EXPECT_EQ(strict.error().message, "strict decoding error: unknown field \"spec.sourc\"");
 }
 
@@ -216,8 +218,10 @@ TEST_F(SqliteStoreTest, PagesThroughALongList) {
   }
   const auto first = wait(store_->list(kConfigMaps, {.ns = "demo", .limit = 5})).value();
   ASSERT_EQ(first.items.size(), 5U);
-  const auto rest = wait(store_->list(
-      kConfigMaps, {.ns = "demo", .limit = 5, .continue_token = first.continue_token})).value();
+  const auto rest =
+      wait(store_->list(kConfigMaps,
+                        {.ns = "demo", .limit = 5, .continue_token = first.continue_token}))
+          .value();
   EXPECT_EQ(rest.items.size(), 2U);
   EXPECT_TRUE(rest.continue_token.empty());
 }

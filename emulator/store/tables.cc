@@ -31,7 +31,8 @@ Result<resource::ObjectPtr> parse_row(std::string_view text) {
 }
 
 RowKey row_key(const sqlite::Statement& row) {
-  return {std::string(row.text(0)), std::string(row.text(1)),
+  return {std::string(row.text(0)),
+          std::string(row.text(1)),
           {std::string(row.text(2)), std::string(row.text(3))}};
 }
 
@@ -97,20 +98,29 @@ Status write_object(sqlite::Database& database, const RowKey& row, const Json& o
                     std::uint64_t version) {
   const std::string uid = resource::uid_of(object);
   const std::string data = base::dump_json(object);
-  HEARTH_CHECK_OK(
-      database
-          .prepare("INSERT OR REPLACE INTO objects(grp,plural,ns,name,uid,rv,data) "
-                   "VALUES(?,?,?,?,?,?,?)")
-          .bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name)
-          .bind(uid).bind(static_cast<std::int64_t>(version)).bind(data).run());
+  HEARTH_CHECK_OK(database
+                      .prepare("INSERT OR REPLACE INTO objects(grp,plural,ns,name,uid,rv,data) "
+                               "VALUES(?,?,?,?,?,?,?)")
+                      .bind(row.group)
+                      .bind(row.plural)
+                      .bind(row.key.ns)
+                      .bind(row.key.name)
+                      .bind(uid)
+                      .bind(static_cast<std::int64_t>(version))
+                      .bind(data)
+                      .run());
   HEARTH_CHECK_OK(database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run());
   for (const auto& owner : resource::owners_of(object)) {
-    HEARTH_CHECK_OK(
-        database
-            .prepare("INSERT OR REPLACE INTO owners(owner_uid,uid,grp,plural,ns,name) "
-                     "VALUES(?,?,?,?,?,?)")
-            .bind(owner.uid).bind(uid).bind(row.group).bind(row.plural)
-            .bind(row.key.ns).bind(row.key.name).run());
+    HEARTH_CHECK_OK(database
+                        .prepare("INSERT OR REPLACE INTO owners(owner_uid,uid,grp,plural,ns,name) "
+                                 "VALUES(?,?,?,?,?,?)")
+                        .bind(owner.uid)
+                        .bind(uid)
+                        .bind(row.group)
+                        .bind(row.plural)
+                        .bind(row.key.ns)
+                        .bind(row.key.name)
+                        .run());
   }
   return {};
 }
@@ -118,7 +128,11 @@ Status write_object(sqlite::Database& database, const RowKey& row, const Json& o
 Status erase_object(sqlite::Database& database, const RowKey& row, const std::string& uid) {
   HEARTH_CHECK_OK(
       database.prepare("DELETE FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?")
-          .bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name).run());
+          .bind(row.group)
+          .bind(row.plural)
+          .bind(row.key.ns)
+          .bind(row.key.name)
+          .run());
   return database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run();
 }
 
@@ -126,14 +140,17 @@ Status append_log(sqlite::Database& database, const Change& change) {
   const std::string data = base::dump_json(*change.object);
   return database.prepare("INSERT INTO watch_log(rv,grp,plural,type,data) VALUES(?,?,?,?,?)")
       .bind(static_cast<std::int64_t>(change.resource_version))
-      .bind(change.group).bind(change.plural)
+      .bind(change.group)
+      .bind(change.plural)
       .bind(static_cast<std::int64_t>(change.type))
-      .bind(data).run();
+      .bind(data)
+      .run();
 }
 
 Status prune_log(sqlite::Database& database, std::uint64_t keep_from) {
   return database.prepare("DELETE FROM watch_log WHERE rv<?")
-      .bind(static_cast<std::int64_t>(keep_from)).run();
+      .bind(static_cast<std::int64_t>(keep_from))
+      .run();
 }
 
 Result<std::uint64_t> last_version(sqlite::Database& database) {

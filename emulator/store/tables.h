@@ -19,7 +19,8 @@ struct RowKey {
   resource::ObjectKey key;
 };
 
-Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row);  // null: none
+Result<resource::ObjectPtr> read_object(sqlite::Database& database,
+                                        const RowKey& row);  // null: none
 Result<bool> uid_exists(sqlite::Database& database, const std::string& uid);
 Result<std::vector<RowKey>> read_dependents(sqlite::Database& database, const std::string& uid);
 // Rows of one collection in order, from behind `after`; `visit` returns false to stop.

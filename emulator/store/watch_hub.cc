@@ -41,7 +41,9 @@ class WatchHub::Subscription final : public resource::Watch {
   }
 
   void offer(const Change& change) {
-    if (overflowed_ || change.resource_version <= after_ || change.group != scope_.group || change.plural != scope_.plural) return;
+    if (overflowed_ || change.resource_version <= after_ || change.group != scope_.group ||
+        change.plural != scope_.plural)
+      return;
     const bool now = change.type != WatchEvent::Type::kDeleted && scope_.matches(*change.object);
     const bool before = change.previous && scope_.matches(*change.previous);
     // An object that leaves the selection is DELETED to this watcher, one that enters is ADDED.
@@ -79,7 +81,7 @@ WatchHub::WatchHub(async::Loop& loop) : state_(std::make_shared<State>(loop)) {}
 WatchHub::~WatchHub() { close(); }
 
 std::unique_ptr<resource::Watch> WatchHub::subscribe(Scope scope, std::uint64_t after,
-                                                    std::vector<WatchEvent> replay) {
+                                                     std::vector<WatchEvent> replay) {
   return std::make_unique<Subscription>(state_, std::move(scope), after, std::move(replay));
 }
 

@@ -1,12 +1,12 @@
 #include "emulator/workloads/job_controller.h"
 
+#include <atomic>
+#include <map>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <map>
 
 #include "emulator/builder/builder.h"
 #include "emulator/runtime/log_store.h"
@@ -103,10 +103,17 @@ std::string pod_name(const Json& job) { return name_of(job) + "-pod"; }
 }  // namespace
 
 struct JobController::State {
-  State(async::Loop& l, async::BlockingPool& p, Store& s, builder::Builder& b,
-        runtime::LogStore& g, const base::Clock& c, std::filesystem::path f, std::size_t n)
-      : loop(l), pool(p), store(s), builder(b), logs(g), clock(c), scratch(std::move(f)),
-        jobs(l, s, kJobs), tasks(l),
+  State(async::Loop& l, async::BlockingPool& p, Store& s, builder::Builder& b, runtime::LogStore& g,
+        const base::Clock& c, std::filesystem::path f, std::size_t n)
+      : loop(l),
+        pool(p),
+        store(s),
+        builder(b),
+        logs(g),
+        clock(c),
+        scratch(std::move(f)),
+        jobs(l, s, kJobs),
+        tasks(l),
         controller(l, "job", [this](ObjectKey key) { return reconcile(std::move(key)); }, n) {}
 
   Task<Result<Requeue>> reconcile(ObjectKey key);
@@ -164,9 +171,11 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   if (!job || is_being_deleted(*job)) co_return Requeue();
   if (is_finished(*job)) co_return co_await expire(*job);
   if (kaniko_container(*job) == nullptr) {
-    HEARTH_CO_CHECK_OK(co_await finish(
-        key, {"Failed", "True", "NotSupported",
-              "only image builds (Kaniko Jobs) run here; other Jobs need a cluster"}, ""));
+    HEARTH_CO_CHECK_OK(
+        co_await finish(key,
+                        {"Failed", "True", "NotSupported",
+                         "only image builds (Kaniko Jobs) run here; other Jobs need a cluster"},
+                        ""));
     co_return Requeue();
   }
   const std::string uid = uid_of(*job);
@@ -204,8 +213,8 @@ Task<Result<builder::BuildResult>> JobController::State::build(
   const auto archive =
       base::from_base64(base::string_at(**context, {"binaryData", "context.tar.gz"}));
   if (!archive) co_return fail(Code::kInvalid, "the build context has no context.tar.gz");
-  HEARTH_CO_CHECK_OK(co_await pool.run(
-      [bytes = *archive, folder] { return unpack_context(bytes, folder); }));
+  HEARTH_CO_CHECK_OK(
+      co_await pool.run([bytes = *archive, folder] { return unpack_context(bytes, folder); }));
   builder::BuildRequest request{.id = name_of(job),
                                 .context = folder,
                                 .dockerfile_path = arguments.dockerfile,
@@ -213,8 +222,8 @@ Task<Result<builder::BuildResult>> JobController::State::build(
                                 .build_args = arguments.build_args,
                                 .cache = arguments.cache,
                                 .cancelled = std::move(cancelled)};
-  request.timeout = std::chrono::seconds(
-      base::int_at(job, {"spec", "activeDeadlineSeconds"}).value_or(1800));
+  request.timeout =
+      std::chrono::seconds(base::int_at(job, {"spec", "activeDeadlineSeconds"}).value_or(1800));
   request.log = [this, id = pod_name(job)](std::string_view line) {
     loop.post([this, id, text = std::string(line) + "\n"] { logs.append(id, text); });
   };
@@ -231,7 +240,8 @@ Task<Status> JobController::State::finish(ObjectKey key, Condition condition, st
   status[condition.type == "Complete" ? "succeeded" : "failed"] = 1;
   if (condition.type == "Complete") status["completionTime"] = base::format_rfc3339(clock.wall());
   if (!digest.empty()) status["imageDigest"] = digest;
-  auto updated = co_await store.update(kJobs, std::move(next), {.subresource = Subresource::kStatus});
+  auto updated =
+      co_await store.update(kJobs, std::move(next), {.subresource = Subresource::kStatus});
   if (!updated) co_return fail(updated.error());
   co_return Status();
 }
@@ -244,7 +254,8 @@ Task<Result<Requeue>> JobController::State::expire(const Json& job) {
   for (const char* type : {"Complete", "Failed"}) {
     for (const Json& item : job["status"]["conditions"]) {
       if (base::string_at(item, {"type"}) != type) continue;
-      finished = base::parse_rfc3339(base::string_at(item, {"lastTransitionTime"})).value_or(finished);
+      finished =
+          base::parse_rfc3339(base::string_at(item, {"lastTransitionTime"})).value_or(finished);
     }
   }
   const auto due = finished + std::chrono::seconds(*ttl);
@@ -258,17 +269,20 @@ Task<Result<Requeue>> JobController::State::expire(const Json& job) {
 
 Task<void> JobController::State::mirror_pod(Json job, std::string phase) {
   Json pod = new_object(kPods, {namespace_of(job), pod_name(job)});
-  if (const Json* labels = base::find(job, {"metadata", "labels"})) pod["metadata"]["labels"] = *labels;
+  if (const Json* labels = base::find(job, {"metadata", "labels"}))
+    pod["metadata"]["labels"] = *labels;
   pod["metadata"]["labels"]["job-name"] = name_of(job);
   pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] = name_of(job);
   set_controller(pod, job);
-  pod["spec"] = {{"containers", {{{"name", "kaniko"},
-                                  {"image", base::string_at(*kaniko_container(job), {"image"})}}}},
-                 {"nodeName", "local"},
-                 {"restartPolicy", "Never"}};
+  pod["spec"] = {
+      {"containers",
+       {{{"name", "kaniko"}, {"image", base::string_at(*kaniko_container(job), {"image"})}}}},
+      {"nodeName", "local"},
+      {"restartPolicy", "Never"}};
   (void)co_await store.create(kPods, std::move(pod), {});
   Json container{{"name", "kaniko"}, {"ready", phase == "Running"}, {"restartCount", 0}};
-  if (phase == "Running") container["state"]["running"] = Json::object();
+  if (phase == "Running")
+    container["state"]["running"] = Json::object();
   else {
     container["state"]["terminated"] = {{"reason", phase == "Succeeded" ? "Completed" : "Error"},
                                         {"exitCode", phase == "Succeeded" ? 0 : 1}};

@@ -16,7 +16,7 @@
 namespace hearth::async {
 class BlockingPool;
 class Loop;
-}
+}  // namespace hearth::async
 namespace hearth::builder {
 class Builder;
 }

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <future>
+
+#include <gtest/gtest.h>
 
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
@@ -11,18 +11,14 @@
 namespace hearth::async {
 namespace {
 
-Task<void> wait_and_mark(Signal& signal, bool& woken) {
-  woken = co_await signal.wait();
-}
+Task<void> wait_and_mark(Signal& signal, bool& woken) { woken = co_await signal.wait(); }
 
 Task<void> add_on_pool(BlockingPool& pool, Loop& loop, int& sum, bool& back_on_loop) {
   sum = co_await pool.run([] { return 40 + 2; });
   back_on_loop = loop.is_current();
 }
 
-Task<void> sleep_long(bool& cancelled) {
-  cancelled = !co_await sleep_for(std::chrono::hours(1));
-}
+Task<void> sleep_long(bool& cancelled) { cancelled = !co_await sleep_for(std::chrono::hours(1)); }
 
 Task<void> cancel_and_drain(TaskGroup& group) {
   group.cancel();

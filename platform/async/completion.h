@@ -3,15 +3,16 @@
 // `resolve` may be called once, from any thread; the awaiting task goes on on its own loop.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <utility>
 
 #include "platform/async/task.h"
 

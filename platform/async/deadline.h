@@ -1,11 +1,12 @@
 // A task with a time limit.
 #pragma once
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
 #include <optional>
 #include <utility>
 #include <variant>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "platform/async/task.h"
 #include "platform/async/timer.h"

@@ -1,16 +1,16 @@
 #include "platform/async/loop.h"
 
-#include <pthread.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <exception>
 #include <future>
 #include <iostream>
 #include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <pthread.h>
 
 namespace hearth::async {
 
@@ -65,15 +65,15 @@ void Loop::spawn(Task<void> task) {
 void Loop::run_blocking(Task<void> task) {
   std::promise<void> done;
   asio::co_spawn(state_->context, std::move(task), [&done](std::exception_ptr error) {
-    if (error) done.set_exception(error);
-    else done.set_value();
+    if (error)
+      done.set_exception(error);
+    else
+      done.set_value();
   });
   done.get_future().get();
 }
 
-bool Loop::is_current() const {
-  return state_->context.get_executor().running_in_this_thread();
-}
+bool Loop::is_current() const { return state_->context.get_executor().running_in_this_thread(); }
 
 asio::io_context& Loop::context() { return state_->context; }
 

@@ -1,11 +1,12 @@
 #include "platform/async/signal.h"
 
+#include <list>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <list>
 
 #include "platform/async/loop.h"
 

@@ -1,12 +1,13 @@
 #include "platform/async/task_group.h"
 
+#include <exception>
+#include <iostream>
+#include <list>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <exception>
-#include <iostream>
-#include <list>
 
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"

@@ -9,8 +9,7 @@ namespace hearth::async {
 
 Task<bool> sleep_for(std::chrono::nanoseconds duration) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, duration);
-  const auto [error] =
-      co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  const auto [error] = co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   co_return !error;
 }
 

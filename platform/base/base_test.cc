@@ -1,5 +1,5 @@
-#include <gmock/gmock.h>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "platform/base/bytes.h"
@@ -88,8 +88,13 @@ TEST(Text, RefusesBadUtf8) {
 TEST(Yaml, FollowsTheScalarRulesOfKubectl) {
   const auto value = parse_yaml("a: yes\nb: \"yes\"\nc: 017\nd: 1.5\ne: 1.5.2\nf: null\ng: 0x10\n");
   ASSERT_TRUE(value);
-  EXPECT_EQ(*value, (Json{{"a", true}, {"b", "yes"}, {"c", 15}, {"d", 1.5}, {"e", "1.5.2"},
-                          {"f", nullptr}, {"g", 16}}));
+  EXPECT_EQ(*value, (Json{{"a", true},
+                          {"b", "yes"},
+                          {"c", 15},
+                          {"d", 1.5},
+                          {"e", "1.5.2"},
+                          {"f", nullptr},
+                          {"g", 16}}));
 }
 
 TEST(Yaml, NamesTheLineOfAnError) {
@@ -102,7 +107,8 @@ TEST(Yaml, NamesTheLineOfAnError) {
 TEST(Yaml, RefusesABillionLaughs) {
   std::string text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
   for (int i = 1; i < 12; ++i) {
-    text += fmt::format("a{0}: &a{0} [*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1}]\n", i, i - 1);
+    text +=
+        fmt::format("a{0}: &a{0} [*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1}]\n", i, i - 1);
   }
   const auto value = parse_yaml(text);
   ASSERT_FALSE(value);
@@ -110,7 +116,10 @@ TEST(Yaml, RefusesABillionLaughs) {
 }
 
 TEST(Yaml, PrintsWhatItReads) {
-  const Json value{{"code", "def f():\n  pass\n"}, {"yes", "yes"}, {"n", "12"}, {"list", {1, "a"}},
+  const Json value{{"code", "def f():\n  pass\n"},
+                   {"yes", "yes"},
+                   {"n", "12"},
+                   {"list", {1, "a"}},
                    {"empty", Json::object()}};
   const auto again = parse_yaml(dump_yaml(value));
   ASSERT_TRUE(again);

@@ -1,9 +1,9 @@
 #include "platform/base/clock.h"
 
+#include <cstdio>
+
 #include <fmt/format.h>
 #include <time.h>
-
-#include <cstdio>
 
 namespace hearth::base {
 namespace {
@@ -137,8 +137,8 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
   char month_name[4] = {};
   int day = 0, year = 0, hour = 0, minute = 0, second = 0;
   const std::string copy(text.substr(0, 64));
-  if (std::sscanf(copy.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month_name, &year,
-                  &hour, &minute, &second) != 6) {
+  if (std::sscanf(copy.c_str(), "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &day, month_name, &year, &hour,
+                  &minute, &second) != 6) {
     return std::nullopt;
   }
   for (unsigned m = 0; m < 12; ++m) {

@@ -7,24 +7,42 @@ namespace hearth {
 
 std::string_view code_name(Code code) {
   switch (code) {
-    case Code::kNotFound: return "not_found";
-    case Code::kAlreadyExists: return "already_exists";
-    case Code::kConflict: return "conflict";
-    case Code::kInvalid: return "invalid";
-    case Code::kBadRequest: return "bad_request";
-    case Code::kPreconditionFailed: return "precondition_failed";
-    case Code::kTooLarge: return "too_large";
-    case Code::kUnauthorized: return "unauthorized";
-    case Code::kForbidden: return "forbidden";
-    case Code::kRateLimited: return "rate_limited";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kDeadlineExceeded: return "deadline_exceeded";
-    case Code::kCancelled: return "cancelled";
-    case Code::kExpired: return "expired";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kStorageFull: return "storage_full";
-    case Code::kCorrupt: return "corrupt";
-    case Code::kInternal: return "internal";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kAlreadyExists:
+      return "already_exists";
+    case Code::kConflict:
+      return "conflict";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kBadRequest:
+      return "bad_request";
+    case Code::kPreconditionFailed:
+      return "precondition_failed";
+    case Code::kTooLarge:
+      return "too_large";
+    case Code::kUnauthorized:
+      return "unauthorized";
+    case Code::kForbidden:
+      return "forbidden";
+    case Code::kRateLimited:
+      return "rate_limited";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kDeadlineExceeded:
+      return "deadline_exceeded";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kExpired:
+      return "expired";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kStorageFull:
+      return "storage_full";
+    case Code::kCorrupt:
+      return "corrupt";
+    case Code::kInternal:
+      return "internal";
   }
   return "internal";
 }

@@ -1,10 +1,10 @@
 #include "platform/base/file.h"
 
+#include <cerrno>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-
-#include <cerrno>
 
 #include "platform/base/random_id.h"
 #include "platform/base/unique_fd.h"

@@ -1,11 +1,11 @@
 #include "platform/base/hash.h"
 
+#include <array>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <zlib.h>
-
-#include <array>
 
 #include "platform/base/bytes.h"
 
@@ -27,9 +27,12 @@ const EVP_MD* fetched(HashAlgorithm algorithm) {
   static const EVP_MD* const kSha1 = EVP_MD_fetch(nullptr, "SHA1", nullptr);
   static const EVP_MD* const kMd5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
   switch (algorithm) {
-    case HashAlgorithm::kSha256: return kSha256;
-    case HashAlgorithm::kSha1: return kSha1;
-    case HashAlgorithm::kMd5: return kMd5;
+    case HashAlgorithm::kSha256:
+      return kSha256;
+    case HashAlgorithm::kSha1:
+      return kSha1;
+    case HashAlgorithm::kMd5:
+      return kMd5;
   }
   return kSha256;
 }

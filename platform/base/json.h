@@ -2,10 +2,11 @@
 // request): events in binary mode are never parsed.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json.hpp>
 
 #include "platform/base/result.h"
 

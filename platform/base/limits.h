@@ -20,7 +20,7 @@ inline constexpr std::size_t kConnectionsMax = 10'000;
 inline constexpr std::size_t kApiBodyBytesMax = 3 * 1024 * 1024;  // Kubernetes: 3 MiB
 inline constexpr std::size_t kEventBytesMax = 1024 * 1024;
 inline constexpr std::size_t kInvokeBodyBytesMax = 64 * 1024 * 1024;
-inline constexpr std::size_t kXmlBodyBytesMax = 1024 * 1024;  // DeleteObjects of 1,000 keys
+inline constexpr std::size_t kXmlBodyBytesMax = 1024 * 1024;       // DeleteObjects of 1,000 keys
 inline constexpr std::size_t kManifestBytesMax = 4 * 1024 * 1024;  // OCI distribution
 
 // Documents

@@ -1,10 +1,10 @@
 #include "platform/base/quantity.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cmath>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace hearth::base {
 namespace {
@@ -35,11 +35,24 @@ std::optional<long double> eat_number(std::string_view& text) {
 }
 
 std::optional<long double> suffix_factor(std::string_view suffix) {
-  static constexpr std::array<std::pair<std::string_view, long double>, 17> kFactors{{
-      {"", 1e3L}, {"m", 1.0L}, {"k", 1e6L}, {"K", 1e6L}, {"M", 1e9L}, {"G", 1e12L}, {"T", 1e15L},
-      {"P", 1e18L}, {"E", 1e21L}, {"u", 1e-3L}, {"n", 1e-6L},
-      {"Ki", 1024e3L}, {"Mi", 1048576e3L}, {"Gi", 1073741824e3L}, {"Ti", 1099511627776e3L},
-      {"Pi", 1125899906842624e3L}, {"Ei", 1152921504606846976e3L}}};
+  static constexpr std::array<std::pair<std::string_view, long double>, 17> kFactors{
+      {{"", 1e3L},
+       {"m", 1.0L},
+       {"k", 1e6L},
+       {"K", 1e6L},
+       {"M", 1e9L},
+       {"G", 1e12L},
+       {"T", 1e15L},
+       {"P", 1e18L},
+       {"E", 1e21L},
+       {"u", 1e-3L},
+       {"n", 1e-6L},
+       {"Ki", 1024e3L},
+       {"Mi", 1048576e3L},
+       {"Gi", 1073741824e3L},
+       {"Ti", 1099511627776e3L},
+       {"Pi", 1125899906842624e3L},
+       {"Ei", 1152921504606846976e3L}}};
   for (const auto& [name, factor] : kFactors) {
     if (name == suffix) return factor;
   }
@@ -135,12 +148,18 @@ std::optional<Nanos> parse_iso_duration(std::string_view text) {
     if (!number || text.empty()) return std::nullopt;
     const char unit = text.front();
     text.remove_prefix(1);
-    if (!in_time && unit == 'W') total += *number * 7 * 86400e9L;
-    else if (!in_time && unit == 'D') total += *number * 86400e9L;
-    else if (in_time && unit == 'H') total += *number * 3600e9L;
-    else if (in_time && unit == 'M') total += *number * 60e9L;
-    else if (in_time && unit == 'S') total += *number * 1e9L;
-    else return std::nullopt;
+    if (!in_time && unit == 'W')
+      total += *number * 7 * 86400e9L;
+    else if (!in_time && unit == 'D')
+      total += *number * 86400e9L;
+    else if (in_time && unit == 'H')
+      total += *number * 3600e9L;
+    else if (in_time && unit == 'M')
+      total += *number * 60e9L;
+    else if (in_time && unit == 'S')
+      total += *number * 1e9L;
+    else
+      return std::nullopt;
     any = true;
   }
   if (!any) return std::nullopt;

@@ -1,10 +1,10 @@
 #include "platform/base/random_id.h"
 
-#include <sys/random.h>
-
 #include <array>
 #include <cstring>
 #include <stdexcept>
+
+#include <sys/random.h>
 
 #include "platform/base/bytes.h"
 

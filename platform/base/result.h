@@ -27,26 +27,26 @@ inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::mo
 #define HEARTH_CONCAT_INNER(a, b) a##b
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_INNER(a, b)
 
-#define HEARTH_TRY(name, expr)                                             \
-  auto HEARTH_CONCAT(result_, __LINE__) = (expr);                          \
-  if (!HEARTH_CONCAT(result_, __LINE__))                                   \
+#define HEARTH_TRY(name, expr)                                                   \
+  auto HEARTH_CONCAT(result_, __LINE__) = (expr);                                \
+  if (!HEARTH_CONCAT(result_, __LINE__))                                         \
     return std::unexpected(std::move(HEARTH_CONCAT(result_, __LINE__)).error()); \
   [[maybe_unused]] auto name = std::move(*HEARTH_CONCAT(result_, __LINE__))
 
-#define HEARTH_CHECK_OK(expr)                                              \
-  do {                                                                     \
-    auto check_result = (expr);                                            \
+#define HEARTH_CHECK_OK(expr)                                                   \
+  do {                                                                          \
+    auto check_result = (expr);                                                 \
     if (!check_result) return std::unexpected(std::move(check_result).error()); \
   } while (false)
 
-#define HEARTH_CO_TRY(name, expr)                                          \
-  auto HEARTH_CONCAT(result_, __LINE__) = (expr);                          \
-  if (!HEARTH_CONCAT(result_, __LINE__))                                   \
+#define HEARTH_CO_TRY(name, expr)                                                   \
+  auto HEARTH_CONCAT(result_, __LINE__) = (expr);                                   \
+  if (!HEARTH_CONCAT(result_, __LINE__))                                            \
     co_return std::unexpected(std::move(HEARTH_CONCAT(result_, __LINE__)).error()); \
   [[maybe_unused]] auto name = std::move(*HEARTH_CONCAT(result_, __LINE__))
 
-#define HEARTH_CO_CHECK_OK(expr)                                           \
-  do {                                                                     \
-    auto check_result = (expr);                                            \
+#define HEARTH_CO_CHECK_OK(expr)                                                   \
+  do {                                                                             \
+    auto check_result = (expr);                                                    \
     if (!check_result) co_return std::unexpected(std::move(check_result).error()); \
   } while (false)

@@ -1,9 +1,9 @@
 // Owns one file descriptor; closes it at the end of its life.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include <unistd.h>
 
 namespace hearth::base {
 

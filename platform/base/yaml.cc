@@ -1,10 +1,10 @@
 #include "platform/base/yaml.h"
 
-#include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
-
 #include <cmath>
 #include <cstdlib>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
 
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
@@ -21,10 +21,14 @@ class Converter {
       return fail(Code::kTooLarge, "YAML document has too many nodes");
     }
     switch (node.Type()) {
-      case YAML::NodeType::Scalar: return scalar(node);
-      case YAML::NodeType::Sequence: return sequence(node, depth);
-      case YAML::NodeType::Map: return map(node, depth);
-      default: return Json(nullptr);
+      case YAML::NodeType::Scalar:
+        return scalar(node);
+      case YAML::NodeType::Sequence:
+        return sequence(node, depth);
+      case YAML::NodeType::Map:
+        return map(node, depth);
+      default:
+        return Json(nullptr);
     }
   }
 
@@ -71,12 +75,12 @@ class Converter {
 
   // sigs.k8s.io/yaml follows YAML 1.1 for booleans.
   static std::optional<bool> parse_bool(std::string_view text) {
-    for (const std::string_view word : {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On",
-                                        "ON"}) {
+    for (const std::string_view word :
+         {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"}) {
       if (text == word) return true;
     }
-    for (const std::string_view word : {"false", "False", "FALSE", "no", "No", "NO", "off", "Off",
-                                        "OFF"}) {
+    for (const std::string_view word :
+         {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"}) {
       if (text == word) return false;
     }
     return std::nullopt;
@@ -89,10 +93,14 @@ class Converter {
     if (body.empty()) return nullptr;
     int base = 10;
     std::string_view digits = body;
-    if (body.starts_with("0x")) base = 16, digits.remove_prefix(2);
-    else if (body.starts_with("0o")) base = 8, digits.remove_prefix(2);
-    else if (body.starts_with("0b")) base = 2, digits.remove_prefix(2);
-    else if (body.size() > 1 && body.starts_with('0') && !body.contains('.')) base = 8;
+    if (body.starts_with("0x"))
+      base = 16, digits.remove_prefix(2);
+    else if (body.starts_with("0o"))
+      base = 8, digits.remove_prefix(2);
+    else if (body.starts_with("0b"))
+      base = 2, digits.remove_prefix(2);
+    else if (body.size() > 1 && body.starts_with('0') && !body.contains('.'))
+      base = 8;
     if (const auto value = parse_int<std::int64_t>(digits, base);
         value && !digits.starts_with('-')) {
       return negative ? -*value : *value;
@@ -136,13 +144,20 @@ void emit(YAML::Emitter& out, const Json& value) {
       const auto& text = value.get_ref<const std::string&>();
       const auto again = parse_yaml(text.empty() ? "~" : text);
       const bool plain = again && again->is_string();
-      if (text.contains('\n')) out << YAML::Literal << text;
-      else if (plain) out << text;
-      else out << YAML::DoubleQuoted << text;
+      if (text.contains('\n'))
+        out << YAML::Literal << text;
+      else if (plain)
+        out << text;
+      else
+        out << YAML::DoubleQuoted << text;
       return;
     }
-    case Json::value_t::null: out << YAML::Null; return;
-    default: out << value.dump(); return;
+    case Json::value_t::null:
+      out << YAML::Null;
+      return;
+    default:
+      out << value.dump();
+      return;
   }
 }
 

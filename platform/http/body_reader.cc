@@ -1,10 +1,10 @@
 #include "platform/http/body_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "platform/base/limits.h"
 #include "platform/http/stream.h"

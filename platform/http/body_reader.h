@@ -1,5 +1,5 @@
-// Reads the body behind a head: fixed length, chunked or until the peer closes. Bytes that came with
-// the head are taken from the buffer first; a fixed-length body is read straight into its
+// Reads the body behind a head: fixed length, chunked or until the peer closes. Bytes that came
+// with the head are taken from the buffer first; a fixed-length body is read straight into its
 // destination.
 #pragma once
 

@@ -1,8 +1,8 @@
 #include "platform/http/chunked.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 
@@ -12,13 +12,13 @@ constexpr std::size_t kSizeLineMax = 256;
 constexpr std::size_t kTrailerBytesMax = 8 * 1024;
 }  // namespace
 
-Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input,
-                                                    std::size_t data_max) {
+Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input, std::size_t data_max) {
   switch (state_) {
-    case State::kSize: return size_line(input);
+    case State::kSize:
+      return size_line(input);
     case State::kData: {
-      const auto part = static_cast<std::size_t>(
-          std::min<std::uint64_t>({left_, input.size(), data_max}));
+      const auto part =
+          static_cast<std::size_t>(std::min<std::uint64_t>({left_, input.size(), data_max}));
       left_ -= part;
       if (left_ == 0) state_ = State::kDataEnd;
       return Step{part, input.substr(0, part)};
@@ -28,8 +28,10 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input,
       if (!input.starts_with("\r\n")) return fail(Code::kBadRequest, "chunk has no CRLF behind it");
       state_ = State::kSize;
       return Step{2, {}};
-    case State::kTrailer: return trailer_line(input);
-    case State::kDone: return Step{};
+    case State::kTrailer:
+      return trailer_line(input);
+    case State::kDone:
+      return Step{};
   }
   return Step{};
 }

@@ -13,8 +13,8 @@ namespace hearth::http {
 class ChunkedDecoder {
  public:
   struct Step {
-    std::size_t consumed = 0;    // bytes of the input that are done with
-    std::string_view data;       // body bytes, a view into the input
+    std::size_t consumed = 0;  // bytes of the input that are done with
+    std::string_view data;     // body bytes, a view into the input
   };
   // Takes the next piece of input, at most `data_max` bytes of body; call again with the rest until
   // done() or nothing is consumed (then more input is needed).

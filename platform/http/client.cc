@@ -1,10 +1,10 @@
 #include "platform/http/client.h"
 
-#include <fmt/format.h>
-#include <poll.h>
-
 #include <map>
 #include <vector>
+
+#include <fmt/format.h>
+#include <poll.h>
 
 #include "platform/async/loop.h"
 #include "platform/base/text.h"
@@ -131,7 +131,8 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
   const Endpoint endpoint = options.connect_to.value_or(Endpoint{url.host, url.port, {}});
   const std::string key =
       fmt::format("{}|{}|{}:{}", url.scheme, endpoint.unix_path, endpoint.host, endpoint.port);
-  RequestHead head{.method = std::move(method), .target = url.target, .headers = std::move(headers)};
+  RequestHead head{
+      .method = std::move(method), .target = url.target, .headers = std::move(headers)};
   if (!head.headers.contains("host")) head.headers.add("Host", url.authority());
 
   for (bool fresh : {false, true}) {
@@ -150,8 +151,8 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
     }
     connection->stream().expire_after(options.timeout);
     const Status sent = co_await connection->send(head, body);
-    auto response_head = sent ? co_await connection->read_head()
-                              : Result<ResponseHead>(fail(sent.error()));
+    auto response_head =
+        sent ? co_await connection->read_head() : Result<ResponseHead>(fail(sent.error()));
     if (!response_head) {
       if (!fresh && response_head.error().code == Code::kUnavailable) continue;
       co_return fail(response_head.error());

@@ -58,8 +58,10 @@ void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t
   if (parsed_.expects_continue && !continue_sent_ && !reader_.done()) keep_alive_ = false;
   if (!keep_alive_) append_field(out_, "Connection", "close");
   if (!is_bodiless(head.status)) {
-    if (length) append_field(out_, "Content-Length", fmt::format_int(*length).c_str());
-    else append_field(out_, "Transfer-Encoding", "chunked");
+    if (length)
+      append_field(out_, "Content-Length", fmt::format_int(*length).c_str());
+    else
+      append_field(out_, "Transfer-Encoding", "chunked");
   }
   out_ += "\r\n";
   send_body_ = request_.method != "HEAD" && !is_bodiless(head.status);

@@ -151,8 +151,7 @@ Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, Re
   } else if (const auto length = parser.content_length(); length && *length > 0) {
     parsed.framing = {BodyFraming::Kind::kLength, *length};
   }
-  parsed.expects_continue =
-      http_1_1 && has_token(out.headers.get_or("expect", ""), "100-continue");
+  parsed.expects_continue = http_1_1 && has_token(out.headers.get_or("expect", ""), "100-continue");
   parsed.upgrade = has_token(out.headers.get_or("connection", ""), "upgrade");
   return std::optional(parsed);
 }
@@ -173,8 +172,8 @@ Result<std::optional<ParsedHead>> parse_response_head(std::string_view buffer,
   if (error) return fail(head_error(error));
   HEARTH_CHECK_OK(check_transfer_encoding(out.headers));
   ParsedHead parsed{.bytes = used, .framing = {}, .keep_alive = parser.keep_alive()};
-  const bool bodiless = request_was_head || out.status / 100 == 1 || out.status == 204 ||
-                        out.status == 304;
+  const bool bodiless =
+      request_was_head || out.status / 100 == 1 || out.status == 204 || out.status == 304;
   if (bodiless) return std::optional(parsed);
   if (parser.chunked()) {
     parsed.framing.kind = BodyFraming::Kind::kChunked;

@@ -1,5 +1,5 @@
-// Heads from bytes: a thin front of Beast's push parser (strict, fuzzed upstream) that fills our own
-// heads and stops where the body begins.
+// Heads from bytes: a thin front of Beast's push parser (strict, fuzzed upstream) that fills our
+// own heads and stops where the body begins.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,8 @@ Code refusal(std::string_view text) {
 TEST(RequestHead, ReadsMethodTargetAndFields) {
   RequestHead head;
   const auto parsed = parse_request_head(
-      "POST /a/b?c=d HTTP/1.1\r\nHost: Example.localhost:80\r\nContent-Length: 5\r\n\r\nhello", head);
+      "POST /a/b?c=d HTTP/1.1\r\nHost: Example.localhost:80\r\nContent-Length: 5\r\n\r\nhello",
+      head);
   ASSERT_TRUE(parsed && *parsed);
   EXPECT_EQ(head.method, "POST");
   EXPECT_EQ(head.path(), "/a/b");
@@ -45,9 +46,11 @@ TEST(RequestHead, TakesTheHostFromAnAbsoluteTarget) {
 
 TEST(RequestHead, RefusesSmugglingShapes) {
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
-                    "Transfer-Encoding: chunked\r\n\r\n"), Code::kBadRequest);
+                    "Transfer-Encoding: chunked\r\n\r\n"),
+            Code::kBadRequest);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
-                    "Content-Length: 5\r\n\r\n"), Code::kBadRequest);
+                    "Content-Length: 5\r\n\r\n"),
+            Code::kBadRequest);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\n"), Code::kBadRequest);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"),
             Code::kUnsupported);
@@ -73,7 +76,8 @@ TEST(RequestHead, BoundsTheHead) {
 TEST(ResponseHead, HasNoBodyForHead204And304) {
   ResponseHead head;
   EXPECT_EQ((*parse_response_head("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, head))
-                ->framing.kind, BodyFraming::Kind::kNone);
+                ->framing.kind,
+            BodyFraming::Kind::kNone);
   EXPECT_EQ((*parse_response_head("HTTP/1.1 204 No Content\r\n\r\n", false, head))->framing.kind,
             BodyFraming::Kind::kNone);
   EXPECT_EQ((*parse_response_head("HTTP/1.1 200 OK\r\n\r\n", false, head))->framing.kind,

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include <future>
+
+#include <gtest/gtest.h>
 
 #include "platform/async/loop.h"
 #include "platform/base/limits.h"
@@ -23,8 +23,8 @@ Task<void> echo(Exchange& exchange) {
     co_await exchange.finish();
     co_return;
   }
-  co_await exchange.respond(200, "text/plain",
-                            exchange.request().method + " " + exchange.request().target + " " + *body);
+  co_await exchange.respond(
+      200, "text/plain", exchange.request().method + " " + exchange.request().target + " " + *body);
 }
 
 class HttpTest : public testing::Test {

@@ -1,13 +1,13 @@
 #include "platform/http/server.h"
 
-#include <fmt/format.h>
+#include <list>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <list>
+#include <fmt/format.h>
 
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
@@ -38,7 +38,12 @@ class ServerConnection;
 
 struct Server::State {
   State(async::Loop& l, std::string n, Handler h, const TlsContext* t)
-      : loop(l), name(std::move(n)), handler(std::move(h)), tls(t), acceptor(l.context()), tasks(l) {}
+      : loop(l),
+        name(std::move(n)),
+        handler(std::move(h)),
+        tls(t),
+        acceptor(l.context()),
+        tasks(l) {}
 
   async::Loop& loop;
   std::string name;

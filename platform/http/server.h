@@ -1,4 +1,5 @@
-// An HTTP/1.1 server on one loop: accepts, parses heads, calls the handler, keeps connections alive.
+// An HTTP/1.1 server on one loop: accepts, parses heads, calls the handler, keeps connections
+// alive.
 //
 // Bounds: limits.h (heads, idle and stall times, connections). Head errors are answered here (400,
 // 431, 501). A handler that throws is answered 500 and logged as a bug; the server goes on.
@@ -24,8 +25,8 @@ using Handler = std::function<Task<void>(Exchange&)>;
 
 struct ListenOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 0;  // 0: the system chooses
-  bool reuse_port = false; // several loops accept on one port
+  std::uint16_t port = 0;   // 0: the system chooses
+  bool reuse_port = false;  // several loops accept on one port
 };
 
 class Server {

@@ -1,10 +1,9 @@
 #include "platform/http/stream.h"
 
-#include <fmt/format.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <array>
+#include <cerrno>
+#include <list>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
@@ -17,8 +16,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <cerrno>
-#include <list>
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include "platform/async/loop.h"
 #include "platform/http/tls.h"
@@ -151,8 +151,8 @@ Task<Result<base::UniqueFd>> connect_tcp(asio::io_context& context, Endpoint end
   auto [resolve_error, addresses] =
       co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kToken);
   if (resolve_error) {
-    co_return fail(Code::kUnavailable, fmt::format("resolving {}: {}", endpoint.host,
-                                                   resolve_error.message()));
+    co_return fail(Code::kUnavailable,
+                   fmt::format("resolving {}: {}", endpoint.host, resolve_error.message()));
   }
   asio::ip::tcp::socket socket(context);
   asio::steady_timer timer(context, timeout);
@@ -166,8 +166,8 @@ Task<Result<base::UniqueFd>> connect_tcp(asio::io_context& context, Endpoint end
   auto [error, at] = co_await asio::async_connect(socket, addresses, kToken);
   timer.cancel();
   if (error || expired) {
-    co_return fail(io_error(error, expired,
-                            fmt::format("connecting to {}:{}", endpoint.host, endpoint.port)));
+    co_return fail(
+        io_error(error, expired, fmt::format("connecting to {}:{}", endpoint.host, endpoint.port)));
   }
   co_return base::UniqueFd(socket.release());
 }
@@ -186,17 +186,15 @@ Task<Result<base::UniqueFd>> connect_unix(asio::io_context& context, Endpoint en
 
 std::unique_ptr<Stream> Stream::adopt(async::Loop& loop, base::UniqueFd socket) {
   auto& context = loop.context();
-  return std::unique_ptr<Stream>(new Stream(
-      std::make_unique<State>(context, adopt_socket(context, std::move(socket)))));
+  return std::unique_ptr<Stream>(
+      new Stream(std::make_unique<State>(context, adopt_socket(context, std::move(socket)))));
 }
 
 Task<Result<std::unique_ptr<Stream>>> Stream::connect(async::Loop& loop, Endpoint endpoint,
                                                       std::chrono::milliseconds timeout,
-                                                      const TlsContext* tls,
-                                                      std::string tls_name) {
-  auto fd = endpoint.unix_path.empty()
-                ? co_await connect_tcp(loop.context(), endpoint, timeout)
-                : co_await connect_unix(loop.context(), endpoint);
+                                                      const TlsContext* tls, std::string tls_name) {
+  auto fd = endpoint.unix_path.empty() ? co_await connect_tcp(loop.context(), endpoint, timeout)
+                                       : co_await connect_unix(loop.context(), endpoint);
   if (!fd) co_return fail(fd.error());
   auto stream = adopt(loop, std::move(*fd));
   if (tls != nullptr) {
@@ -205,7 +203,8 @@ Task<Result<std::unique_ptr<Stream>>> Stream::connect(async::Loop& loop, Endpoin
     SSL_set_tlsext_host_name(state.tls->native_handle(), tls_name.c_str());
     state.tls->set_verify_callback(asio::ssl::host_name_verification(tls_name));
     stream->expire_after(timeout);
-    const auto [error] = co_await state.tls->async_handshake(asio::ssl::stream_base::client, kToken);
+    const auto [error] =
+        co_await state.tls->async_handshake(asio::ssl::stream_base::client, kToken);
     stream->never_expire();
     if (error) {
       co_return fail(io_error(error, state.expired, fmt::format("TLS with {}", tls_name)));

@@ -1,8 +1,7 @@
 #include "platform/http/tls.h"
 
-#include <openssl/ssl.h>
-
 #include <boost/asio/ssl/context.hpp>
+#include <openssl/ssl.h>
 
 namespace hearth::http {
 namespace {
@@ -54,14 +53,15 @@ Result<TlsContext> TlsContext::server(const std::string& certificate_pem,
   }
 }
 
-Result<TlsContext> TlsContext::client(const std::string& ca_pem,
-                                      const std::string& certificate_pem,
+Result<TlsContext> TlsContext::client(const std::string& ca_pem, const std::string& certificate_pem,
                                       const std::string& key_pem) {
   try {
     auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
     context->set_verify_mode(ssl::verify_peer);
-    if (ca_pem.empty()) context->set_default_verify_paths();
-    else context->add_certificate_authority(buffer(ca_pem));
+    if (ca_pem.empty())
+      context->set_default_verify_paths();
+    else
+      context->add_certificate_authority(buffer(ca_pem));
     if (!certificate_pem.empty()) use_identity(*context, certificate_pem, key_pem);
     return TlsContext(std::move(context));
   } catch (const std::exception& e) {

@@ -21,7 +21,8 @@ class TlsContext {
   static Result<TlsContext> server(const std::string& certificate_pem, const std::string& key_pem,
                                    const std::string& client_ca_pem = {});
   // A client that trusts `ca_pem` only, or the system's store when it is empty.
-  static Result<TlsContext> client(const std::string& ca_pem, const std::string& certificate_pem = {},
+  static Result<TlsContext> client(const std::string& ca_pem,
+                                   const std::string& certificate_pem = {},
                                    const std::string& key_pem = {});
 
   boost::asio::ssl::context& native() const { return *context_; }

@@ -27,8 +27,9 @@ Status check_bounds(const SourceTree& tree) {
   for (const auto& [path, content] : tree) bytes += content.size();
   if (tree.size() > limits::kContextFilesMax || bytes > limits::kContextBytesMax) {
     return fail(Code::kTooLarge, fmt::format("the source has {} files and {} bytes; the limits are "
-                                             "{} and {}", tree.size(), bytes,
-                                             limits::kContextFilesMax, limits::kContextBytesMax));
+                                             "{} and {}",
+                                             tree.size(), bytes, limits::kContextFilesMax,
+                                             limits::kContextBytesMax));
   }
   return {};
 }
@@ -83,9 +84,9 @@ Result<BuildPlan> plan_build(const std::string& ns, const std::string& name,
       {"namespace", ns},
       {"timeout", "300"},
   };
-  HEARTH_TRY(dockerfile, render_template(language->dockerfile, values, [&](const std::string& file) {
-               return tree.contains(file);
-             }));
+  HEARTH_TRY(dockerfile,
+             render_template(language->dockerfile, values,
+                             [&](const std::string& file) { return tree.contains(file); }));
   for (const auto& [file, bytes] : language->wrapper_files) tree[file] = bytes;
   tree["Dockerfile"] = std::move(dockerfile);
   HEARTH_CHECK_OK(check_bounds(tree));

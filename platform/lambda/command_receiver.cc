@@ -1,8 +1,8 @@
 #include "platform/lambda/command_receiver.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
@@ -52,7 +52,10 @@ void merge_strings(const Json& from, Json& object, const char* field) {
 
 CommandReceiver::CommandReceiver(Store& store, const base::Clock& clock,
                                  CommandReceiverOptions options)
-    : store_(store), clock_(clock), options_(std::move(options)), tokens_(options_.burst),
+    : store_(store),
+      clock_(clock),
+      options_(std::move(options)),
+      tokens_(options_.burst),
       refilled_(clock.monotonic()) {}
 
 bool CommandReceiver::take_token() {
@@ -105,7 +108,11 @@ Task<void> CommandReceiver::handle(http::Exchange& exchange) {
   const Error& error = applied.error();
   const bool invalid = error.code == Code::kInvalid || error.code == Code::kBadRequest;
   const bool limited = error.code == Code::kRateLimited;
-  co_await answer(exchange, invalid ? 400 : limited ? 429 : 500, correlation,
+  co_await answer(exchange,
+                  invalid   ? 400
+                  : limited ? 429
+                            : 500,
+                  correlation,
                   {{"error", invalid   ? "schema_validation_failed"
                              : limited ? "rate_limit_exceeded"
                                        : "processing_failed"},
@@ -157,7 +164,8 @@ Result<CommandReceiver::Target> CommandReceiver::target_of(const event::CloudEve
 
 Task<Status> CommandReceiver::deploy(event::CloudEvent event, Json data) {
   const std::string name = base::string_at(data, {"metadata", "name"});
-  const std::string ns = base::string_at(data, {"metadata", "namespace"}, options_.default_namespace);
+  const std::string ns =
+      base::string_at(data, {"metadata", "namespace"}, options_.default_namespace);
   if (name.empty()) co_return fail(Code::kInvalid, "metadata.name: Required value");
   if (base::find(data, {"spec"}) == nullptr) co_return fail(Code::kInvalid, "spec: Required value");
   for (int attempt = 0; attempt < 5; ++attempt) {
@@ -192,8 +200,9 @@ Task<Status> CommandReceiver::remove(Target target) {
 }
 
 Task<Status> CommandReceiver::annotate(Target target, Json annotations) {
-  auto patched = co_await store_.patch(kFunctions, {target.ns, target.name}, PatchType::kMerge,
-                                       {{"metadata", {{"annotations", std::move(annotations)}}}}, {});
+  auto patched =
+      co_await store_.patch(kFunctions, {target.ns, target.name}, PatchType::kMerge,
+                            {{"metadata", {{"annotations", std::move(annotations)}}}}, {});
   if (!patched && patched.error().code == Code::kNotFound) {
     // A command for what is gone can't succeed later: accepted, as a delete would be (B-63).
     co_return Status();
@@ -203,9 +212,9 @@ Task<Status> CommandReceiver::annotate(Target target, Json annotations) {
 }
 
 Task<Status> CommandReceiver::rebuild(Target target) {
-  co_return co_await annotate(
-      std::move(target), {{std::string(kRebuildAnnotation), base::format_rfc3339_micros(clock_.wall())},
-                          {std::string(kCancelAnnotation), nullptr}});
+  co_return co_await annotate(std::move(target), {{std::string(kRebuildAnnotation),
+                                                   base::format_rfc3339_micros(clock_.wall())},
+                                                  {std::string(kCancelAnnotation), nullptr}});
 }
 
 Task<Status> CommandReceiver::cancel(Target target) {

@@ -32,7 +32,8 @@ class CommandReceiver {
   CommandReceiver(resource::Store& store, const base::Clock& clock, CommandReceiverOptions options);
 
   // POST / or /events. 202 accepted, 400 invalid_cloudevent or schema_validation_failed, 405,
-  // 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed. X-Correlation-ID always.
+  // 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed. X-Correlation-ID
+  // always.
   Task<void> handle(http::Exchange& exchange);
   // Unknown types are accepted and ignored. kInvalid: the data; kRateLimited.
   Task<Status> apply(event::CloudEvent event);

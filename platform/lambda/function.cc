@@ -11,7 +11,8 @@ using base::string_at;
 
 namespace {
 
-std::vector<std::string> strings_at(const Json& value, std::initializer_list<std::string_view> path) {
+std::vector<std::string> strings_at(const Json& value,
+                                    std::initializer_list<std::string_view> path) {
   std::vector<std::string> out;
   const Json* list = find(value, path);
   if (list == nullptr || !list->is_array()) return out;
@@ -107,12 +108,18 @@ FunctionSpec parse_function(const Json& object) {
 
 std::string_view source_type_name(SourceType type) {
   switch (type) {
-    case SourceType::kInline: return "inline";
-    case SourceType::kMinio: return "minio";
-    case SourceType::kS3: return "s3";
-    case SourceType::kGcs: return "gcs";
-    case SourceType::kGit: return "git";
-    case SourceType::kImage: return "image";
+    case SourceType::kInline:
+      return "inline";
+    case SourceType::kMinio:
+      return "minio";
+    case SourceType::kS3:
+      return "s3";
+    case SourceType::kGcs:
+      return "gcs";
+    case SourceType::kGit:
+      return "git";
+    case SourceType::kImage:
+      return "image";
   }
   return "inline";
 }

@@ -21,18 +21,18 @@ enum class SourceType { kInline, kMinio, kS3, kGcs, kGit, kImage };
 
 struct Source {
   SourceType type = SourceType::kInline;
-  std::string code;          // inline
-  std::string dependencies;  // inline: text of the manifest
-  std::string endpoint;      // minio; empty: the platform's own store
-  std::string region;        // s3
-  std::string bucket;        // minio, s3, gcs
-  std::string key;           // minio, s3, gcs; a trailing slash makes it a prefix
-  std::string url;           // git
-  std::string ref;           // git
-  std::string path;          // git
-  std::string secret;        // name of the credentials' Secret
-  std::string image;         // image: repository@digest or repository:tag
-  std::int64_t port = 8080;  // image
+  std::string code;                  // inline
+  std::string dependencies;          // inline: text of the manifest
+  std::string endpoint;              // minio; empty: the platform's own store
+  std::string region;                // s3
+  std::string bucket;                // minio, s3, gcs
+  std::string key;                   // minio, s3, gcs; a trailing slash makes it a prefix
+  std::string url;                   // git
+  std::string ref;                   // git
+  std::string path;                  // git
+  std::string secret;                // name of the credentials' Secret
+  std::string image;                 // image: repository@digest or repository:tag
+  std::int64_t port = 8080;          // image
   std::vector<std::string> command;  // image
   std::vector<std::string> args;     // image
 };

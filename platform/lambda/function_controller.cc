@@ -59,8 +59,16 @@ std::string job_outcome(const Json& job, std::string& message) {
 struct FunctionController::State {
   State(async::Loop& l, async::BlockingPool& p, Store& s, const Languages& langs,
         const base::Clock& c, FunctionControllerOptions o)
-      : loop(l), pool(p), store(s), languages(langs), clock(c), options(std::move(o)),
-        functions(l, s, kFunctions), jobs(l, s, kJobs), services(l, s, kKnativeServices), tasks(l),
+      : loop(l),
+        pool(p),
+        store(s),
+        languages(langs),
+        clock(c),
+        options(std::move(o)),
+        functions(l, s, kFunctions),
+        jobs(l, s, kJobs),
+        services(l, s, kKnativeServices),
+        tasks(l),
         controller(l, "function", [this](ObjectKey key) { return reconcile(std::move(key)); }) {}
 
   Task<Result<Requeue>> reconcile(ObjectKey key);
@@ -106,9 +114,8 @@ FunctionController::~FunctionController() = default;
 
 void FunctionController::start() {
   State& state = *state_;
-  state.functions.on_change([&state](const ObjectPtr& object, bool) {
-    state.controller.enqueue(key_of(*object));
-  });
+  state.functions.on_change(
+      [&state](const ObjectPtr& object, bool) { state.controller.enqueue(key_of(*object)); });
   state.watch_owned(state.jobs);
   state.watch_owned(state.services);
   for (Informer* informer : {&state.functions, &state.jobs, &state.services}) {
@@ -144,7 +151,8 @@ void FunctionController::source_changed(const std::string& bucket, const std::st
     const bool named = spec.source.bucket == bucket &&
                        (key == spec.source.key ||
                         (spec.source.key.ends_with('/') && key.starts_with(spec.source.key)));
-    if (named && !is_condition_true(*function, "SourceReady")) state_->controller.enqueue(object_key);
+    if (named && !is_condition_true(*function, "SourceReady"))
+      state_->controller.enqueue(object_key);
   }
 }
 
@@ -175,10 +183,10 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   pass.function["status"]["observedGeneration"] = generation_of(pass.function);
   write_build_status(pass.function, pass.build);
   const std::string now_in = base::string_at(pass.function, {"status", "phase"});
-  const Status written =
-      co_await update_status(store, kFunctions, key, pass.function["status"]);
+  const Status written = co_await update_status(store, kFunctions, key, pass.function["status"]);
   if (!written && written.error().code != Code::kNotFound) co_return fail(written.error());
-  if (now_in != phase && now_in == "Ready") emit(pass, "lifecycle.function.ready", {{"phase", now_in}});
+  if (now_in != phase && now_in == "Ready")
+    emit(pass, "lifecycle.function.ready", {{"phase", now_in}});
   if (phase.empty()) emit(pass, "lifecycle.function.created", {{"phase", now_in}});
   if (!advanced) co_return fail(advanced.error());
   co_return pass.requeue;
@@ -274,7 +282,9 @@ Task<void> FunctionController::State::begin_build(Pass& pass, std::int64_t attem
                 clock.wall());
   set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
   emit(pass, "lifecycle.build.started",
-       {{"jobName", pass.build.job_name}, {"buildId", pass.build.job_name}, {"phase", "Started"},
+       {{"jobName", pass.build.job_name},
+        {"buildId", pass.build.job_name},
+        {"phase", "Started"},
         {"startedAt", base::format_rfc3339(clock.wall())}});
 }
 
@@ -284,8 +294,8 @@ Task<Result<BuildPlan>> FunctionController::State::resolve(const Pass& pass) {
   HEARTH_CO_TRY(plan, co_await pool.run([ns = pass.ns(), name = pass.name(), spec = pass.spec,
                                          langs = &languages, moved = std::move(tree),
                                          settings = options.build]() mutable {
-                        return plan_build(ns, name, spec, *langs, std::move(moved), settings);
-                      }));
+    return plan_build(ns, name, spec, *langs, std::move(moved), settings);
+  }));
   if (plan.context_tar_gz.size() > limits::kConfigMapContextBytesMax) {
     co_return fail(Code::kTooLarge,
                    fmt::format("the build context has {} bytes packed; at most {} fit into a "
@@ -326,9 +336,11 @@ Task<Result<SourceTree>> FunctionController::State::fetch(const Pass& pass) {
     }
     case SourceType::kGit:
       if (!options.sources.git) break;
-      co_return co_await options.sources.git({source.url, source.ref, source.path, std::move(secret)});
+      co_return co_await options.sources.git(
+          {source.url, source.ref, source.path, std::move(secret)});
     case SourceType::kGcs:
-    case SourceType::kImage: break;
+    case SourceType::kImage:
+      break;
   }
   co_return fail(Code::kUnsupported, fmt::format("source type \"{}\" is not supported yet; use "
                                                  "minio, s3, git or inline",
@@ -343,7 +355,8 @@ Task<Result<std::map<std::string, std::string>>> FunctionController::State::read
   if (const Json* data = base::find(**object, {"data"}); data != nullptr && data->is_object()) {
     for (const auto& [key, value] : data->items()) {
       if (!value.is_string()) continue;
-      if (auto decoded = base::from_base64(value.get<std::string>())) out[key] = std::move(*decoded);
+      if (auto decoded = base::from_base64(value.get<std::string>()))
+        out[key] = std::move(*decoded);
     }
   }
   co_return out;
@@ -404,7 +417,9 @@ void FunctionController::State::follow_job(Pass& pass) {
   pass.build.error.clear();
   condition(pass, "BuildReady", true, "BuildSucceeded");
   emit(pass, "lifecycle.build.completed",
-       {{"jobName", pass.build.job_name}, {"imageUri", pass.build.image}, {"phase", "Completed"},
+       {{"jobName", pass.build.job_name},
+        {"imageUri", pass.build.image},
+        {"phase", "Completed"},
         {"buildId", pass.build.job_name}});
 }
 
@@ -417,8 +432,11 @@ Task<void> FunctionController::State::cancel_build(Pass& pass) {
   condition(pass, "BuildReady", false, "BuildCancelled", "Cancelled");
   set_phase(pass.function, "Failed", "BuildCancelled", "Cancelled", clock.wall());
   emit(pass, "lifecycle.build.cancelled",
-       {{"jobName", pass.build.job_name}, {"phase", "Cancelled"}, {"buildId", pass.build.job_name},
-        {"error", {{"type", "CancellationError"}, {"code", "BUILD_CANCELLED"}, {"retryable", false}}}});
+       {{"jobName", pass.build.job_name},
+        {"phase", "Cancelled"},
+        {"buildId", pass.build.job_name},
+        {"error",
+         {{"type", "CancellationError"}, {"code", "BUILD_CANCELLED"}, {"retryable", false}}}});
 }
 
 void FunctionController::State::fail_build(Pass& pass, const std::string& message) {
@@ -431,9 +449,14 @@ void FunctionController::State::fail_build(Pass& pass, const std::string& messag
             clock.wall());
   pass.requeue = delay;
   emit(pass, "lifecycle.build.failed",
-       {{"jobName", pass.build.job_name}, {"phase", "Failed"}, {"buildId", pass.build.job_name},
-        {"error", {{"type", "BuildError"}, {"code", "BUILD_FAILED"}, {"message", message},
-                   {"retryable", true}}}});
+       {{"jobName", pass.build.job_name},
+        {"phase", "Failed"},
+        {"buildId", pass.build.job_name},
+        {"error",
+         {{"type", "BuildError"},
+          {"code", "BUILD_FAILED"},
+          {"message", message},
+          {"retryable", true}}}});
 }
 
 Task<Status> FunctionController::State::deploy(Pass& pass) {
@@ -444,19 +467,21 @@ Task<Status> FunctionController::State::deploy(Pass& pass) {
   }
   auto account = co_await store.create(kServiceAccounts, render_service_account(pass.ns()), {});
   if (!account && account.error().code != Code::kAlreadyExists) co_return fail(account.error());
-  Json wanted = render_service(pass.function, pass.spec, pass.build.image,
-                               pass.spec.source.type == SourceType::kImage ? "" : handler,
-                               options.render);
+  Json wanted =
+      render_service(pass.function, pass.spec, pass.build.image,
+                     pass.spec.source.type == SourceType::kImage ? "" : handler, options.render);
   const std::string target = annotation_of(pass.function, kRollbackTargetAnnotation);
-  wanted["spec"]["traffic"] = Json::array(
-      {target.empty() ? Json{{"latestRevision", true}, {"percent", 100}}
-                      : Json{{"revisionName", target}, {"percent", 100}}});
+  wanted["spec"]["traffic"] =
+      Json::array({target.empty() ? Json{{"latestRevision", true}, {"percent", 100}}
+                                  : Json{{"revisionName", target}, {"percent", 100}}});
   const ObjectPtr known = services.get({pass.ns(), pass.name()});
   if (known) {
     const auto owner = controller_of(*known);
     if (!owner || owner->uid != uid_of(pass.function)) {
-      co_return fail(Code::kConflict, fmt::format("a Knative Service \"{}\" exists that is not this "
-                                                  "function's", pass.name()));
+      co_return fail(Code::kConflict,
+                     fmt::format("a Knative Service \"{}\" exists that is not this "
+                                 "function's",
+                                 pass.name()));
     }
   }
   HEARTH_CO_TRY(service, co_await apply(store, kKnativeServices, std::move(wanted)));

@@ -21,7 +21,7 @@
 namespace hearth::async {
 class BlockingPool;
 class Loop;
-}
+}  // namespace hearth::async
 
 namespace hearth::lambda {
 

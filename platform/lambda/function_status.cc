@@ -25,8 +25,10 @@ BuildStatus read_build_status(const Json& object) {
 void write_build_status(Json& object, const BuildStatus& build) {
   Json& status = object["status"]["buildStatus"];
   const auto put = [&](const char* field, const std::string& text) {
-    if (text.empty()) status.erase(field);
-    else status[field] = text;
+    if (text.empty())
+      status.erase(field);
+    else
+      status[field] = text;
   };
   if (!status.is_object()) status = Json::object();
   status["attempt"] = build.attempt;

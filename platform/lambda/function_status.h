@@ -10,14 +10,14 @@
 namespace hearth::lambda {
 
 struct BuildStatus {
-  std::string source_hash;      // of spec.source and spec.runtime that this build is for
-  std::string rebuild;          // value of the rebuild annotation it answered
+  std::string source_hash;  // of spec.source and spec.runtime that this build is for
+  std::string rebuild;      // value of the rebuild annotation it answered
   std::int64_t attempt = 0;
   std::string job_name;
-  std::string image;            // pull form; set when the build succeeded
+  std::string image;  // pull form; set when the build succeeded
   std::string content_hash;
   std::string error;
-  std::string retry_at;         // RFC 3339; set while waiting to try again
+  std::string retry_at;  // RFC 3339; set while waiting to try again
 };
 
 BuildStatus read_build_status(const Json& object);

@@ -1,9 +1,9 @@
 #include "platform/lambda/function_validation.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
@@ -54,7 +54,8 @@ class Checker {
                 std::string_view allowed = "") {
     for (const char c : text) {
       if (!kShellMarks.contains(c) || allowed.contains(c)) continue;
-      add(field, fmt::format("{}_INJECTION: must not contain {}", code, Json(std::string(1, c)).dump()));
+      add(field,
+          fmt::format("{}_INJECTION: must not contain {}", code, Json(std::string(1, c)).dump()));
       return false;
     }
     return true;
@@ -88,17 +89,22 @@ class Checker {
     // The whole function travels in one object of at most 1 MiB.
     constexpr std::size_t kCodeBytesMax = 512 * 1024;
     const std::string code = string_at(part, {"code"});
-    if (code.empty()) add(field + ".code", "Required value: the code is empty", "FieldValueRequired");
+    if (code.empty())
+      add(field + ".code", "Required value: the code is empty", "FieldValueRequired");
     if (code.size() > kCodeBytesMax) {
-      add(field + ".code", fmt::format("Too long: {} bytes, at most {}; keep the code in a bucket or "
-                                       "a repository", code.size(), kCodeBytesMax), "FieldValueTooLong");
+      add(field + ".code",
+          fmt::format("Too long: {} bytes, at most {}; keep the code in a bucket or "
+                      "a repository",
+                      code.size(), kCodeBytesMax),
+          "FieldValueTooLong");
     }
   }
 
   void check_object_source(const Json& part, const std::string& field) {
     const std::string bucket = string_at(part, {"bucket"});
     const std::string key = string_at(part, {"key"});
-    if (bucket.empty()) add(field + ".bucket", "BUCKET_REQUIRED: Required value", "FieldValueRequired");
+    if (bucket.empty())
+      add(field + ".bucket", "BUCKET_REQUIRED: Required value", "FieldValueRequired");
     if (key.empty()) add(field + ".key", "KEY_REQUIRED: Required value", "FieldValueRequired");
     bounded(key, field + ".key", 1024, "KEY");
     no_traversal(key, field + ".key", "KEY");
@@ -164,7 +170,8 @@ class Checker {
     const auto maximum = base::int_at(object_, {"spec", "scaling", "maxReplicas"}).value_or(50);
     if (minimum > maximum) {
       add("spec.scaling.minReplicas",
-          fmt::format("Invalid value: {}: must not be more than maxReplicas ({})", minimum, maximum));
+          fmt::format("Invalid value: {}: must not be more than maxReplicas ({})", minimum,
+                      maximum));
     }
   }
 
@@ -196,7 +203,8 @@ class Checker {
   void check_durations() {
     const std::string timeout = string_at(object_, {"spec", "build", "timeout"});
     if (!timeout.empty() && !base::parse_go_duration(timeout)) {
-      add("spec.build.timeout", fmt::format("Invalid value: \"{}\": durations look like 10m", timeout));
+      add("spec.build.timeout",
+          fmt::format("Invalid value: \"{}\": durations look like 10m", timeout));
     }
     const std::string grace = string_at(object_, {"spec", "scaling", "scaleToZeroGracePeriod"});
     if (!grace.empty() && !base::parse_go_duration(grace)) {

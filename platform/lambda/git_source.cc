@@ -1,9 +1,9 @@
 #include "platform/lambda/git_source.h"
 
+#include <memory>
+
 #include <fmt/format.h>
 #include <git2.h>
-
-#include <memory>
 
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
@@ -41,7 +41,8 @@ class ScratchFolder {
 
 Error git_error(const GitLocation& location, int code) {
   const auto* error = ::git_error_last();
-  const std::string text = error != nullptr && error->message != nullptr ? error->message : "failed";
+  const std::string text =
+      error != nullptr && error->message != nullptr ? error->message : "failed";
   Code mapped = Code::kUnavailable;
   if (code == GIT_ENOTFOUND) mapped = Code::kNotFound;
   if (code == GIT_EAUTH) mapped = Code::kUnauthorized;
@@ -80,8 +81,9 @@ int acquire_credentials(git_credential** out, const char*, const char* user, uns
     const char* name;
     const char* user;
   };
-  for (const TokenKey& known : {TokenKey{"token", "git"}, TokenKey{"github-token", "x-access-token"},
-                                TokenKey{"gitlab-token", "oauth2"}}) {
+  for (const TokenKey& known :
+       {TokenKey{"token", "git"}, TokenKey{"github-token", "x-access-token"},
+        TokenKey{"gitlab-token", "oauth2"}}) {
     const std::string token = secret_value(location, known.name);
     if (!token.empty()) {
       return git_credential_userpass_plaintext_new(out, known.user, token.c_str());
@@ -179,14 +181,16 @@ Result<SourceTree> read_tree(git_repository* repository, git_object* commit,
     if (is_file) {
       const Blob blob(reinterpret_cast<git_blob*>(object));
       const std::string name = location.path.substr(location.path.rfind('/') + 1);
-      return SourceTree{{name, std::string(static_cast<const char*>(git_blob_rawcontent(blob.get())),
-                                           static_cast<std::size_t>(git_blob_rawsize(blob.get())))}};
+      return SourceTree{
+          {name, std::string(static_cast<const char*>(git_blob_rawcontent(blob.get())),
+                             static_cast<std::size_t>(git_blob_rawsize(blob.get())))}};
     }
     tree.reset(reinterpret_cast<git_tree*>(object));
   }
   Walk walk{repository, location.path, {}, 0, {}};
   if (git_tree_walk(tree.get(), GIT_TREEWALK_PRE, visit, &walk) != 0) {
-    return fail(Code::kTooLarge, walk.problem.empty() ? "reading the repository failed" : walk.problem);
+    return fail(Code::kTooLarge,
+                walk.problem.empty() ? "reading the repository failed" : walk.problem);
   }
   return std::move(walk.files);
 }

@@ -36,8 +36,9 @@ TEST(Validation, NamesWhatIsMissingOrHostile) {
   EXPECT_THAT(fields("source: {type: minio}\n"), testing::ElementsAre("spec.source.minio"));
   EXPECT_THAT(fields("source: {type: minio, minio: {bucket: b, key: a/../b}}\n"),
               testing::ElementsAre("spec.source.minio.key"));
-  EXPECT_THAT(fields("source: {type: git, git: {url: 'https://x/$(id)', ref: a..b, path: ../c}}\n"),
-              testing::ElementsAre("spec.source.git.url", "spec.source.git.ref", "spec.source.git.path"));
+  EXPECT_THAT(
+      fields("source: {type: git, git: {url: 'https://x/$(id)', ref: a..b, path: ../c}}\n"),
+      testing::ElementsAre("spec.source.git.url", "spec.source.git.ref", "spec.source.git.path"));
   EXPECT_THAT(fields(std::string(kInline) + "scaling: {minReplicas: 5, maxReplicas: 2}\n"),
               testing::ElementsAre("spec.scaling.minReplicas"));
   EXPECT_THAT(fields(std::string(kInline) + "resources: {limits: {memory: lots}}\n"),
@@ -49,7 +50,8 @@ TEST(Validation, GivesTheReferencesErrorCodes) {
     Json object = function(kInline);
     object["spec"]["runtime"]["handler"] = handler;
     const auto errors = validate_function(object);
-    return errors.empty() ? std::string() : errors[0].message.substr(0, errors[0].message.find(':'));
+    return errors.empty() ? std::string()
+                          : errors[0].message.substr(0, errors[0].message.find(':'));
   };
   EXPECT_EQ(code_of("main.handler"), "");
   EXPECT_EQ(code_of("main.handler;rm"), "HANDLER_INJECTION");
@@ -67,7 +69,8 @@ TEST(Function, TellsUnsetFromFalse) {  // B-04
 class BuildPlanTest : public testing::Test {
  protected:
   BuildPlan plan(const std::string& spec, SourceTree tree) {
-    return plan_build("demo", "hello", parse_function(function(spec)), languages_, std::move(tree), {})
+    return plan_build("demo", "hello", parse_function(function(spec)), languages_, std::move(tree),
+                      {})
         .value();
   }
   Languages languages_ = Languages::load("").value();
@@ -97,7 +100,9 @@ TEST_F(BuildPlanTest, ASingleFileTakesTheMainFilesName) {
 TEST(Template, KeepsSectionsByFileAndNests) {
   const auto has = [](const std::string& file) { return file == "a"; };
   EXPECT_EQ(render_template("{{#has a}}\nA{{^has b}}-{{x}}{{/has}}\n{{/has}}\n{{#has b}}B{{/has}}",
-                            {{"x", "1"}}, has).value(), "A-1");
+                            {{"x", "1"}}, has)
+                .value(),
+            "A-1");
   EXPECT_FALSE(render_template("{{y}}", {}, has));
   EXPECT_FALSE(render_template("{{#has a}}", {}, has));
 }

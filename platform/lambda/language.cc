@@ -1,9 +1,9 @@
 #include "platform/lambda/language.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "platform/base/embedded_files.h"
 #include "platform/base/file.h"
@@ -103,7 +103,8 @@ Result<Languages> Languages::load(const std::filesystem::path& overrides) {
   for (const auto& entry : std::filesystem::directory_iterator(overrides, error)) {
     if (!std::filesystem::exists(entry.path() / "language.yaml")) continue;
     HEARTH_TRY(language, load_folder(entry.path()));
-    std::erase_if(out.languages_, [&](const Language& known) { return known.name == language.name; });
+    std::erase_if(out.languages_,
+                  [&](const Language& known) { return known.name == language.name; });
     out.languages_.push_back(std::move(language));
   }
   return out;
@@ -175,7 +176,8 @@ Result<std::string> render_template(const std::string& text,
     const std::string name(base::trim(rest.substr(at + 2, close - at - 2)));
     const auto value = values.find(name);
     if (value == values.end()) {
-      return fail(Code::kInvalid, fmt::format("template names {{{{{}}}}}, which is not known", name));
+      return fail(Code::kInvalid,
+                  fmt::format("template names {{{{{}}}}}, which is not known", name));
     }
     out += value->second;
     rest.remove_prefix(close + 2);

@@ -1,5 +1,5 @@
-// Languages as data: config/languages/{name}/language.yaml, a Dockerfile template and wrapper files.
-// A folder of the same shape in the configuration overrides or adds one, without code.
+// Languages as data: config/languages/{name}/language.yaml, a Dockerfile template and wrapper
+// files. A folder of the same shape in the configuration overrides or adds one, without code.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +21,8 @@ struct Language {
   std::string main_file;
   std::vector<std::string> extensions;
   std::string dependency_manifest;
-  std::string base_image;       // "python:{{version}}-slim"
-  std::string dockerfile;       // the template's text
+  std::string base_image;                            // "python:{{version}}-slim"
+  std::string dockerfile;                            // the template's text
   std::map<std::string, std::string> wrapper_files;  // name → bytes
 };
 

@@ -74,7 +74,8 @@ Task<Result<SourceTree>> fetch_objects(s3::Client& client, async::BlockingPool& 
   if (!key.ends_with('/')) {
     HEARTH_CO_TRY(bytes, co_await client.get_object(bucket, key, limits::kContextBytesMax));
     if (is_archive_name(key)) {
-      co_return co_await pool.run([moved = std::move(bytes), scratch] { return unpack(moved, scratch); });
+      co_return co_await pool.run(
+          [moved = std::move(bytes), scratch] { return unpack(moved, scratch); });
     }
     co_return SourceTree{{key.substr(key.rfind('/') + 1), std::move(bytes)}};
   }
@@ -86,14 +87,14 @@ Task<Result<SourceTree>> fetch_objects(s3::Client& client, async::BlockingPool& 
     if (path.empty() || path.ends_with('/')) continue;
     for (const std::string_view part : base::split(path, '/')) {
       if (part.empty() || part == "." || part == "..") {
-        co_return fail(Code::kForbidden, fmt::format("object {} would leave the source's folder",
-                                                     object.key));
+        co_return fail(Code::kForbidden,
+                       fmt::format("object {} would leave the source's folder", object.key));
       }
     }
     total += object.size;
     if (total > limits::kContextBytesMax || tree.size() >= limits::kContextFilesMax) {
-      co_return fail(Code::kTooLarge, fmt::format("the prefix {}/{} is over the limits of a source",
-                                                  bucket, key));
+      co_return fail(Code::kTooLarge,
+                     fmt::format("the prefix {}/{} is over the limits of a source", bucket, key));
     }
     HEARTH_CO_TRY(bytes, co_await client.get_object(bucket, object.key, limits::kContextBytesMax));
     tree[path] = std::move(bytes);

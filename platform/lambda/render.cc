@@ -33,10 +33,12 @@ Json extract_container(const RenderSettings& settings) {
   return {{"name", "extract-context"},
           {"image", settings.init_image},
           {"command", {"sh", "-c", "tar -xzf /build-context/context.tar.gz -C /workspace"}},
-          {"resources", {{"requests", {{"cpu", "100m"}, {"memory", "128Mi"}}},
-                         {"limits", {{"cpu", "500m"}, {"memory", "256Mi"}}}}},
-          {"volumeMounts", {{{"name", "build-context"}, {"mountPath", "/build-context"}},
-                            {{"name", "workspace"}, {"mountPath", "/workspace"}}}}};
+          {"resources",
+           {{"requests", {{"cpu", "100m"}, {"memory", "128Mi"}}},
+            {"limits", {{"cpu", "500m"}, {"memory", "256Mi"}}}}},
+          {"volumeMounts",
+           {{{"name", "build-context"}, {"mountPath", "/build-context"}},
+            {{"name", "workspace"}, {"mountPath", "/workspace"}}}}};
 }
 
 Json kaniko_container(const BuildPlan& plan, const RenderSettings& settings) {
@@ -50,8 +52,9 @@ Json kaniko_container(const BuildPlan& plan, const RenderSettings& settings) {
   return {{"name", "kaniko"},
           {"image", settings.kaniko_image},
           {"args", std::move(args)},
-          {"resources", {{"requests", {{"cpu", "500m"}, {"memory", "1Gi"}}},
-                         {"limits", {{"cpu", "2"}, {"memory", "4Gi"}}}}},
+          {"resources",
+           {{"requests", {{"cpu", "500m"}, {"memory", "1Gi"}}},
+            {"limits", {{"cpu", "2"}, {"memory", "4Gi"}}}}},
           {"volumeMounts", {{{"name", "workspace"}, {"mountPath", "/workspace"}}}}};
 }
 
@@ -89,14 +92,14 @@ Json revision_annotations(const FunctionSpec& spec) {
 Json container_of(const Json& function, const FunctionSpec& spec, const std::string& image,
                   const std::string& handler, const RenderSettings& settings) {
   const bool is_image = spec.source.type == SourceType::kImage;
-  Json container{{"name", "user-container"},
-                 {"image", image},
-                 {"ports", {{{"containerPort", is_image ? spec.source.port : 8080},
-                             {"protocol", "TCP"}}}},
-                 {"env", environment(function, spec, handler, settings)},
-                 {"resources", {{"requests", spec.requests}, {"limits", spec.limits}}},
-                 {"readinessProbe", {{"httpGet", {{"path", is_image ? "/health" : "/readyz"}}},
-                                     {"periodSeconds", 10}}}};
+  Json container{
+      {"name", "user-container"},
+      {"image", image},
+      {"ports", {{{"containerPort", is_image ? spec.source.port : 8080}, {"protocol", "TCP"}}}},
+      {"env", environment(function, spec, handler, settings)},
+      {"resources", {{"requests", spec.requests}, {"limits", spec.limits}}},
+      {"readinessProbe",
+       {{"httpGet", {{"path", is_image ? "/health" : "/readyz"}}}, {"periodSeconds", 10}}}};
   const std::string policy = spec.image_pull_policy;
   container["imagePullPolicy"] = !policy.empty() ? policy : is_image ? "IfNotPresent" : "Always";
   if (!spec.source.command.empty()) container["command"] = spec.source.command;
@@ -132,12 +135,14 @@ Json render_build_job(const Json& function, const FunctionSpec& spec, const Buil
   job["metadata"]["annotations"] = {{"lambda.knative.io/image-uri", plan.push_image},
                                     {"lambda.knative.io/pull-uri", plan.pull_image},
                                     {"lambda.knative.io/content-hash", plan.hash}};
-  const auto timeout = base::parse_go_duration(spec.build_timeout).value_or(std::chrono::minutes(30));
+  const auto timeout =
+      base::parse_go_duration(spec.build_timeout).value_or(std::chrono::minutes(30));
   job["spec"] = {
       {"backoffLimit", 0},
       {"ttlSecondsAfterFinished", 3600},
-      {"activeDeadlineSeconds", std::max<std::int64_t>(
-           1, std::chrono::duration_cast<std::chrono::seconds>(timeout).count())},
+      {"activeDeadlineSeconds",
+       std::max<std::int64_t>(1,
+                              std::chrono::duration_cast<std::chrono::seconds>(timeout).count())},
       {"template",
        {{"metadata", {{"labels", job["metadata"]["labels"]}}},
         {"spec",
@@ -145,9 +150,9 @@ Json render_build_job(const Json& function, const FunctionSpec& spec, const Buil
           {"automountServiceAccountToken", false},
           {"initContainers", Json::array({extract_container(settings)})},
           {"containers", Json::array({kaniko_container(plan, settings)})},
-          {"volumes", {{{"name", "build-context"},
-                        {"configMap", {{"name", build_context_name(name)}}}},
-                       {{"name", "workspace"}, {"emptyDir", Json::object()}}}}}}}}};
+          {"volumes",
+           {{{"name", "build-context"}, {"configMap", {{"name", build_context_name(name)}}}},
+            {{"name", "workspace"}, {"emptyDir", Json::object()}}}}}}}}};
   return job;
 }
 
@@ -159,11 +164,12 @@ Json render_service(const Json& function, const FunctionSpec& spec, const std::s
   Json pod{{"containerConcurrency", spec.scaling.container_concurrency},
            {"containers", Json::array({container_of(function, spec, image, handler, settings)})},
            {"automountServiceAccountToken", !spec.service_account.empty()},
-           {"serviceAccountName", spec.service_account.empty() ? "knative-lambda-function"
-                                                               : spec.service_account}};
+           {"serviceAccountName",
+            spec.service_account.empty() ? "knative-lambda-function" : spec.service_account}};
   service["spec"] = {{"template",
-                      {{"metadata", {{"labels", labels_for(resource::name_of(function), "lambda")},
-                                     {"annotations", revision_annotations(spec)}}},
+                      {{"metadata",
+                        {{"labels", labels_for(resource::name_of(function), "lambda")},
+                         {"annotations", revision_annotations(spec)}}},
                        {"spec", std::move(pod)}}}};
   return service;
 }
@@ -172,9 +178,10 @@ Json render_broker(const std::string& ns, const FunctionSpec& spec) {
   Json broker = resource::new_object(resource::kBrokers, {ns, spec.broker_name});
   broker["metadata"]["labels"] = {{"app.kubernetes.io/component", "broker"},
                                   {"app.kubernetes.io/managed-by", kManagedBy}};
-  broker["spec"] = {{"delivery", {{"retry", spec.retry_max_attempts},
-                                  {"backoffPolicy", "exponential"},
-                                  {"backoffDelay", spec.retry_backoff_delay}}}};
+  broker["spec"] = {{"delivery",
+                     {{"retry", spec.retry_max_attempts},
+                      {"backoffPolicy", "exponential"},
+                      {"backoffDelay", spec.retry_backoff_delay}}}};
   return broker;
 }
 
@@ -191,9 +198,8 @@ Json render_trigger(const Json& function, const FunctionSpec& spec) {
       {"filters",
        {{{"prefix", {{"type", "io.knative.lambda.invoke."}}}},
         {{"any", {{{"exact", {{"subject", name}}}}, {{"exact", {{"subject", qualified}}}}}}}}},
-      {"subscriber", {{"ref", {{"apiVersion", "serving.knative.dev/v1"},
-                               {"kind", "Service"},
-                               {"name", name}}}}}};
+      {"subscriber",
+       {{"ref", {{"apiVersion", "serving.knative.dev/v1"}, {"kind", "Service"}, {"name", name}}}}}};
   return trigger;
 }
 

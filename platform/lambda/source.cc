@@ -1,8 +1,8 @@
 #include "platform/lambda/source.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 

@@ -1,9 +1,9 @@
 #include "platform/oci/digest.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <stdexcept>
+
+#include <fmt/format.h>
 
 #include "platform/base/bytes.h"
 #include "platform/base/hash.h"
@@ -14,9 +14,8 @@ namespace {
 constexpr std::size_t kHexDigits = 64;
 
 bool is_lower_hex(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return std::ranges::all_of(
+      text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace

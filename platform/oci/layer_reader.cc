@@ -1,5 +1,10 @@
 #include "platform/oci/layer_reader.h"
 
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <vector>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
@@ -7,11 +12,6 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#include <cerrno>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "platform/base/file.h"
 #include "platform/base/text.h"
@@ -128,10 +128,14 @@ class Extractor {
       return hard_link(target, parent, name);
     }
     switch (archive_entry_filetype(entry)) {
-      case AE_IFREG: return file(entry, parent, name);
-      case AE_IFDIR: return directory(entry, parent, name, parents);
-      case AE_IFLNK: return symbolic_link(entry, parent, name, parents.size());
-      default: return fail(Code::kForbidden, "devices, sockets and pipes are refused");
+      case AE_IFREG:
+        return file(entry, parent, name);
+      case AE_IFDIR:
+        return directory(entry, parent, name, parents);
+      case AE_IFLNK:
+        return symbolic_link(entry, parent, name, parents.size());
+      default:
+        return fail(Code::kForbidden, "devices, sockets and pipes are refused");
     }
   }
 
@@ -184,8 +188,8 @@ class Extractor {
       return fail(Code::kTooLarge, fmt::format("over {} bytes", options_.bytes_max));
     }
     HEARTH_CHECK_OK(make_room(parent, name));
-    const base::UniqueFd fd(::openat(parent, name.c_str(),
-                                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const base::UniqueFd fd(
+        ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return fail(system_error(errno, "creating"));
     HEARTH_CHECK_OK(copy_data(fd.get()));
     // Set-id bits of strangers' archives are never wanted in a context.
@@ -214,7 +218,7 @@ class Extractor {
 
   Status directory(archive_entry* entry, int parent, const std::string& name,
                    const std::vector<std::string>& parents) {
-    struct stat status {};
+    struct stat status{};
     const bool exists = ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     // A layer may repeat a folder that is a link in the root ("lib" where lib -> usr/lib).
     if (exists && S_ISLNK(status.st_mode) && is_layer()) return {};
@@ -247,7 +251,7 @@ class Extractor {
     const std::string last = std::move(parts.back());
     parts.pop_back();
     HEARTH_TRY(folder, open_parent(parts));
-    struct stat status {};
+    struct stat status{};
     if (::fstatat(folder.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       return fail(Code::kInvalid, fmt::format("its hard link target {} does not exist", target));
     }
@@ -255,7 +259,7 @@ class Extractor {
     if (!S_ISREG(status.st_mode) && !is_layer()) {
       return fail(Code::kForbidden, "hard links are for regular files");
     }
-    struct stat own {};
+    struct stat own{};
     if (::fstatat(parent, name.c_str(), &own, AT_SYMLINK_NOFOLLOW) == 0 &&
         own.st_ino == status.st_ino && own.st_dev == status.st_dev) {
       return {};

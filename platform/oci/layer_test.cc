@@ -1,10 +1,10 @@
+#include <fstream>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-
-#include <fstream>
 
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
@@ -127,7 +127,7 @@ TEST_F(LayerTest, UnpacksWhatItWroteAndAppliesWhiteouts) {
   EXPECT_EQ(base::read_file(out() / "app/main.py").value(), "print(1)\n");
   EXPECT_EQ(base::read_file(out() / "app/link").value(), "print(1)\n");
   EXPECT_FALSE(fs::exists(out() / "app/old"));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat((out() / "app/b").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0755U);
 }
@@ -164,22 +164,22 @@ TEST_F(LayerTest, RefusesToLeaveTheFolder) {
 
 TEST_F(LayerTest, LayersResolveLinksWithinTheirRoot) {
   const ExtractOptions layer{.kind = ExtractOptions::Kind::kImageLayer};
-  ASSERT_TRUE(unpack(raw_tar({{"usr/lib", AE_IFDIR}, {"lib", AE_IFLNK, "/usr/lib"},
-                              {"lib/x.so", AE_IFREG, "so"}}), layer));
+  ASSERT_TRUE(unpack(
+      raw_tar({{"usr/lib", AE_IFDIR}, {"lib", AE_IFLNK, "/usr/lib"}, {"lib/x.so", AE_IFREG, "so"}}),
+      layer));
   EXPECT_EQ(base::read_file(out() / "usr/lib/x.so").value(), "so");
   // A link that climbs out ends at the image's root, never above it.
   fs::create_directories(root_ / "outside");
-  const auto climbing = unpack(raw_tar({{"up", AE_IFLNK, "../outside"},
-                                        {"up/evil", AE_IFREG, "x"}}), layer);
+  const auto climbing =
+      unpack(raw_tar({{"up", AE_IFLNK, "../outside"}, {"up/evil", AE_IFREG, "x"}}), layer);
   EXPECT_FALSE(fs::exists(root_ / "outside/evil"));
 }
 
 TEST_F(LayerTest, KeepsTheLimits) {
-  EXPECT_EQ(unpack(raw_tar({{"a"}, {"b"}, {"c"}}), {.files_max = 2}).error().code,
-            Code::kTooLarge);
-  EXPECT_EQ(unpack(raw_tar({{"a", AE_IFREG, std::string(5000, 'x')}}), {.bytes_max = 4096})
-                .error().code,
-            Code::kTooLarge);
+  EXPECT_EQ(unpack(raw_tar({{"a"}, {"b"}, {"c"}}), {.files_max = 2}).error().code, Code::kTooLarge);
+  EXPECT_EQ(
+      unpack(raw_tar({{"a", AE_IFREG, std::string(5000, 'x')}}), {.bytes_max = 4096}).error().code,
+      Code::kTooLarge);
 }
 
 TEST_F(LayerTest, StopsABombEarly) {

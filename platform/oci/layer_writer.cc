@@ -1,16 +1,16 @@
 #include "platform/oci/layer_writer.h"
 
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <zlib.h>
-
-#include <cerrno>
-#include <memory>
-#include <optional>
-#include <vector>
 
 #include "platform/base/hash.h"
 #include "platform/base/unique_fd.h"
@@ -128,8 +128,8 @@ Status copy_file(archive* writer, int fd, std::uint64_t size, std::string_view p
 
 std::string normal(std::string_view path) {
   std::string out = std::filesystem::path("/" + std::string(path)).lexically_normal().string();
-  out.erase(0, out.find_first_not_of('/') == std::string::npos ? out.size()
-                                                               : out.find_first_not_of('/'));
+  out.erase(
+      0, out.find_first_not_of('/') == std::string::npos ? out.size() : out.find_first_not_of('/'));
   if (out.ends_with('/')) out.pop_back();
   return out;
 }
@@ -163,7 +163,7 @@ Status write_header(archive* writer, const TarEntry& item) {
 
 Status write_file(archive* writer, TarEntry item, const std::filesystem::path& source) {
   const base::UniqueFd fd(::open(source.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status {};
+  struct stat status{};
   if (!fd || ::fstat(fd.get(), &status) != 0) return fail(system_error(errno, source.string()));
   if (!S_ISREG(status.st_mode)) {
     return fail(Code::kConflict, fmt::format("{} is no regular file any more", source.string()));
@@ -227,13 +227,18 @@ void LayerWriter::add_parents() {
 Status LayerWriter::write(archive* writer, const std::string& path, const Entry& entry) const {
   TarEntry item{.path = path, .mode = mode_of(entry), .time = options_.time};
   switch (entry.kind) {
-    case Entry::Kind::kFile: return write_file(writer, item, entry.source);
-    case Entry::Kind::kDirectory: item.type = AE_IFDIR; break;
+    case Entry::Kind::kFile:
+      return write_file(writer, item, entry.source);
+    case Entry::Kind::kDirectory:
+      item.type = AE_IFDIR;
+      break;
     case Entry::Kind::kSymlink:
       item.type = AE_IFLNK;
       item.link_target = entry.bytes;
       break;
-    case Entry::Kind::kBytes: item.size = entry.bytes.size(); break;
+    case Entry::Kind::kBytes:
+      item.size = entry.bytes.size();
+      break;
   }
   HEARTH_CHECK_OK(write_header(writer, item));
   return item.size > 0 ? write_data(writer, entry.bytes, path) : Status();

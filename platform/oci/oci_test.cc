@@ -53,10 +53,12 @@ TEST(Reference, KeepsTheGrammarAndTheLimits) {
 
 TEST(Manifest, ReadsWhatItWrites) {
   Manifest manifest;
-  manifest.config = Descriptor{.media_type = std::string(kOciConfig), .digest = Digest::of("c"),
-                               .size = 1};
-  manifest.layers.push_back({.media_type = std::string(kOciLayerGzip), .digest = Digest::of("l"),
-                             .size = 9, .annotations = {{"a", "b"}}});
+  manifest.config =
+      Descriptor{.media_type = std::string(kOciConfig), .digest = Digest::of("c"), .size = 1};
+  manifest.layers.push_back({.media_type = std::string(kOciLayerGzip),
+                             .digest = Digest::of("l"),
+                             .size = 9,
+                             .annotations = {{"a", "b"}}});
   manifest.subject = manifest.config;
   manifest.annotations["hearth.local/base"] = "host";
   const Manifest read = parse_manifest(dump(manifest)).value();

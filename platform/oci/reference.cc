@@ -1,8 +1,8 @@
 #include "platform/oci/reference.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 
@@ -17,9 +17,8 @@ bool is_alnum(char c) { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
 
 // One separator stands between runs of letters and digits: '.', '_', "__" or any number of '-'.
 bool is_separator(std::string_view text) {
-  return text == "." || text == "_" || text == "__" || std::ranges::all_of(text, [](char c) {
-           return c == '-';
-         });
+  return text == "." || text == "_" || text == "__" ||
+         std::ranges::all_of(text, [](char c) { return c == '-'; });
 }
 
 bool is_component(std::string_view text) {
@@ -107,8 +106,8 @@ Result<Reference> parse_reference(std::string_view text) {
   }
   out.repository = rest;
   if (out.registry.size() + out.repository.size() + 1 > kNameMax) {
-    return fail(Code::kInvalid, fmt::format("registry and repository are over {} characters",
-                                            kNameMax));
+    return fail(Code::kInvalid,
+                fmt::format("registry and repository are over {} characters", kNameMax));
   }
   return out;
 }

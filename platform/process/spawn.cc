@@ -1,5 +1,12 @@
 #include "platform/process/spawn.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
@@ -14,13 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <set>
-
 namespace hearth::process {
 namespace {
 
@@ -30,10 +30,14 @@ struct Failure {
   int number = 0;
 };
 enum Step { kNone, kUserMap, kRoot, kBind, kPivot, kIdentity, kDirectory, kExec };
-constexpr std::array<const char*, 8> kStepNames{"",           "mapping the user", "making the root",
-                                                "mounting",   "changing the root", "giving up rights",
-                                                "entering the working directory", "executing"};
-
+constexpr std::array<const char*, 8> kStepNames{"",
+                                                "mapping the user",
+                                                "making the root",
+                                                "mounting",
+                                                "changing the root",
+                                                "giving up rights",
+                                                "entering the working directory",
+                                                "executing"};
 
 // Everything the child needs, as plain C data that outlives the fork.
 struct Plan {
@@ -125,7 +129,8 @@ bool map_user(const Plan& plan) {
 bool make_root(const Plan& plan, const Jail& jail) {
   // Otherwise the mounts below would appear on the host.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  if (::mount("tmpfs", jail.root.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m") != 0) {
+  if (::mount("tmpfs", jail.root.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m") !=
+      0) {
     return false;
   }
   for (const std::string& path : plan.directories) {
@@ -145,13 +150,14 @@ bool make_root(const Plan& plan, const Jail& jail) {
 
 bool mount_all(const Plan& plan) {
   for (const Plan::Mount& mount : plan.mounts) {
-    if (::mount(mount.source.c_str(), mount.target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+    if (::mount(mount.source.c_str(), mount.target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) !=
+        0) {
       return false;
     }
     if (mount.writable) continue;
     // A bind takes other flags only in a second call. In a user namespace, flags of the original
     // mount (nosuid, nodev, noexec …) are locked and must be kept: mount_setattr adds only.
-    struct mount_attr attributes {};
+    struct mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID;
     if (::syscall(SYS_mount_setattr, AT_FDCWD, mount.target.c_str(), AT_RECURSIVE, &attributes,
                   sizeof attributes) != 0) {
@@ -255,9 +261,9 @@ std::uint64_t namespace_flags(const SpawnRequest& request, const Plan& plan) {
 }
 
 Error child_error(const SpawnRequest& request, const Failure& failure) {
-  Error error = system_error(failure.number,
-                             fmt::format("starting {}: {}", request.argv.empty() ? "" : request.argv[0],
-                                         kStepNames[static_cast<std::size_t>(failure.step)]));
+  Error error = system_error(
+      failure.number, fmt::format("starting {}: {}", request.argv.empty() ? "" : request.argv[0],
+                                  kStepNames[static_cast<std::size_t>(failure.step)]));
   if (failure.step != kExec && failure.step != kDirectory && error.code == Code::kNotFound) {
     error.code = Code::kInternal;
   }
@@ -294,13 +300,36 @@ Result<Child> spawn(const SpawnRequest& request) {
 
 std::vector<Bind> host_binds() {
   std::vector<Bind> out;
-  for (const char* path :
-       {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives",
-        "/etc/ssl", "/etc/ca-certificates", "/etc/ca-certificates.conf", "/etc/ld.so.cache",
-        "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
-        "/etc/services", "/etc/protocols", "/etc/nsswitch.conf", "/etc/resolv.conf",
-        "/etc/host.conf", "/etc/gai.conf", "/etc/python3.11", "/etc/python3", "/dev/null",
-        "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+  for (const char* path : {"/usr",
+                           "/bin",
+                           "/sbin",
+                           "/lib",
+                           "/lib32",
+                           "/lib64",
+                           "/libx32",
+                           "/etc/alternatives",
+                           "/etc/ssl",
+                           "/etc/ca-certificates",
+                           "/etc/ca-certificates.conf",
+                           "/etc/ld.so.cache",
+                           "/etc/ld.so.conf",
+                           "/etc/ld.so.conf.d",
+                           "/etc/localtime",
+                           "/etc/timezone",
+                           "/etc/mime.types",
+                           "/etc/services",
+                           "/etc/protocols",
+                           "/etc/nsswitch.conf",
+                           "/etc/resolv.conf",
+                           "/etc/host.conf",
+                           "/etc/gai.conf",
+                           "/etc/python3.11",
+                           "/etc/python3",
+                           "/dev/null",
+                           "/dev/zero",
+                           "/dev/full",
+                           "/dev/random",
+                           "/dev/urandom"}) {
     out.push_back({path, path, std::string_view(path).starts_with("/dev/")});
   }
   return out;

@@ -1,17 +1,17 @@
 // Starts a process, optionally in a jail of its own: namespaces, a private root made of read-only
 // pieces of the host, no rights. Returns a pidfd; the caller watches it.
 //
-// Called on any thread; costs a fork of this (small) process. All that the child does before exec is
-// system calls on memory prepared before.
+// Called on any thread; costs a fork of this (small) process. All that the child does before exec
+// is system calls on memory prepared before.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "platform/base/result.h"
 #include "platform/base/unique_fd.h"
@@ -26,10 +26,10 @@ struct Bind {
 
 struct Jail {
   std::string root;  // an empty folder of the host; a tmpfs is mounted over it in the jail only
-  std::vector<Bind> binds;              // in order; missing sources are left out
+  std::vector<Bind> binds;                                 // in order; missing sources are left out
   std::vector<std::pair<std::string, std::string>> links;  // target, path: made before the binds
   std::vector<std::pair<std::string, std::string>> files;  // path, content: small generated files
-  std::string tmp_bytes = "64m";        // size of the tmpfs on /tmp
+  std::string tmp_bytes = "64m";                           // size of the tmpfs on /tmp
   std::string hostname = "function";
   // Keep the namespace's capabilities: only for the fork server, whose children give them up.
   bool keep_capabilities = false;

@@ -1,11 +1,11 @@
 #include "platform/process/spawn.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
-
-#include <filesystem>
 
 #include "platform/base/random_id.h"
 
@@ -30,7 +30,8 @@ Outcome run(SpawnRequest request) {
   Outcome outcome;
   char buffer[4096];
   ssize_t got = 0;
-  while ((got = ::read(read_end.get(), buffer, sizeof buffer)) > 0) outcome.output.append(buffer, got);
+  while ((got = ::read(read_end.get(), buffer, sizeof buffer)) > 0)
+    outcome.output.append(buffer, got);
   outcome.code = reap(*child);
   return outcome;
 }
@@ -81,9 +82,7 @@ TEST_F(JailTest, CanWriteOnlyBelowTmp) {
   EXPECT_NE(run(shell("echo x > /a")).code, 0);
 }
 
-TEST_F(JailTest, HasItsOwnProcesses) {
-  EXPECT_EQ(run(shell("echo $$")).output, "1\n");
-}
+TEST_F(JailTest, HasItsOwnProcesses) { EXPECT_EQ(run(shell("echo $$")).output, "1\n"); }
 
 TEST_F(JailTest, LeavesNoMountBehind) {
   (void)run(shell("true"));

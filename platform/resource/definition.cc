@@ -1,8 +1,8 @@
 #include "platform/resource/definition.h"
 
-#include <fmt/format.h>
-
 #include <functional>
+
+#include <fmt/format.h>
 
 #include "platform/resource/schema.h"
 
@@ -34,9 +34,12 @@ constexpr BuiltIn kBuiltIns[] = {
     {"", "v1", "pods", "Pod", "pod", "po", true, true, false, true},
     {"", "v1", "events", "Event", "event", "ev", true, false, false, false},
     {"", "v1", "nodes", "Node", "node", "no", false, true, false, false},
-    {"", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", "sa", true, false, false, false},
-    {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", "pvc", true, true, false, false},
-    {"", "v1", "resourcequotas", "ResourceQuota", "resourcequota", "quota", true, true, false, false},
+    {"", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", "sa", true, false, false,
+     false},
+    {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", "pvc",
+     true, true, false, false},
+    {"", "v1", "resourcequotas", "ResourceQuota", "resourcequota", "quota", true, true, false,
+     false},
     {"", "v1", "limitranges", "LimitRange", "limitrange", "limits", true, false, false, false},
     {"apps", "v1", "deployments", "Deployment", "deployment", "deploy", true, true, true, true},
     {"apps", "v1", "replicasets", "ReplicaSet", "replicaset", "rs", true, true, true, true},
@@ -46,13 +49,18 @@ constexpr BuiltIn kBuiltIns[] = {
     {"batch", "v1", "cronjobs", "CronJob", "cronjob", "cj", true, true, true, true},
     {"coordination.k8s.io", "v1", "leases", "Lease", "lease", "", true, false, false, false},
     {"events.k8s.io", "v1", "events", "Event", "event", "ev", true, false, false, false},
-    {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "networkpolicy", "netpol", true, true, true, false},
+    {"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", "networkpolicy", "netpol", true,
+     true, true, false},
     {"networking.k8s.io", "v1", "ingresses", "Ingress", "ingress", "ing", true, true, true, false},
-    {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", "pdb", true, true, true, false},
+    {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", "pdb",
+     true, true, true, false},
     {"rbac.authorization.k8s.io", "v1", "roles", "Role", "role", "", true, false, false, false},
-    {"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rolebinding", "", true, false, false, false},
-    {"rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", "clusterrole", "", false, false, false, false},
-    {"rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", "", false, false, false, false},
+    {"rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", "rolebinding", "", true,
+     false, false, false},
+    {"rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", "clusterrole", "", false,
+     false, false, false},
+    {"rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding",
+     "clusterrolebinding", "", false, false, false, false},
     {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition",
      "customresourcedefinition", "crd,crds", false, true, true, false},
 };
@@ -172,10 +180,12 @@ Result<Definition> definition_from_crd(const Json& crd) {
   if (plural.empty()) return fail(crd_error(crd, "spec.names.plural", "Required value"));
   if (kind.empty()) return fail(crd_error(crd, "spec.names.kind", "Required value"));
   if (name_of(crd) != plural + "." + group) {
-    return fail(invalid_object("CustomResourceDefinition.apiextensions.k8s.io", name_of(crd),
-                               {{"metadata.name", "FieldValueInvalid",
-                                 fmt::format("Invalid value: \"{}\": must be spec.names.plural+\".\""
-                                             "+spec.group", name_of(crd))}}));
+    return fail(
+        invalid_object("CustomResourceDefinition.apiextensions.k8s.io", name_of(crd),
+                       {{"metadata.name", "FieldValueInvalid",
+                         fmt::format("Invalid value: \"{}\": must be spec.names.plural+\".\""
+                                     "+spec.group",
+                                     name_of(crd))}}));
   }
   Definition definition;
   definition.is_custom = true;
@@ -188,12 +198,14 @@ Result<Definition> definition_from_crd(const Json& crd) {
     if (base::bool_at(version, {"storage"}).value_or(false)) storage = &version;
   }
   if (storage == nullptr) {
-    return fail(crd_error(crd, "spec.versions", "Invalid value: must have exactly one version "
-                                                "marked as storage version"));
+    return fail(crd_error(crd, "spec.versions",
+                          "Invalid value: must have exactly one version "
+                          "marked as storage version"));
   }
   definition.type = {group, string_at(*storage, {"name"}), plural, kind,
                      string_at(crd, {"spec", "scope"}, "Namespaced") == "Namespaced"};
-  definition.singular = string_at(crd, {"spec", "names", "singular"}, string_at(crd, {"spec", "names", "kind"}));
+  definition.singular =
+      string_at(crd, {"spec", "names", "singular"}, string_at(crd, {"spec", "names", "kind"}));
   definition.list_kind = string_at(crd, {"spec", "names", "listKind"}, kind + "List");
   definition.short_names = words(base::find(crd, {"spec", "names", "shortNames"}));
   definition.categories = words(base::find(crd, {"spec", "names", "categories"}));

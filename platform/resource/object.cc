@@ -75,19 +75,18 @@ std::optional<OwnerReference> controller_of(const Json& object) {
 }
 
 void set_controller(Json& dependent, const Json& owner) {
-  dependent["metadata"]["ownerReferences"] = Json::array(
-      {{{"apiVersion", string_at(owner, {"apiVersion"})},
-        {"kind", string_at(owner, {"kind"})},
-        {"name", name_of(owner)},
-        {"uid", uid_of(owner)},
-        {"controller", true},
-        {"blockOwnerDeletion", true}}});
+  dependent["metadata"]["ownerReferences"] =
+      Json::array({{{"apiVersion", string_at(owner, {"apiVersion"})},
+                    {"kind", string_at(owner, {"kind"})},
+                    {"name", name_of(owner)},
+                    {"uid", uid_of(owner)},
+                    {"controller", true},
+                    {"blockOwnerDeletion", true}}});
 }
 
 Json new_object(const Type& type, const ObjectKey& key) {
-  Json object{{"apiVersion", type.api_version()},
-              {"kind", type.kind},
-              {"metadata", {{"name", key.name}}}};
+  Json object{
+      {"apiVersion", type.api_version()}, {"kind", type.kind}, {"metadata", {{"name", key.name}}}};
   if (type.namespaced) object["metadata"]["namespace"] = key.ns;
   return object;
 }

@@ -1,11 +1,11 @@
 #include "platform/resource/patch.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace hearth::resource {
 namespace {
@@ -17,11 +17,21 @@ constexpr std::string_view kDeletePrimitive = "$deleteFromPrimitiveList/";
 // Merge keys of the built-in kinds' lists (patchMergeKey in the API's Go types), by field name.
 std::string_view merge_key(std::string_view field) {
   static const std::map<std::string_view, std::string_view> kKeys{
-      {"containers", "name"},       {"initContainers", "name"}, {"ephemeralContainers", "name"},
-      {"env", "name"},              {"volumes", "name"},        {"volumeMounts", "mountPath"},
-      {"volumeDevices", "devicePath"}, {"imagePullSecrets", "name"}, {"secrets", "name"},
-      {"hostAliases", "ip"},        {"conditions", "type"},     {"ownerReferences", "uid"},
-      {"podIPs", "ip"},             {"addresses", "type"},      {"topologySpreadConstraints", "topologyKey"}};
+      {"containers", "name"},
+      {"initContainers", "name"},
+      {"ephemeralContainers", "name"},
+      {"env", "name"},
+      {"volumes", "name"},
+      {"volumeMounts", "mountPath"},
+      {"volumeDevices", "devicePath"},
+      {"imagePullSecrets", "name"},
+      {"secrets", "name"},
+      {"hostAliases", "ip"},
+      {"conditions", "type"},
+      {"ownerReferences", "uid"},
+      {"podIPs", "ip"},
+      {"addresses", "type"},
+      {"topologySpreadConstraints", "topologyKey"}};
   const auto it = kKeys.find(field);
   return it == kKeys.end() ? std::string_view() : it->second;
 }
@@ -118,15 +128,17 @@ class StrategicMerge {
         continue;
       }
       if (!item.contains(key)) {
-        return fail(Code::kBadRequest,
-                    fmt::format("map: {} does not contain declared merge key: {}", item.dump(), key));
+        return fail(
+            Code::kBadRequest,
+            fmt::format("map: {} does not contain declared merge key: {}", item.dump(), key));
       }
       if (replace) {
         fresh.push_back(without_directives(item));
         continue;
       }
-      const auto known = std::ranges::find_if(
-          target, [&](const Json& t) { return t.is_object() && t.value(key, Json()) == item[key]; });
+      const auto known = std::ranges::find_if(target, [&](const Json& t) {
+        return t.is_object() && t.value(key, Json()) == item[key];
+      });
       if (directive == "delete") {
         if (known != target.end()) target.erase(known);
       } else if (known != target.end()) {
@@ -167,10 +179,10 @@ class StrategicMerge {
     if (field == "ports") key = ports_key(list);
     const auto position = [&](const Json& item) {
       for (std::size_t i = 0; i < order.size(); ++i) {
-        const bool same = key.empty() || !item.is_object()
-                              ? order[i] == item
-                              : order[i].is_object() && order[i].value(key, Json()) ==
-                                                            item.value(key, Json());
+        const bool same =
+            key.empty() || !item.is_object()
+                ? order[i] == item
+                : order[i].is_object() && order[i].value(key, Json()) == item.value(key, Json());
         if (same) return i;
       }
       return order.size();
@@ -189,14 +201,17 @@ class StrategicMerge {
 Result<Json> json_patch(const Json& object, const Json& patch) {
   constexpr std::size_t kOperationsMax = 10'000;  // as the API server
   if (!patch.is_array()) return fail(Code::kBadRequest, "a JSON patch is an array of operations");
-  if (patch.size() > kOperationsMax) return fail(Code::kTooLarge, "JSON patch has too many operations");
+  if (patch.size() > kOperationsMax)
+    return fail(Code::kTooLarge, "JSON patch has too many operations");
   try {
     return object.patch(patch);
   } catch (const Json::parse_error& e) {
     return fail(Code::kBadRequest, fmt::format("malformed JSON patch: {}", e.what()));
   } catch (const Json::exception& e) {
-    return fail(Code::kInvalid, fmt::format("the server rejected our request due to an error in our "
-                                            "request: JSON patch: {}", e.what()));
+    return fail(Code::kInvalid,
+                fmt::format("the server rejected our request due to an error in our "
+                            "request: JSON patch: {}",
+                            e.what()));
   }
 }
 
@@ -212,11 +227,13 @@ Result<Json> strategic_merge_patch(const Json& object, const Json& patch) {
 
 Result<Json> apply_patch(PatchType type, const Json& object, const Json& patch) {
   switch (type) {
-    case PatchType::kJson: return json_patch(object, patch);
+    case PatchType::kJson:
+      return json_patch(object, patch);
     case PatchType::kMerge:
       if (!patch.is_object()) return fail(Code::kBadRequest, "a merge patch is an object");
       return merge_patch(object, patch);
-    case PatchType::kStrategic: return strategic_merge_patch(object, patch);
+    case PatchType::kStrategic:
+      return strategic_merge_patch(object, patch);
   }
   return fail(Code::kInternal, "unknown patch type");
 }

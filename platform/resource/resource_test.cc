@@ -14,7 +14,8 @@ Json parse(std::string_view text) { return base::parse_json(text).value(); }
 
 Json pod() {
   return parse(R"({"metadata":{"name":"p","labels":{"app":"a","n":"5"}},"spec":{"containers":[
-    {"name":"c1","image":"i1","env":[{"name":"A","value":"1"},{"name":"B","value":"2"}],"args":["x","y"]},
+    {"name":"c1","image":"i1","args":["x","y"],
+     "env":[{"name":"A","value":"1"},{"name":"B","value":"2"}]},
     {"name":"c2","image":"i2"}]}})");
 }
 
@@ -40,11 +41,13 @@ TEST(FieldSelector, MatchesDottedFields) {
 // The vectors of a real API server (spec/kubernetes-api.md §2.6).
 TEST(StrategicMerge, MergesContainersByName) {
   const auto out = strategic_merge_patch(
-      pod(), parse(R"({"spec":{"containers":[{"name":"c2","image":"i2b"},{"name":"c3","image":"i3"}]}})"));
+      pod(),
+      parse(R"({"spec":{"containers":[{"name":"c2","image":"i2b"},{"name":"c3","image":"i3"}]}})"));
   ASSERT_TRUE(out);
   std::map<std::string, std::string> images;
   for (const Json& c : (*out)["spec"]["containers"]) images[c["name"]] = c["image"];
-  EXPECT_EQ(images, (std::map<std::string, std::string>{{"c1", "i1"}, {"c2", "i2b"}, {"c3", "i3"}}));
+  EXPECT_EQ(images,
+            (std::map<std::string, std::string>{{"c1", "i1"}, {"c2", "i2b"}, {"c3", "i3"}}));
 }
 
 TEST(StrategicMerge, DeletesAndAddsByDirective) {
@@ -61,29 +64,39 @@ TEST(StrategicMerge, HonoursOrderReplaceAndPrimitiveLists) {
                        "containers":[{"name":"c1","image":"n"}]}})"));
   EXPECT_EQ((*ordered)["spec"]["containers"][0]["name"], "c2");
   const auto replaced = strategic_merge_patch(
-      pod(), parse(R"({"spec":{"containers":[{"name":"c1","env":[{"$patch":"replace"},{"name":"Z","value":"9"}],"args":["q"]}]}})"));
+      pod(),
+      parse(
+          R"({"spec":{"containers":[{"name":"c1","args":["q"],
+              "env":[{"$patch":"replace"},{"name":"Z","value":"9"}]}]}})"));
   EXPECT_EQ((*replaced)["spec"]["containers"][0]["env"], parse(R"([{"name":"Z","value":"9"}])"));
   EXPECT_EQ((*replaced)["spec"]["containers"][0]["args"], parse(R"(["q"])"));
-  const auto keyless = strategic_merge_patch(pod(), parse(R"({"spec":{"containers":[{"image":"x"}]}})"));
+  const auto keyless =
+      strategic_merge_patch(pod(), parse(R"({"spec":{"containers":[{"image":"x"}]}})"));
   EXPECT_FALSE(keyless);
 }
 
 TEST(JsonPatch, TellsAFailedTestFromAMalformedPatch) {
-  EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"test","path":"/metadata/name","value":"q"}])")).error().code,
+  EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"test","path":"/metadata/name","value":"q"}])"))
+                .error()
+                .code,
             Code::kInvalid);
-  EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"dance","path":"/x"}])")).error().code, Code::kBadRequest);
+  EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"dance","path":"/x"}])")).error().code,
+            Code::kBadRequest);
   EXPECT_EQ(json_patch(pod(), parse(R"({})")).error().code, Code::kBadRequest);
 }
 
-const char* const kSchema = R"({"type":"object","required":["spec"],"properties":{"spec":{"type":"object",
+const char* const kSchema =
+    R"({"type":"object","required":["spec"],"properties":{"spec":{"type":"object",
   "required":["name"],"properties":{"name":{"type":"string","pattern":"^[a-z]+$","maxLength":5},
   "size":{"type":"integer","minimum":1,"default":3},"mode":{"type":"string","enum":["fast","slow"]},
-  "port":{"x-kubernetes-int-or-string":true},"free":{"type":"object","x-kubernetes-preserve-unknown-fields":true},
+  "port":{"x-kubernetes-int-or-string":true},
+  "free":{"type":"object","x-kubernetes-preserve-unknown-fields":true},
   "list":{"type":"array","items":{"type":"object","properties":{"a":{"type":"string"}}}}}}}})";
 
 TEST(Schema, NamesTheFieldOfEveryError) {
-  const auto errors = validate(parse(kSchema), parse(
-      R"({"spec":{"name":"TOOLONG","size":0,"mode":"fsat","port":true,"list":[{"a":1}]}})"));
+  const auto errors = validate(
+      parse(kSchema),
+      parse(R"({"spec":{"name":"TOOLONG","size":0,"mode":"fsat","port":true,"list":[{"a":1}]}})"));
   std::vector<std::string> fields;
   for (const auto& error : errors) fields.push_back(error.field);
   EXPECT_THAT(fields, testing::UnorderedElementsAre("spec.name", "spec.name", "spec.size",

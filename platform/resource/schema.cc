@@ -1,9 +1,9 @@
 #include "platform/resource/schema.h"
 
-#include <fmt/format.h>
-
 #include <map>
 #include <mutex>
+
+#include <fmt/format.h>
 #include <regex.h>
 
 #include "platform/base/text.h"
@@ -27,14 +27,21 @@ std::string join_path(const std::string& path, const std::string& step) {
 
 std::string type_name(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::object: return "object";
-    case Json::value_t::array: return "array";
-    case Json::value_t::string: return "string";
-    case Json::value_t::boolean: return "boolean";
+    case Json::value_t::object:
+      return "object";
+    case Json::value_t::array:
+      return "array";
+    case Json::value_t::string:
+      return "string";
+    case Json::value_t::boolean:
+      return "boolean";
     case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned: return "integer";
-    case Json::value_t::number_float: return "number";
-    default: return "null";
+    case Json::value_t::number_unsigned:
+      return "integer";
+    case Json::value_t::number_float:
+      return "number";
+    default:
+      return "null";
   }
 }
 
@@ -125,8 +132,8 @@ class Validator {
 
   void type_error(const Json& schema, const Json& value, const std::string& path) {
     add(path, "FieldValueTypeInvalid",
-        fmt::format("Invalid value: \"{}\": {} in body must be of type {}: \"{}\"", type_name(value),
-                    path, schema.value("type", "object"), type_name(value)));
+        fmt::format("Invalid value: \"{}\": {} in body must be of type {}: \"{}\"",
+                    type_name(value), path, schema.value("type", "object"), type_name(value)));
   }
 
   bool check_type(const Json& schema, const Json& value, const std::string& path) {
@@ -161,10 +168,12 @@ class Validator {
 
   void check_string(const Json& schema, const std::string& text, const std::string& path) {
     const std::size_t length = utf8_length(text);
-    if (const auto max = base::int_at(schema, {"maxLength"}); max && length > static_cast<std::size_t>(*max)) {
+    if (const auto max = base::int_at(schema, {"maxLength"});
+        max && length > static_cast<std::size_t>(*max)) {
       add(path, "FieldValueTooLong", fmt::format("Too long: may not be longer than {}", *max));
     }
-    if (const auto min = base::int_at(schema, {"minLength"}); min && length < static_cast<std::size_t>(*min)) {
+    if (const auto min = base::int_at(schema, {"minLength"});
+        min && length < static_cast<std::size_t>(*min)) {
       add(path, "FieldValueInvalid",
           fmt::format("Invalid value: \"{}\": {} in body should be at least {} chars long", text,
                       path, *min));
@@ -195,11 +204,13 @@ class Validator {
   }
 
   void check_array(const Json& schema, const Json& value, const std::string& path) {
-    if (const auto max = base::int_at(schema, {"maxItems"}); max && value.size() > static_cast<std::size_t>(*max)) {
+    if (const auto max = base::int_at(schema, {"maxItems"});
+        max && value.size() > static_cast<std::size_t>(*max)) {
       add(path, "FieldValueTooMany",
           fmt::format("Too many: {}: must have at most {} items", value.size(), *max));
     }
-    if (const auto min = base::int_at(schema, {"minItems"}); min && value.size() < static_cast<std::size_t>(*min)) {
+    if (const auto min = base::int_at(schema, {"minItems"});
+        min && value.size() < static_cast<std::size_t>(*min)) {
       add(path, "FieldValueInvalid",
           fmt::format("Invalid value: {}: must have at least {} items", value.size(), *min));
     }
@@ -249,11 +260,13 @@ class Validator {
       add(path, "FieldValueInvalid", "Invalid value: must validate at least one schema (anyOf)");
     }
     if (const Json* one = child(schema, "oneOf"); one != nullptr && count_passing(*one) != 1) {
-      add(path, "FieldValueInvalid", "Invalid value: must validate one and only one schema (oneOf)");
+      add(path, "FieldValueInvalid",
+          "Invalid value: must validate one and only one schema (oneOf)");
     }
     if (const Json* no = child(schema, "not"); no != nullptr && passes(*no, value)) {
-      add(path, "FieldValueInvalid", fmt::format("Invalid value: {}: must not validate the schema (not)",
-                                                 base::dump_json(value).substr(0, 128)));
+      add(path, "FieldValueInvalid",
+          fmt::format("Invalid value: {}: must not validate the schema (not)",
+                      base::dump_json(value).substr(0, 128)));
     }
   }
 };
@@ -335,8 +348,7 @@ std::vector<FieldError> validate(const Json& schema, const Json& value) {
   return std::move(validator.errors);
 }
 
-Error invalid_object(std::string_view kind, std::string_view name,
-                     std::vector<FieldError> fields) {
+Error invalid_object(std::string_view kind, std::string_view name, std::vector<FieldError> fields) {
   std::vector<std::string> texts;
   for (const FieldError& field : fields) texts.push_back(field.field + ": " + field.message);
   const std::string all = base::join(texts, ", ");

@@ -1,8 +1,8 @@
 #include "platform/resource/selector.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 
@@ -29,8 +29,8 @@ std::vector<std::string_view> split_requirements(std::string_view text) {
 
 bool is_label_key(std::string_view key) {
   return !key.empty() && std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '/';
   });
 }
 
@@ -64,8 +64,7 @@ Result<LabelSelector::Requirement> LabelSelector::parse_requirement(std::string_
     const auto words = base::split(base::trim(text.substr(0, open)), ' ');
     if (words.size() < 2 || !text.ends_with(')')) return bad();
     if (words.back() != "in" && words.back() != "notin") return bad();
-    out = {std::string(words.front()),
-           words.back() == "in" ? Operator::kIn : Operator::kNotIn,
+    out = {std::string(words.front()), words.back() == "in" ? Operator::kIn : Operator::kNotIn,
            parse_set(text.substr(open + 1, text.size() - open - 2))};
   } else if (const auto at = text.find_first_of("=!<>"); at != text.npos) {
     std::size_t length = 1;
@@ -75,7 +74,8 @@ Result<LabelSelector::Requirement> LabelSelector::parse_requirement(std::string_
                         : text[at] == '>' ? Operator::kGreater
                         : text[at] == '<' ? Operator::kLess
                                           : Operator::kIn;
-    out = {std::string(base::trim(text.substr(0, at))), op,
+    out = {std::string(base::trim(text.substr(0, at))),
+           op,
            {std::string(base::trim(text.substr(at + length)))}};
   } else {
     out = {std::string(text), Operator::kExists, {}};
@@ -92,10 +92,14 @@ bool LabelSelector::matches(const Requirement& requirement, const Json* labels) 
            requirement.values.end();
   };
   switch (requirement.op) {
-    case Operator::kExists: return exists;
-    case Operator::kMissing: return !exists;
-    case Operator::kIn: return exists && is_in();
-    case Operator::kNotIn: return !exists || !is_in();
+    case Operator::kExists:
+      return exists;
+    case Operator::kMissing:
+      return !exists;
+    case Operator::kIn:
+      return exists && is_in();
+    case Operator::kNotIn:
+      return !exists || !is_in();
     case Operator::kGreater:
     case Operator::kLess: {
       if (!exists) return false;

@@ -57,7 +57,8 @@ Task<Status> update_status(Store& store, Type type, ObjectKey key, Json status) 
     if (known != nullptr && *known == status) co_return Status();
     Json next = *current;
     next["status"] = status;
-    auto updated = co_await store.update(type, std::move(next), {.subresource = Subresource::kStatus});
+    auto updated =
+        co_await store.update(type, std::move(next), {.subresource = Subresource::kStatus});
     if (updated) co_return Status();
     if (updated.error().code != Code::kConflict || attempt >= kConflictRetries) {
       co_return fail(updated.error());

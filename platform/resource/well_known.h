@@ -14,9 +14,8 @@ inline const Type kPods{"", "v1", "pods", "Pod"};
 inline const Type kEvents{"", "v1", "events", "Event"};
 inline const Type kNodes{"", "v1", "nodes", "Node", false};
 inline const Type kJobs{"batch", "v1", "jobs", "Job"};
-inline const Type kCustomResourceDefinitions{"apiextensions.k8s.io", "v1",
-                                             "customresourcedefinitions",
-                                             "CustomResourceDefinition", false};
+inline const Type kCustomResourceDefinitions{
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false};
 inline const Type kFunctions{"lambda.knative.io", "v1alpha1", "lambdafunctions", "LambdaFunction"};
 inline const Type kAgents{"lambda.knative.io", "v1alpha1", "lambdaagents", "LambdaAgent"};
 inline const Type kKnativeServices{"serving.knative.dev", "v1", "services", "Service"};

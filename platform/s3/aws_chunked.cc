@@ -1,8 +1,8 @@
 #include "platform/s3/aws_chunked.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/bytes.h"
 #include "platform/base/text.h"
@@ -51,11 +51,16 @@ AwsChunkedDecoder::AwsChunkedDecoder(ChunkedMode mode, ChunkSigning signing)
 Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode(std::string_view input) {
   if (input.empty()) return Step{};
   switch (phase_) {
-    case Phase::kHead: return decode_head(input);
-    case Phase::kDataEnd: return decode_data_end(input);
-    case Phase::kTrailers: return decode_trailer(input);
-    case Phase::kDone: return fail(incomplete());  // bytes beyond the end
-    case Phase::kData: break;
+    case Phase::kHead:
+      return decode_head(input);
+    case Phase::kDataEnd:
+      return decode_data_end(input);
+    case Phase::kTrailers:
+      return decode_trailer(input);
+    case Phase::kDone:
+      return fail(incomplete());  // bytes beyond the end
+    case Phase::kData:
+      break;
   }
   const std::string_view data =
       input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), chunk_left_)));
@@ -114,10 +119,9 @@ Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode_data_end(std::string_v
 
 Status AwsChunkedDecoder::end_chunk() {
   if (!is_signed()) return {};
-  const std::string to_sign =
-      fmt::format("AWS4-HMAC-SHA256-PAYLOAD\n{}\n{}\n{}\n{}\n{}", signing_.timestamp,
-                  signing_.scope, signing_.seed_signature, kEmptySha256,
-                  base::hex(hasher_->finish()));
+  const std::string to_sign = fmt::format(
+      "AWS4-HMAC-SHA256-PAYLOAD\n{}\n{}\n{}\n{}\n{}", signing_.timestamp, signing_.scope,
+      signing_.seed_signature, kEmptySha256, base::hex(hasher_->finish()));
   std::string expected = base::hex(base::hmac_sha256(signing_.key, to_sign));
   if (!base::equal_constant_time(expected, chunk_signature_)) return fail(mismatch());
   signing_.seed_signature = std::move(expected);
@@ -135,8 +139,8 @@ Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode_trailer(std::string_vi
   const std::string_view line = base::trim(input.substr(0, end));
   if (line.empty()) {
     // Some signers put an empty line before the trailer's signature, too.
-    const bool awaits_signature = mode_ == ChunkedMode::kSignedTrailer && trailers_.size() > 0 &&
-                                  trailer_signature_.empty();
+    const bool awaits_signature =
+        mode_ == ChunkedMode::kSignedTrailer && trailers_.size() > 0 && trailer_signature_.empty();
     if (!awaits_signature) HEARTH_CHECK_OK(end_trailers());
     return Step{{}, end + 1};
   }
@@ -158,9 +162,9 @@ Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode_trailer(std::string_vi
 Status AwsChunkedDecoder::end_trailers() {
   phase_ = Phase::kDone;
   if (mode_ != ChunkedMode::kSignedTrailer) return {};
-  const std::string to_sign = fmt::format(
-      "AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{}\n{}", signing_.timestamp, signing_.scope,
-      signing_.seed_signature, base::sha256_hex(signed_trailers_));
+  const std::string to_sign =
+      fmt::format("AWS4-HMAC-SHA256-TRAILER\n{}\n{}\n{}\n{}", signing_.timestamp, signing_.scope,
+                  signing_.seed_signature, base::sha256_hex(signed_trailers_));
   const std::string expected = base::hex(base::hmac_sha256(signing_.key, to_sign));
   if (!base::equal_constant_time(expected, trailer_signature_)) return fail(mismatch());
   return {};

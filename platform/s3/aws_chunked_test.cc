@@ -13,11 +13,11 @@ namespace {
 // The example of "Signature Calculations for the Authorization Header: Transferring Payload in
 // Multiple Chunks" in Amazon's S3 API reference: 65 KiB of "a".
 ChunkSigning published_signing(const char* seed) {
-  return {.key = signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "20130524", "us-east-1",
-                             "s3"),
-          .timestamp = "20130524T000000Z",
-          .scope = "20130524/us-east-1/s3/aws4_request",
-          .seed_signature = seed};
+  return {
+      .key = signing_key("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "20130524", "us-east-1", "s3"),
+      .timestamp = "20130524T000000Z",
+      .scope = "20130524/us-east-1/s3/aws4_request",
+      .seed_signature = seed};
 }
 constexpr const char* kSeed = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9";
 
@@ -112,8 +112,8 @@ TEST(AwsChunked, RefusesMalformedAndUnboundedInput) {
   const std::string long_trailer = "0\r\n" + std::string(5000, 'x');
   for (const std::string& body :
        {std::string("zz\r\n"), std::string("-5\r\nhello"), std::string("5\r\nhelloXX0\r\n\r\n"),
-        long_head, long_trailer, std::string("0\r\nno colon\r\n\r\n"),
-        std::string("0\r\n\r\nmore"), std::string("ffffffffffffffff\r\na")}) {
+        long_head, long_trailer, std::string("0\r\nno colon\r\n\r\n"), std::string("0\r\n\r\nmore"),
+        std::string("ffffffffffffffff\r\na")}) {
     AwsChunkedDecoder decoder(ChunkedMode::kUnsignedTrailer, {});
     EXPECT_FALSE(decode(decoder, body, 10'000)) << body.substr(0, 20);
   }

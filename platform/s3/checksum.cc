@@ -1,8 +1,8 @@
 #include "platform/s3/checksum.h"
 
-#include <fmt/format.h>
-
 #include <array>
+
+#include <fmt/format.h>
 
 #include "platform/base/bytes.h"
 #include "platform/base/text.h"
@@ -69,11 +69,16 @@ std::uint64_t reflected_polynomial(ChecksumAlgorithm algorithm) {
 
 std::string_view checksum_name(ChecksumAlgorithm algorithm) {
   switch (algorithm) {
-    case kCrc32: return "CRC32";
-    case kCrc32c: return "CRC32C";
-    case kCrc64Nvme: return "CRC64NVME";
-    case kSha1: return "SHA1";
-    case kSha256: return "SHA256";
+    case kCrc32:
+      return "CRC32";
+    case kCrc32c:
+      return "CRC32C";
+    case kCrc64Nvme:
+      return "CRC64NVME";
+    case kSha1:
+      return "SHA1";
+    case kSha256:
+      return "SHA256";
   }
   return "CRC32";
 }
@@ -100,10 +105,14 @@ std::optional<ChecksumAlgorithm> checksum_of_header(std::string_view header_name
 std::size_t checksum_size(ChecksumAlgorithm algorithm) {
   switch (algorithm) {
     case kCrc32:
-    case kCrc32c: return 4;
-    case kCrc64Nvme: return 8;
-    case kSha1: return 20;
-    case kSha256: return 32;
+    case kCrc32c:
+      return 4;
+    case kCrc64Nvme:
+      return 8;
+    case kSha1:
+      return 20;
+    case kSha256:
+      return 32;
   }
   return 4;
 }

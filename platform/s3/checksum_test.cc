@@ -1,8 +1,8 @@
 #include "platform/s3/checksum.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 namespace hearth::s3 {
 namespace {

@@ -1,8 +1,8 @@
 #include "platform/s3/client.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/hash.h"
 #include "platform/base/text.h"
@@ -36,9 +36,9 @@ Error answer_error(const http::Response& response, const std::string& bucket,
   } else if (code == "NoSuchBucket") {
     error.message = fmt::format("bucket \"{}\" does not exist", bucket);
   } else {
-    error.message = fmt::format("s3://{}/{}: {} {}: {}", bucket, key, response.head.status, code,
-                                document ? document->message
-                                         : std::string(http::reason_phrase(response.head.status)));
+    error.message = fmt::format(
+        "s3://{}/{}: {} {}: {}", bucket, key, response.head.status, code,
+        document ? document->message : std::string(http::reason_phrase(response.head.status)));
   }
   return error;
 }
@@ -81,8 +81,8 @@ Task<Result<std::string>> Client::get_object(std::string bucket, std::string key
                                       .key = key,
                                       .response_bytes_max = std::max(bytes_max, kErrorBytesMax)}));
   if (bytes.size() > bytes_max) {
-    co_return fail(Code::kTooLarge, fmt::format("s3://{}/{} is over the limit of {} bytes", bucket,
-                                                key, bytes_max));
+    co_return fail(Code::kTooLarge,
+                   fmt::format("s3://{}/{} is over the limit of {} bytes", bucket, key, bytes_max));
   }
   co_return bytes;
 }

@@ -1,8 +1,8 @@
 #include "platform/s3/names.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 #include "platform/s3/error_code.h"
@@ -13,8 +13,8 @@ namespace {
 bool looks_like_ipv4(std::string_view name) {
   const auto parts = base::split(name, '.');
   return parts.size() == 4 && std::ranges::all_of(parts, [](std::string_view part) {
-    return base::parse_int<unsigned>(part).has_value();
-  });
+           return base::parse_int<unsigned>(part).has_value();
+         });
 }
 
 bool has_reserved_affix(std::string_view name) {

@@ -1,9 +1,9 @@
 #include "platform/s3/sigv4.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "platform/base/bytes.h"
 #include "platform/base/hash.h"
@@ -20,8 +20,8 @@ constexpr std::size_t kCachedKeysMax = 64;
 
 bool is_signature(std::string_view text) {
   return text.size() == 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 // Surrounding blanks go, runs of blanks inside become one.
@@ -55,9 +55,8 @@ void append_headers(std::string& out, const http::Headers& headers,
 }
 
 Error malformed(bool presigned, std::string message) {
-  return s3_error(
-      presigned ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed",
-      std::move(message));
+  return s3_error(presigned ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed",
+                  std::move(message));
 }
 
 // "AKID/20130524/us-east-1/s3/aws4_request"; access keys may contain slashes.
@@ -97,8 +96,9 @@ Status parse_time(std::string_view text, Authorization& out) {
   out.timestamp = text;
   out.signed_at = *time;
   if (out.day != text.substr(0, 8)) {
-    return fail(malformed(out.presigned, "Invalid credential date. Date is not the same as "
-                                         "X-Amz-Date."));
+    return fail(malformed(out.presigned,
+                          "Invalid credential date. Date is not the same as "
+                          "X-Amz-Date."));
   }
   return {};
 }
@@ -131,8 +131,9 @@ Result<std::optional<Authorization>> parse_header_form(const http::RequestHead& 
   HEARTH_CHECK_OK(parse_time(time, out));
   const auto hash = head.headers.get("x-amz-content-sha256");
   if (!hash) {
-    return s3_fail("InvalidRequest", "Missing required header for this request: "
-                                     "x-amz-content-sha256");
+    return s3_fail("InvalidRequest",
+                   "Missing required header for this request: "
+                   "x-amz-content-sha256");
   }
   out.payload_hash = *hash;
   return out;
@@ -143,8 +144,9 @@ Status parse_expires(std::string_view text, Authorization& out) {
   if (!seconds) return fail(malformed(true, "X-Amz-Expires should be a number"));
   if (*seconds < 0) return fail(malformed(true, "X-Amz-Expires must be non-negative"));
   if (*seconds > kPresignedExpiresMax.count()) {
-    return fail(malformed(true, "X-Amz-Expires must be less than a week (in seconds); that is, the "
-                                "given X-Amz-Expires must be less than 604800 seconds"));
+    return fail(malformed(true,
+                          "X-Amz-Expires must be less than a week (in seconds); that is, the "
+                          "given X-Amz-Expires must be less than 604800 seconds"));
   }
   out.expires = std::chrono::seconds(*seconds);
   return {};
@@ -163,9 +165,10 @@ Result<std::optional<Authorization>> parse_query_form(
   for (const std::string_view name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature",
                                       "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Expires"}) {
     if (value(name).empty()) {
-      return fail(malformed(true, "Query-string authentication version 4 requires the "
-                                  "X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, "
-                                  "X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
+      return fail(malformed(true,
+                            "Query-string authentication version 4 requires the "
+                            "X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, "
+                            "X-Amz-SignedHeaders, and X-Amz-Expires parameters."));
     }
   }
   if (value("X-Amz-Algorithm") != kAlgorithm) {
@@ -399,8 +402,8 @@ std::string presign(std::string_view method, std::string_view host, std::string_
   const std::string timestamp = format_timestamp(now);
   const std::string day = timestamp.substr(0, 8);
   const std::string scope = fmt::format("{}/{}/s3/{}", day, region, kTerminal);
-  http::RequestHead head{.method = std::string(method), .target = std::string(target),
-                         .headers = {}};
+  http::RequestHead head{
+      .method = std::string(method), .target = std::string(target), .headers = {}};
   head.headers.add("host", host);
   head.target += fmt::format(
       "{}X-Amz-Algorithm={}&X-Amz-Credential={}&X-Amz-Date={}&X-Amz-Expires={}&"

@@ -66,15 +66,15 @@ TEST(SigV4, PublishedPutObject) {
 
 TEST(SigV4, PublishedLifecycleAndList) {
   const auto get = [](const char* target, const char* signature) {
-    return head_of("GET", target,
-                   {{"Host", "examplebucket.s3.amazonaws.com"},
-                    {"x-amz-date", "20130524T000000Z"},
-                    {"x-amz-content-sha256", std::string(kEmptySha256)},
-                    {"Authorization",
-                     authorization("host;x-amz-content-sha256;x-amz-date", signature)}});
+    return head_of(
+        "GET", target,
+        {{"Host", "examplebucket.s3.amazonaws.com"},
+         {"x-amz-date", "20130524T000000Z"},
+         {"x-amz-content-sha256", std::string(kEmptySha256)},
+         {"Authorization", authorization("host;x-amz-content-sha256;x-amz-date", signature)}});
   };
-  EXPECT_TRUE(check(get("/?lifecycle",
-                        "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543")));
+  EXPECT_TRUE(check(
+      get("/?lifecycle", "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543")));
   EXPECT_TRUE(check(get("/?max-keys=2&prefix=J",
                         "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")));
 }

@@ -1,7 +1,6 @@
 #include "platform/s3/xml.h"
 
 #include <fmt/format.h>
-
 #include <pugixml.hpp>
 
 #include "platform/base/text.h"
@@ -46,9 +45,9 @@ std::string unquoted(std::string_view etag) {
 Result<pugi::xml_node> parse_root(pugi::xml_document& document, std::string_view body,
                                   std::string_view root) {
   // White space is kept: a key may consist of it.
-  const auto parsed = document.load_buffer(body.data(), body.size(),
-                                           pugi::parse_default | pugi::parse_ws_pcdata_single,
-                                           pugi::encoding_utf8);
+  const auto parsed =
+      document.load_buffer(body.data(), body.size(),
+                           pugi::parse_default | pugi::parse_ws_pcdata_single, pugi::encoding_utf8);
   const pugi::xml_node node = document.document_element();
   if (!parsed || local_name(node) != root) return fail(malformed());
   return node;
@@ -61,17 +60,31 @@ std::string xml_escape(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
       case '\t':
       case '\n':
-      case '\r': out += fmt::format("&#{};", static_cast<int>(c)); break;
+      case '\r':
+        out += fmt::format("&#{};", static_cast<int>(c));
+        break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) out += "\xEF\xBF\xBD";
-        else out.push_back(c);
+        if (static_cast<unsigned char>(c) < 0x20)
+          out += "\xEF\xBF\xBD";
+        else
+          out.push_back(c);
     }
   }
   return out;

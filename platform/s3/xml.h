@@ -52,7 +52,7 @@ Result<DeleteRequest> parse_delete(std::string_view body);
 
 struct CompletedPart {
   int number = 0;
-  std::string etag;  // without quotes
+  std::string etag;      // without quotes
   std::string checksum;  // base64, whatever its algorithm; empty when none was sent
 };
 // At least one part. The order is the caller's to check (InvalidPartOrder).

@@ -1,10 +1,10 @@
 #include "platform/sqlite/database.h"
 
-#include <fmt/format.h>
-#include <sqlite3.h>
-
 #include <stdexcept>
 #include <unordered_map>
+
+#include <fmt/format.h>
+#include <sqlite3.h>
 
 namespace hearth::sqlite {
 namespace {
@@ -101,8 +101,7 @@ Result<Database> Database::open(const std::filesystem::path& path, OpenMode mode
   auto state = std::make_unique<State>();
   const int flags = mode == OpenMode::kReadOnly ? SQLITE_OPEN_READONLY
                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &state->db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &state->db, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
     return fail(database_error(state->db, fmt::format("opening {}", path.string())));
   }
@@ -149,8 +148,9 @@ void Database::checkpoint() {
 namespace {
 
 Result<std::int64_t> schema_version(Database& database, std::string_view room) {
-  HEARTH_CHECK_OK(database.execute(
-      "CREATE TABLE IF NOT EXISTS schema_versions(room TEXT PRIMARY KEY, version INTEGER NOT NULL)"));
+  HEARTH_CHECK_OK(
+      database.execute("CREATE TABLE IF NOT EXISTS schema_versions(room TEXT PRIMARY KEY, version "
+                       "INTEGER NOT NULL)"));
   auto statement = database.prepare("SELECT version FROM schema_versions WHERE room=?");
   HEARTH_TRY(found, statement.bind(room).step());
   return found ? statement.integer(0) : 0;
@@ -174,10 +174,11 @@ Status migrate(Database& database, std::string_view room, std::span<const std::s
   const auto known = static_cast<std::int64_t>(steps.size());
   if (version == known) return {};
   if (version > known) {
-    return fail(Code::kUnsupported,
-                fmt::format("the state's \"{}\" schema has version {}, this program knows up to {}; "
-                            "use a newer hearth or another state folder",
-                            room, version, known));
+    return fail(
+        Code::kUnsupported,
+        fmt::format("the state's \"{}\" schema has version {}, this program knows up to {}; "
+                    "use a newer hearth or another state folder",
+                    room, version, known));
   }
   HEARTH_CHECK_OK(database.execute("BEGIN IMMEDIATE"));
   Status migrated = apply_steps(database, room, steps, static_cast<std::size_t>(version));

@@ -1,12 +1,12 @@
 #include "platform/sqlite/writer.h"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include <pthread.h>
 
 namespace hearth::sqlite {
 namespace {

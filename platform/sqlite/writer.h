@@ -33,14 +33,16 @@ class Writer {
     co_return co_await async::completion<Result<T>>([this, &work](async::Resolve<Result<T>> done) {
       // The value waits here between the work and the commit.
       auto kept = std::make_shared<Result<T>>(fail(Code::kInternal, "not run"));
-      enqueue({.apply = [work = std::move(work), kept](Database& database) mutable {
-                 *kept = work(database);
-                 return kept->has_value();
-               },
-               .finish = [kept, done = std::move(done)](const Status& committed) mutable {
-                 if (!committed && kept->has_value()) *kept = fail(committed.error());
-                 done(std::move(*kept));
-               }});
+      enqueue({.apply =
+                   [work = std::move(work), kept](Database& database) mutable {
+                     *kept = work(database);
+                     return kept->has_value();
+                   },
+               .finish =
+                   [kept, done = std::move(done)](const Status& committed) mutable {
+                     if (!committed && kept->has_value()) *kept = fail(committed.error());
+                     done(std::move(*kept));
+                   }});
     });
   }
 

@@ -1,9 +1,9 @@
 #include "platform/telemetry/log.h"
 
+#include <atomic>
+
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <atomic>
 
 #include "platform/base/clock.h"
 #include "platform/base/file.h"

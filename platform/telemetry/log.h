@@ -1,7 +1,8 @@
 // Structured logs: log.info("function_ready", {{"function", name}, {"ms", 12}}).
 //
 // One JSON object a line (ts level event component fields…), or aligned text on a terminal. Event
-// names are stable snake_case words; values are fields, not prose. Thread-safe: a line is one write.
+// names are stable snake_case words; values are fields, not prose. Thread-safe: a line is one
+// write.
 #pragma once
 
 #include <initializer_list>

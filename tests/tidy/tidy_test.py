@@ -263,6 +263,9 @@ def check_words(tree):
         for number, line in enumerate(text.splitlines(), 1):
             code = without_comment(line)
             for what, pattern, raw in BANNED_WORDS:
+                # The command line has no loop: it may poll a server that it waits for.
+                if what.startswith("a sleeping thread") and path.startswith("cli/"):
+                    continue
                 if pattern.search(line if raw else code):
                     found.append(f"{path}:{number}: {what}")
             for what, pattern, exempt in headers_only:
