@@ -1,8 +1,8 @@
 #include "cli/api_client.h"
 
-#include <fmt/format.h>
-
 #include <array>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 
@@ -38,10 +38,11 @@ Error error_of_status(const HttpReply& reply) {
   const auto body = base::parse_json(reply.body);
   if (!body || base::string_at(*body, {"kind"}) != "Status") {
     return {reply.status == 404 ? Code::kNotFound : Code::kInternal,
-            fmt::format("the API answered {} {}: {}", reply.status, reply.reason, reply.body), {}};
+            fmt::format("the API answered {} {}: {}", reply.status, reply.reason, reply.body),
+            {}};
   }
-  Error error{code_of_reason(base::string_at(*body, {"reason"})),
-              base::string_at(*body, {"message"}), {}};
+  Error error{
+      code_of_reason(base::string_at(*body, {"reason"})), base::string_at(*body, {"message"}), {}};
   if (const Json* causes = base::find(*body, {"details", "causes"}); causes && causes->is_array()) {
     for (const Json& cause : *causes) {
       error.fields.push_back({base::string_at(cause, {"field"}), base::string_at(cause, {"reason"}),
@@ -83,8 +84,8 @@ Result<Json> ApiClient::send(const std::string& method, const std::string& targe
                             {"Authorization", "Bearer " + daemon_.token}}};
   if (!body.is_null()) {
     call.body = base::dump_json(body);
-    call.headers.emplace_back("Content-Type", method == "PATCH" ? "application/merge-patch+json"
-                                                                : "application/json");
+    call.headers.emplace_back(
+        "Content-Type", method == "PATCH" ? "application/merge-patch+json" : "application/json");
   }
   HEARTH_TRY(reply, api_.call(std::move(call)));
   if (reply.status >= 400) return fail(error_of_status(reply));
@@ -123,8 +124,8 @@ Result<Json> ApiClient::administer(const std::string& method, const std::string&
 }
 
 std::string path_of(const resource::Type& type, const std::string& ns, const std::string& name) {
-  std::string path = type.group.empty() ? "/api/" + type.version
-                                        : "/apis/" + type.group + "/" + type.version;
+  std::string path =
+      type.group.empty() ? "/api/" + type.version : "/apis/" + type.group + "/" + type.version;
   if (type.namespaced && !ns.empty()) path += "/namespaces/" + base::percent_encode(ns);
   path += "/" + type.plural;
   if (!name.empty()) path += "/" + base::percent_encode(name);

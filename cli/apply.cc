@@ -1,9 +1,9 @@
 // hearth apply: creates what is missing, changes what differs.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -57,8 +57,8 @@ Result<std::string> put(ApiClient& api, const ApplyFlags& flags, const Applied& 
              : api.send("POST", path_of(to.kind.type, to.ns) + query, with_last_applied(object));
     if (written) {
       if (!live) return std::string("created");
-      const bool same = resource::resource_version_of(*live) ==
-                        resource::resource_version_of(*written);
+      const bool same =
+          resource::resource_version_of(*live) == resource::resource_version_of(*written);
       return std::string(same && !flags.dry_run ? "unchanged" : "configured");
     }
     // Someone else (a controller, usually) wrote between our read and our write.
@@ -69,8 +69,8 @@ Result<std::string> put(ApiClient& api, const ApplyFlags& flags, const Applied& 
 }
 
 Error explained(ApiClient& api, const Applied& to, const std::string& origin, Error error) {
-  error.message = fmt::format("{}: {} \"{}\": {}", origin, to.kind.type.kind, to.name,
-                              error.message);
+  error.message =
+      fmt::format("{}: {} \"{}\": {}", origin, to.kind.type.kind, to.name, error.message);
   for (const FieldError& field : error.fields) {
     if (!field.message.contains("unknown field")) continue;
     const std::string near = nearest_field(api, to.kind, field.field);
@@ -86,8 +86,8 @@ Result<Applied> apply_one(ApiClient& api, Kinds& kinds, const ApplyFlags& flags,
   Applied to{*kind, namespace_for(manifest, kind->type, flags.target.ns),
              resource::name_of(manifest.object)};
   if (to.name.empty()) {
-    return fail(Code::kInvalid, fmt::format("{}: {}: metadata.name: is missing", manifest.origin,
-                                            kind->type.kind));
+    return fail(Code::kInvalid,
+                fmt::format("{}: {}: metadata.name: is missing", manifest.origin, kind->type.kind));
   }
   const auto verb = put(api, flags, to, manifest.object);
   if (!verb) return fail(explained(api, to, manifest.origin, verb.error()));
@@ -97,13 +97,18 @@ Result<Applied> apply_one(ApiClient& api, Kinds& kinds, const ApplyFlags& flags,
   return to;
 }
 
-Status wait_for_all(ApiClient& api, const ApplyFlags& flags, const std::vector<Applied>& applied) {
+Result<int> wait_for_all(ApiClient& api, const ApplyFlags& flags,
+                         const std::vector<Applied>& applied) {
   HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  int code = kOk;
   for (const Applied& one : applied) {
     if (!becomes_ready(one.kind)) continue;
-    HEARTH_CHECK_OK(wait_ready(api, one.kind, one.ns, one.name, timeout));
+    const Status ready = wait_ready(api, one.kind, one.ns, one.name, timeout);
+    // The others are waited for all the same: all that fails is said at once.
+    if (ready) continue;
+    if (const int failed = report(ready.error()); code == kOk) code = failed;
   }
-  return {};
+  return code;
 }
 
 Result<int> run(const ApplyFlags& flags) {
@@ -116,11 +121,14 @@ Result<int> run(const ApplyFlags& flags) {
   for (const Manifest& manifest : manifests) {
     auto one = apply_one(api, kinds, flags, manifest);
     // The others are applied all the same, as kubectl does; the first failure gives the code.
-    if (one) applied.push_back(std::move(*one));
-    else if (const int failed = report(one.error()); code == kOk) code = failed;
+    if (one)
+      applied.push_back(std::move(*one));
+    else if (const int failed = report(one.error()); code == kOk)
+      code = failed;
   }
-  if (flags.wait && !flags.dry_run) HEARTH_CHECK_OK(wait_for_all(api, flags, applied));
-  return code;
+  if (!flags.wait || flags.dry_run) return code;
+  HEARTH_TRY(waited, wait_for_all(api, flags, applied));
+  return code == kOk ? waited : code;
 }
 
 }  // namespace
@@ -129,16 +137,21 @@ void register_apply(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<ApplyFlags>();
   CLI::App* apply = app.add_subcommand("apply", "Create or change objects from manifests");
   apply->add_option("-f,--filename", flags->files, "File, folder or - (standard input); repeatable")
-      ->required()->allow_extra_args(false)->type_name("PATH");
+      ->required()
+      ->allow_extra_args(false)
+      ->type_name("PATH");
   apply->add_flag("--wait", flags->wait, "Wait until what was applied is Ready");
   apply->add_option("--timeout", flags->timeout, "How long --wait waits")
-      ->check(check_duration)->type_name("DURATION")->capture_default_str();
+      ->check(check_duration)
+      ->type_name("DURATION")
+      ->capture_default_str();
   apply->add_flag("--dry-run", flags->dry_run, "Let the server check everything, change nothing");
   add_target_flags(*apply, flags->target);
-  apply->footer("Examples:\n"
-                "  hearth apply -f function.yaml --wait\n"
-                "  hearth apply -f samples/event-pipeline -n demo\n"
-                "  generate | hearth apply -f -");
+  apply->footer(
+      "Examples:\n"
+      "  hearth apply -f function.yaml --wait\n"
+      "  hearth apply -f samples/event-pipeline -n demo\n"
+      "  generate | hearth apply -f -");
   apply->callback([flags, &exit_code] {
     const auto code = run(*flags);
     exit_code = code ? *code : report(code.error());

@@ -2,11 +2,11 @@
 // everything answers, 0600) and kubeconfig.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <optional>
 #include <string>
+
+#include <sys/types.h>
 
 #include "platform/base/json.h"
 #include "platform/base/result.h"

@@ -1,9 +1,9 @@
 // hearth delete: by manifest, by name, by label.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -57,11 +57,9 @@ Result<std::vector<Doomed>> from_words(const DeleteFlags& flags, ApiClient& api,
   HEARTH_TRY(kind, kinds.find(type));
   const std::string ns = kind.type.namespaced ? flags.target.ns : "";
   if (names.empty() && !flags.selector.empty()) {
-    HEARTH_TRY(list, api.get(path_of(kind.type, ns) + query_of({{"labelSelector", flags.selector}})));
+    HEARTH_TRY(list,
+               api.get(path_of(kind.type, ns) + query_of({{"labelSelector", flags.selector}})));
     for (const Json& item : list["items"]) names.push_back(resource::name_of(item));
-  } else if (names.empty()) {
-    return fail(Code::kBadRequest, fmt::format("which of the {}? give names or -l LABELS",
-                                               kind.type.plural));
   }
   std::vector<Doomed> out;
   for (const std::string& name : names) out.push_back({kind, ns, name});
@@ -80,7 +78,8 @@ Result<int> run(const DeleteFlags& flags) {
   HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
   ApiClient api(std::move(daemon));
   HEARTH_TRY(kinds, Kinds::load(api));
-  HEARTH_TRY(doomed, flags.files.empty() ? from_words(flags, api, kinds) : from_files(flags, kinds));
+  HEARTH_TRY(doomed,
+             flags.files.empty() ? from_words(flags, api, kinds) : from_files(flags, kinds));
   HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
   int code = kOk;
   for (const Doomed& one : doomed) {
@@ -99,23 +98,31 @@ Result<int> run(const DeleteFlags& flags) {
 void register_delete(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<DeleteFlags>();
   CLI::App* command = app.add_subcommand("delete", "Delete objects");
-  CLI::Option* words = command->add_option("what", flags->words, "Kind and names, or -f")
-                           ->type_name("TYPE NAME…");
+  CLI::Option* words =
+      command->add_option("what", flags->words, "Kind and names, or -f")->type_name("TYPE NAME…");
   command->add_option("-f,--filename", flags->files, "File, folder or -; repeatable")
-      ->allow_extra_args(false)->type_name("PATH")->excludes(words);
+      ->allow_extra_args(false)
+      ->type_name("PATH")
+      ->excludes(words);
   command->add_option("-l,--selector", flags->selector, "Those with the labels")
       ->type_name("LABELS");
   command->add_flag("--wait", flags->wait, "Wait until they are gone");
   command->add_flag("--ignore-not-found", flags->ignore_missing, "What is missing is no error");
   command->add_option("--timeout", flags->timeout, "How long --wait waits")
-      ->check(check_duration)->type_name("DURATION")->capture_default_str();
+      ->check(check_duration)
+      ->type_name("DURATION")
+      ->capture_default_str();
   add_target_flags(*command, flags->target);
-  command->footer("Examples:\n"
-                  "  hearth delete function hello-python --wait\n"
-                  "  hearth delete -f samples/event-pipeline");
+  command->footer(
+      "Examples:\n"
+      "  hearth delete function hello-python --wait\n"
+      "  hearth delete -f samples/event-pipeline");
   command->callback([flags, &exit_code] {
     if (flags->words.empty() && flags->files.empty()) {
       throw CLI::RequiredError("TYPE NAME or -f PATH");
+    }
+    if (flags->words.size() == 1 && !flags->words[0].contains('/') && flags->selector.empty()) {
+      throw CLI::RequiredError("NAME or -l LABELS");
     }
     const auto code = run(*flags);
     exit_code = code ? *code : report(code.error());

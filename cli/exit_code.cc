@@ -8,14 +8,20 @@ namespace hearth::cli {
 
 int exit_code_of(const Error& error) {
   switch (error.code) {
-    case Code::kNotFound: return kNotFoundCode;
+    case Code::kNotFound:
+      return kNotFoundCode;
     case Code::kAlreadyExists:
-    case Code::kConflict: return kConflictCode;
+    case Code::kConflict:
+      return kConflictCode;
     case Code::kInvalid:
-    case Code::kBadRequest: return kInvalidCode;
-    case Code::kDeadlineExceeded: return kTimeoutCode;
-    case Code::kUnavailable: return kUnreachable;
-    default: return kFailed;
+    case Code::kBadRequest:
+      return kInvalidCode;
+    case Code::kDeadlineExceeded:
+      return kTimeoutCode;
+    case Code::kUnavailable:
+      return kUnreachable;
+    default:
+      return kFailed;
   }
 }
 

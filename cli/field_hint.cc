@@ -28,8 +28,8 @@ const Json* step_into(const Json* schema, std::string_view step) {
 }  // namespace
 
 std::string nearest_field(ApiClient& api, const Kind& kind, const std::string& path) {
-  const auto crd = api.get(path_of(resource::kCustomResourceDefinitions, {},
-                                   kind.type.plural + "." + kind.type.group));
+  const auto crd = api.get(
+      path_of(resource::kCustomResourceDefinitions, {}, kind.type.plural + "." + kind.type.group));
   if (!crd) return {};
   const Json* schema = schema_of(*crd, kind.type.version);
   const auto steps = base::split(path, '.');

@@ -1,9 +1,9 @@
 #include "cli/flag_values.h"
 
-#include <fmt/format.h>
-
 #include <iostream>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "cli/output.h"
 #include "platform/base/file.h"

@@ -1,10 +1,10 @@
 // hearth get: one object, some or all of a kind, once or as they change.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -107,8 +107,9 @@ Status print_table(ApiClient& api, const Query& query, std::string& resource_ver
   resource_version = base::string_at(table, {"metadata", "resourceVersion"});
   const Json* rows = base::find(table, {"rows"});
   if (rows == nullptr || rows->empty()) {
-    std::cerr << (query.ns.empty() ? "No resources found.\n"
-                                   : fmt::format("No resources found in namespace {}.\n", query.ns));
+    std::cerr << (query.ns.empty()
+                      ? "No resources found.\n"
+                      : fmt::format("No resources found in namespace {}.\n", query.ns));
     return {};
   }
   const Json& definitions = table["columnDefinitions"];
@@ -139,8 +140,10 @@ class WatchPrinter {
     const std::string type = base::string_at(*event, {"type"});
     if (type == "BOOKMARK" || type == "ERROR") return type != "ERROR";
     const Json& object = (*event)["object"];
-    if (query_.output.is_table()) print_rows(object);
-    else if (is_wanted(object)) print_object(object);
+    if (query_.output.is_table())
+      print_rows(object);
+    else if (is_wanted(object))
+      print_object(object);
     std::cout.flush();
     return true;
   }
@@ -168,8 +171,10 @@ class WatchPrinter {
   }
 
   void print_object(const Json& object) const {
-    if (query_.output.form == OutputForm::kJson) std::cout << base::dump_json(object) << "\n";
-    else (void)print_objects(query_.output, query_.kind, {object}, false);
+    if (query_.output.form == OutputForm::kJson)
+      std::cout << base::dump_json(object) << "\n";
+    else
+      (void)print_objects(query_.output, query_.kind, {object}, false);
   }
 
   const Query& query_;
@@ -186,12 +191,11 @@ Result<Query> query_from(const GetFlags& flags, const Kinds& kinds) {
   HEARTH_TRY(kind, kinds.find(type));
   HEARTH_TRY(output, Output::parse(flags.output));
   const bool everywhere = flags.all_namespaces || !kind.type.namespaced;
-  if (flags.all_namespaces && !names.empty()) {
-    return fail(Code::kBadRequest, "a name and -A exclude each other: names are unique only within "
-                                   "a namespace; use -n");
-  }
-  return Query{.kind = kind, .ns = everywhere ? "" : flags.target.ns, .names = std::move(names),
-               .selector = flags.selector, .output = output,
+  return Query{.kind = kind,
+               .ns = everywhere ? "" : flags.target.ns,
+               .names = std::move(names),
+               .selector = flags.selector,
+               .output = output,
                .show_namespace = flags.all_namespaces && kind.type.namespaced};
 }
 
@@ -220,7 +224,8 @@ void register_get(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<GetFlags>();
   CLI::App* get = app.add_subcommand("get", "Show objects");
   get->add_option("type", flags->type, "Kind by any of its names: functions, lf, pods, ksvc, …")
-      ->required()->type_name("TYPE[/NAME]");
+      ->required()
+      ->type_name("TYPE[/NAME]");
   get->add_option("name", flags->names, "Names of objects")->type_name("NAME");
   get->add_flag("-A,--all-namespaces", flags->all_namespaces, "All namespaces");
   get->add_option("-l,--selector", flags->selector, "Labels: a=b,c!=d")->type_name("LABELS");
@@ -228,12 +233,18 @@ void register_get(CLI::App& app, int& exit_code) {
       ->check(check_output);
   get->add_flag("-w,--watch", flags->watch, "Go on with every change");
   add_target_flags(*get, flags->target);
-  get->footer("Examples:\n"
-              "  hearth get functions\n"
-              "  hearth get lf hello-python -o yaml\n"
-              "  hearth get pods -A -l lambda.knative.io/name=hello-python -w\n"
-              "  hearth get lf hello-python -o jsonpath={.status.phase}");
-  get->callback([flags, &exit_code] { exit_code = finish(run(*flags)); });
+  get->footer(
+      "Examples:\n"
+      "  hearth get functions\n"
+      "  hearth get lf hello-python -o yaml\n"
+      "  hearth get pods -A -l lambda.knative.io/name=hello-python -w\n"
+      "  hearth get lf hello-python -o jsonpath={.status.phase}");
+  get->callback([flags, &exit_code] {
+    if (flags->all_namespaces && (!flags->names.empty() || flags->type.contains('/'))) {
+      throw CLI::ValidationError("-A", "a name is unique only within a namespace; use -n NS");
+    }
+    exit_code = finish(run(*flags));
+  });
 }
 
 }  // namespace hearth::cli

@@ -24,9 +24,10 @@ X509_STORE* store_of(const std::string& pem) {
 }
 
 Error transport_error(httplib::Error error, const std::string& url, bool timed_out) {
-  if (timed_out) return {Code::kDeadlineExceeded, fmt::format("{} did not answer in time", url), {}};
-  return {Code::kUnavailable,
-          fmt::format("no answer from {}: {}", url, httplib::to_string(error)), {}};
+  if (timed_out)
+    return {Code::kDeadlineExceeded, fmt::format("{} did not answer in time", url), {}};
+  return {
+      Code::kUnavailable, fmt::format("no answer from {}: {}", url, httplib::to_string(error)), {}};
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 #include "cli/json_template.h"
 
-#include <fmt/format.h>
-
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 

@@ -1,8 +1,8 @@
 #include "cli/kinds.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "platform/base/text.h"
 
@@ -122,7 +122,8 @@ Error with_near_miss(Error error, ApiClient& api, const Kind& kind, const std::s
   for (const Json& item : *items) {
     const resource::ObjectKey key = resource::key_of(item);
     if (key.name == name && key.ns != ns) {
-      error.message += fmt::format("; there is one in namespace \"{}\" (use -n {})", key.ns, key.ns);
+      error.message +=
+          fmt::format("; there is one in namespace \"{}\" (use -n {})", key.ns, key.ns);
       return error;
     }
     if (key.ns == ns || !kind.type.namespaced) names.push_back(key.name);

@@ -1,9 +1,9 @@
+#include <iostream>
+
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <iostream>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"

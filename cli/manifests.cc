@@ -1,11 +1,11 @@
 #include "cli/manifests.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "platform/base/file.h"
 #include "platform/base/limits.h"

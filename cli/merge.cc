@@ -22,7 +22,8 @@ void add_removals(Json& patch, const Json& last, const Json& now) {
 
 Json with_last_applied(Json manifest) {
   Json plain = manifest;
-  if (Json& metadata = plain["metadata"]; metadata.is_object() && metadata.contains("annotations")) {
+  if (Json& metadata = plain["metadata"];
+      metadata.is_object() && metadata.contains("annotations")) {
     metadata["annotations"].erase(kLastApplied);
   }
   manifest["metadata"]["annotations"][kLastApplied] = base::dump_json(plain) + "\n";

@@ -1,10 +1,10 @@
 #include "cli/output.h"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <array>
 #include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "cli/json_template.h"
 #include "platform/base/yaml.h"
@@ -30,9 +30,9 @@ Result<Output> Output::parse(const std::string& text) {
   if (text.starts_with(kJsonPathPrefix)) {
     return Output{OutputForm::kJsonPath, text.substr(kJsonPathPrefix.size())};
   }
-  return fail(Code::kBadRequest,
-              fmt::format("unknown output \"{}\": table, wide, json, yaml, name or jsonpath=…",
-                          text));
+  return fail(
+      Code::kBadRequest,
+      fmt::format("unknown output \"{}\": table, wide, json, yaml, name or jsonpath=…", text));
 }
 
 void add_output_flag(CLI::App& command, std::string& output) {
@@ -67,7 +67,8 @@ Status print_objects(const Output& output, const Kind& kind, std::vector<Json> o
     if (auto& metadata = object["metadata"]; metadata.is_object()) metadata.erase("managedFields");
   }
   if (!as_list && objects.size() == 1) return print_value(output, objects.front());
-  return print_value(output, {{"apiVersion", "v1"}, {"kind", "List"},
+  return print_value(output, {{"apiVersion", "v1"},
+                              {"kind", "List"},
                               {"metadata", {{"resourceVersion", ""}}},
                               {"items", std::move(objects)}});
 }

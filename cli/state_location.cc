@@ -1,7 +1,8 @@
 #include "cli/state_location.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
+
+#include <CLI/CLI.hpp>
 
 namespace hearth::cli {
 

@@ -1,52 +1,30 @@
-// hearth up: the daemon in the foreground.
-#include <fmt/format.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdlib>
-#include <filesystem>
+// hearth up: the daemon, in the foreground or (-d) in the background.
 #include <iostream>
 #include <memory>
 
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include "cli/command.h"
+#include "cli/daemon.h"
+#include "cli/detach.h"
 #include "cli/exit_code.h"
+#include "cli/port_holder.h"
+#include "cli/state_location.h"
+#include "cli/up_flags.h"
 #include "emulator/emulator.h"
 #include "platform/base/file.h"
 #include "platform/base/json.h"
 #include "platform/base/random_id.h"
+#include "platform/base/text.h"
 #include "platform/telemetry/log.h"
 
 namespace hearth::cli {
 namespace {
 
-struct UpFlags {
-  std::string state;
-  std::string listen = "127.0.0.1";
-  int port = -1;
-  int api_port = -1;
-  int s3_port = -1;
-  int registry_port = -1;
-  bool ephemeral = false;
-  bool dev = false;
-  bool no_sandbox = false;
-  std::string config;
-  std::string ready_file;
-  std::string controllers = "*";
-  std::string s3_access_key = "hearth";
-  std::string s3_secret_key = "hearth-secret";
-  std::string log_format = "auto";
-  std::string log_level = "info";
-};
-
-std::filesystem::path default_state() {
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') {
-    return std::filesystem::path(data) / "hearth";
-  }
-  const char* home = std::getenv("HOME");
-  return std::filesystem::path(home != nullptr ? home : ".") / ".local/share/hearth";
-}
+namespace fs = std::filesystem;
 
 std::uint16_t port_or(int given, int base_port, std::uint16_t standard) {
   if (given >= 0) return static_cast<std::uint16_t>(given);
@@ -54,8 +32,8 @@ std::uint16_t port_or(int given, int base_port, std::uint16_t standard) {
   return base_port == 0 ? 0 : standard;
 }
 
-Status write_ready_file(const std::string& path, const UpFlags& flags,
-                        const std::filesystem::path& state, const emulator::Endpoints& endpoints) {
+Status write_endpoints(const fs::path& path, const UpFlags& flags, const fs::path& state,
+                       const emulator::Endpoints& endpoints) {
   const Json ready{{"pid", ::getpid()},
                    {"state", state.string()},
                    {"gateway", endpoints.gateway},
@@ -68,7 +46,8 @@ Status write_ready_file(const std::string& path, const UpFlags& flags,
   return base::write_file_atomically(path, base::dump_json_pretty(ready) + "\n", 0600);
 }
 
-void print_endpoints(const emulator::Endpoints& endpoints) {
+void print_endpoints(const std::string& gateway, const std::string& kubeconfig,
+                     const std::string& s3, const std::string& registry) {
   std::cerr << fmt::format(
       "hearth is up\n"
       "  functions   http://NAME.NAMESPACE.localhost{}\n"
@@ -76,8 +55,7 @@ void print_endpoints(const emulator::Endpoints& endpoints) {
       "  kubernetes  export KUBECONFIG={}\n"
       "  s3          {}\n"
       "  registry    {}\n",
-      endpoints.gateway.substr(endpoints.gateway.rfind(':')), endpoints.gateway,
-      endpoints.kubeconfig.string(), endpoints.s3, endpoints.registry);
+      gateway.substr(gateway.rfind(':')), gateway, kubeconfig, s3, registry);
 }
 
 // Blocks the stop signals for all threads that are started later, so that one place waits for them.
@@ -90,20 +68,17 @@ sigset_t block_stop_signals() {
   return set;
 }
 
-int run(const UpFlags& flags) {
-  telemetry::configure_log(
-      {.level = flags.log_level == "debug"  ? telemetry::Level::kDebug
-                : flags.log_level == "warn" ? telemetry::Level::kWarn
-                : flags.log_level == "error" ? telemetry::Level::kError
-                                             : telemetry::Level::kInfo,
-       .format = flags.log_format == "json"   ? telemetry::LogFormat::kJson
-                 : flags.log_format == "text" ? telemetry::LogFormat::kText
-                                              : telemetry::LogFormat::kAuto});
-  const sigset_t stop_signals = block_stop_signals();
-  std::filesystem::path state = flags.state.empty() ? default_state() : std::filesystem::path(flags.state);
-  if (flags.ephemeral) {
-    state = std::filesystem::temp_directory_path() / ("hearth-" + base::random_hex(6));
-  }
+void configure_log(const UpFlags& flags) {
+  telemetry::configure_log({.level = flags.log_level == "debug"   ? telemetry::Level::kDebug
+                                     : flags.log_level == "warn"  ? telemetry::Level::kWarn
+                                     : flags.log_level == "error" ? telemetry::Level::kError
+                                                                  : telemetry::Level::kInfo,
+                            .format = flags.log_format == "json"   ? telemetry::LogFormat::kJson
+                                      : flags.log_format == "text" ? telemetry::LogFormat::kText
+                                                                   : telemetry::LogFormat::kAuto});
+}
+
+emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& state) {
   emulator::EmulatorOptions options;
   options.state = state;
   options.address = flags.listen;
@@ -111,65 +86,154 @@ int run(const UpFlags& flags) {
   options.api_port = port_or(flags.api_port, flags.port, 6443);
   options.s3_port = port_or(flags.s3_port, flags.port, 9000);
   options.registry_port = port_or(flags.registry_port, flags.port, 5001);
-  options.s3_credentials = {{flags.s3_access_key, flags.s3_secret_key}};
+  options.s3_credentials = flags.s3_credentials;
+  options.s3_credentials[flags.s3_access_key] = flags.s3_secret_key;
+  options.languages = flags.languages;
   options.dev = flags.dev;
   options.sandbox = !flags.no_sandbox;
   options.controllers.clear();
-  std::stringstream names(flags.controllers);
-  for (std::string name; std::getline(names, name, ',');) options.controllers.push_back(name);
-  int code = kOk;
-  {
-    auto started = emulator::Emulator::start(std::move(options));
-    if (!started) {
-      code = report(started.error());
-    } else {
-      if (!flags.ready_file.empty()) {
-        const Status written =
-            write_ready_file(flags.ready_file, flags, std::filesystem::absolute(state),
-                             (*started)->endpoints());
-        if (!written) return report(written.error());
-      }
-      print_endpoints((*started)->endpoints());
-      int number = 0;
-      sigwait(&stop_signals, &number);
+  for (const std::string_view name : base::split(flags.controllers, ',')) {
+    options.controllers.emplace_back(name);
+  }
+  return options;
+}
+
+// "Address already in use" is only half an answer.
+Error with_port_holder(Error error, const emulator::EmulatorOptions& options) {
+  if (error.code != Code::kAlreadyExists) return error;
+  for (const std::uint16_t port :
+       {options.gateway_port, options.api_port, options.s3_port, options.registry_port}) {
+    if (port == 0 || !error.message.contains(fmt::format(":{}:", port))) continue;
+    if (const auto holder = port_holder(port)) {
+      error.message += fmt::format("\n  port {} is held by {}", port, holder->text());
     }
   }
+  return error;
+}
+
+// From ready to the stop signal.
+Status serve(const UpFlags& flags, const fs::path& state, const emulator::Endpoints& endpoints,
+             Detached& detached, const sigset_t& stop_signals) {
+  HEARTH_CHECK_OK(write_endpoints(endpoints_file(state), flags, state, endpoints));
+  if (!flags.ready_file.empty()) {
+    HEARTH_CHECK_OK(write_endpoints(flags.ready_file, flags, state, endpoints));
+  }
+  print_endpoints(endpoints.gateway, endpoints.kubeconfig.string(), endpoints.s3,
+                  endpoints.registry);
+  report_ready(detached);
+  int number = 0;
+  sigwait(&stop_signals, &number);
+  std::error_code ignored;
+  fs::remove(endpoints_file(state), ignored);
+  return {};
+}
+
+int run_daemon(const UpFlags& flags, const fs::path& state, Detached detached) {
+  configure_log(flags);
+  const sigset_t stop_signals = block_stop_signals();
+  const emulator::EmulatorOptions options = options_from(flags, state);
+  auto started = emulator::Emulator::start(options);
+  const Status served = started
+                            ? serve(flags, state, (*started)->endpoints(), detached, stop_signals)
+                            : Status(fail(with_port_holder(started.error(), options)));
+  if (started) started->reset();
   if (flags.ephemeral) {
     std::error_code ignored;
-    std::filesystem::remove_all(state, ignored);
+    fs::remove_all(state, ignored);
   }
-  return code;
+  return finish(served);
+}
+
+int announce(const fs::path& state) {
+  const auto daemon = find_daemon(state);
+  if (!daemon) return report(daemon.error());
+  print_endpoints(daemon->gateway, daemon->kubeconfig.string(), daemon->s3, daemon->registry);
+  std::cerr << fmt::format(
+      "  process     {}, stop it with `hearth down{}`; log in {}\n", daemon->pid,
+      state == fs::absolute(default_state()) ? "" : " --state " + state.string(),
+      (state / "daemon.log").string());
+  return kOk;
+}
+
+int run(const UpFlags& flags) {
+  fs::path state = Target{.state = flags.state}.state_folder();
+  if (flags.ephemeral) {
+    state = fs::temp_directory_path() / ("hearth-" + base::random_hex(6));
+  }
+  if (!flags.detach) return run_daemon(flags, state, {});
+  if (const auto pid = running_daemon(state)) {
+    return report({Code::kConflict,
+                   fmt::format("process {} is up already with {}", *pid, state.string()),
+                   {}});
+  }
+  auto detached = detach(state);
+  if (!detached) return report(detached.error());
+  if (!detached->is_parent) return run_daemon(flags, state, std::move(*detached));
+  return detached->exit_code == kOk ? announce(state) : detached->exit_code;
+}
+
+void add_address_flags(CLI::App& up, UpFlags& flags) {
+  up.add_option("--listen", flags.listen, "Address to listen at")->envname("HEARTH_LISTEN");
+  const auto port = [&up](const char* name, int& value, const char* help, const char* env) {
+    up.add_option(name, value, help)->check(CLI::Range(0, 65535))->envname(env)->type_name("PORT");
+  };
+  port("--port", flags.port, "Gateway port (8080); 0: free ports for everything", "HEARTH_PORT");
+  port("--api-port", flags.api_port, "Kubernetes API port (6443)", "HEARTH_API_PORT");
+  port("--s3-port", flags.s3_port, "Object store port (9000)", "HEARTH_S3_PORT");
+  port("--registry-port", flags.registry_port, "Registry port (5001)", "HEARTH_REGISTRY_PORT");
+}
+
+void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
+  up.add_flag("--ephemeral", flags.ephemeral, "Throw the state away at the end")
+      ->envname("HEARTH_EPHEMERAL");
+  up.add_flag("--dev", flags.dev, "Show stack traces in replies")->envname("HEARTH_DEV");
+  up.add_flag("--no-sandbox", flags.no_sandbox, "Run functions without namespaces")
+      ->envname("HEARTH_NO_SANDBOX");
+  up.add_option("--controllers", flags.controllers,
+                "Controllers to run: *, none, or a list of function,serving,jobs,eventing")
+      ->envname("HEARTH_CONTROLLERS");
+  up.add_option("--languages", flags.languages, "Folder of languages that add to the built-in ones")
+      ->envname("HEARTH_LANGUAGES")
+      ->type_name("DIR");
+  up.add_option("--s3-access-key", flags.s3_access_key, "Access key of the object store")
+      ->envname("HEARTH_S3_ACCESS_KEY");
+  up.add_option("--s3-secret-key", flags.s3_secret_key, "Secret key of the object store")
+      ->envname("HEARTH_S3_SECRET_KEY");
+  up.add_option("--log-format", flags.log_format, "auto, json or text")
+      ->check(CLI::IsMember({"auto", "json", "text"}))
+      ->envname("HEARTH_LOG_FORMAT");
+  up.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->envname("HEARTH_LOG_LEVEL");
 }
 
 }  // namespace
 
 void register_up(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<UpFlags>();
-  CLI::App* up = app.add_subcommand("up", "Start the platform in the foreground");
-  up->add_option("--state", flags->state, "State folder")->envname("HEARTH_STATE");
-  up->add_option("--listen", flags->listen, "Address to listen at")->envname("HEARTH_LISTEN");
-  up->add_option("--port", flags->port, "Gateway port; 0: free ports for everything")
-      ->envname("HEARTH_PORT");
-  up->add_option("--api-port", flags->api_port, "Kubernetes API port")->envname("HEARTH_API_PORT");
-  up->add_option("--s3-port", flags->s3_port, "Object store port")->envname("HEARTH_S3_PORT");
-  up->add_option("--registry-port", flags->registry_port, "Registry port")
-      ->envname("HEARTH_REGISTRY_PORT");
-  up->add_flag("--ephemeral", flags->ephemeral, "Throw the state away at the end");
-  up->add_flag("--dev", flags->dev, "Show stack traces in replies")->envname("HEARTH_DEV");
-  up->add_flag("--no-sandbox", flags->no_sandbox, "Run functions without namespaces");
-  up->add_option("--ready-file", flags->ready_file, "Write this JSON file once everything answers");
-  up->add_option("--controllers", flags->controllers,
-                 "Controllers to run: *, none, or a list of function,serving,jobs,eventing")
-      ->envname("HEARTH_CONTROLLERS");
-  up->add_option("--s3-access-key", flags->s3_access_key, "Access key of the object store")
-      ->envname("HEARTH_S3_ACCESS_KEY");
-  up->add_option("--s3-secret-key", flags->s3_secret_key, "Secret key of the object store")
-      ->envname("HEARTH_S3_SECRET_KEY");
-  up->add_option("--log-format", flags->log_format, "auto, json or text")
-      ->check(CLI::IsMember({"auto", "json", "text"}))->envname("HEARTH_LOG_FORMAT");
-  up->add_option("--log-level", flags->log_level, "debug, info, warn or error")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))->envname("HEARTH_LOG_LEVEL");
-  up->callback([flags, &exit_code] { exit_code = run(*flags); });
+  CLI::App* up = app.add_subcommand("up", "Start the platform");
+  up->add_flag("-d,--detach", flags->detach, "In the background; returns once everything answers");
+  up->add_option("--config", flags->config,
+                 "YAML file with these settings; flags and environment win")
+      ->envname("HEARTH_CONFIG")
+      ->type_name("FILE");
+  up->add_option("--state", flags->state, "State folder")
+      ->envname("HEARTH_STATE")
+      ->type_name("DIR");
+  up->add_option("--ready-file", flags->ready_file, "Write this JSON file once everything answers")
+      ->type_name("FILE");
+  add_address_flags(*up, *flags);
+  add_behaviour_flags(*up, *flags);
+  up->footer(
+      "Examples:\n"
+      "  hearth up\n"
+      "  hearth up -d --port 0\n"
+      "  hearth up --config config/hearth.yaml --ephemeral");
+  up->callback([flags, up, &exit_code] {
+    const Status configured = apply_config_file(
+        *flags, [up](const std::string& name) { return up->get_option(name)->count() > 0; });
+    exit_code = configured ? run(*flags) : report(configured.error());
+  });
 }
 
 }  // namespace hearth::cli

@@ -1,11 +1,11 @@
 #include "cli/wait.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <iostream>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "platform/base/quantity.h"
 #include "platform/resource/condition.h"
@@ -58,7 +58,8 @@ Error timed_out(const std::string& what, const std::string& state, const std::st
 }  // namespace
 
 bool becomes_ready(const Kind& kind) {
-  const bool ours = kind.type.group.ends_with("knative.dev") || kind.type.group.ends_with("knative.io");
+  const bool ours =
+      kind.type.group.ends_with("knative.dev") || kind.type.group.ends_with("knative.io");
   return ours && std::ranges::find(kReadyPlurals, kind.type.plural) != kReadyPlurals.end();
 }
 
@@ -68,8 +69,12 @@ Status wait_ready(ApiClient& api, const Kind& kind, const std::string& ns, const
   const std::string what = kind.singular + "/" + name;
   std::string shown;
   while (true) {
-    HEARTH_TRY(object, api.get(path_of(kind.type, ns, name)));
-    const Readiness state = readiness_of(object);
+    const auto object = api.get(path_of(kind.type, ns, name));
+    if (!object && object.error().code == Code::kNotFound) {
+      return fail(Code::kNotFound, what + " was deleted while its readiness was waited for");
+    }
+    if (!object) return fail(object.error());
+    const Readiness state = readiness_of(*object);
     if (state.text != shown) {
       std::cerr << fmt::format("{}: {} ({})\n", what, state.text, seconds_since(begin));
       shown = state.text;
@@ -78,7 +83,8 @@ Status wait_ready(ApiClient& api, const Kind& kind, const std::string& ns, const
     if (state.failed) {
       return fail(Code::kInternal,
                   fmt::format("{} failed: {}\n  see `hearth describe {} {}` and `hearth build logs "
-                              "{}`", what, state.message, kind.singular, name, name));
+                              "{}`",
+                              what, state.message, kind.singular, name, name));
     }
     if (Steady::now() - begin > timeout) {
       return fail(timed_out(what, state.text, state.message, timeout));

@@ -1,9 +1,9 @@
 #include "emulator/apiserver/protobuf.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
+
+#include <fmt/format.h>
 
 #include "emulator/apiserver/protobuf_schema.h"
 #include "emulator/apiserver/protobuf_wire.h"
@@ -63,9 +63,12 @@ Result<Json> decode_quantity(std::string_view body) {
 Result<Json> decode_int_or_string(std::string_view body) {
   HEARTH_TRY(parts, decode_message(kIntOrText, body));
   switch (parts.value("type", std::int64_t{0})) {
-    case 0: return Json(parts.value("int", std::int64_t{0}));
-    case 1: return Json(parts.value("text", ""));
-    default: return malformed("the value is neither an integer nor a string");
+    case 0:
+      return Json(parts.value("int", std::int64_t{0}));
+    case 1:
+      return Json(parts.value("text", ""));
+    default:
+      return malformed("the value is neither an integer nor a string");
   }
 }
 
@@ -98,22 +101,29 @@ Json json_of_integer(FieldKind kind, std::uint64_t integer) {
 // One value of a field; null when it stands for nothing.
 Result<Json> decode_value(const Field& field, const WireField& wire, std::size_t depth) {
   if (wire.type != (is_varint(field.kind) ? WireType::kVarint : WireType::kBytes)) {
-    return malformed(fmt::format("the value has the wrong wire type {}",
-                                 static_cast<int>(wire.type)));
+    return malformed(
+        fmt::format("the value has the wrong wire type {}", static_cast<int>(wire.type)));
   }
   switch (field.kind) {
     case kBool:
-    case kInt: return json_of_integer(field.kind, wire.integer);
+    case kInt:
+      return json_of_integer(field.kind, wire.integer);
     case kString:
       if (!base::is_valid_utf8(wire.bytes)) return malformed("the text is not UTF-8");
       return Json(wire.bytes);
-    case kBytes: return Json(base::base64(wire.bytes));
+    case kBytes:
+      return Json(base::base64(wire.bytes));
     case kTime:
-    case kMicroTime: return decode_time(wire.bytes, field.kind);
-    case kQuantity: return decode_quantity(wire.bytes);
-    case kIntOrString: return decode_int_or_string(wire.bytes);
-    case kRawJson: return decode_raw_json(wire.bytes, depth);
-    case kMessage: return decode_message(field.message, wire.bytes, depth + 1);
+    case kMicroTime:
+      return decode_time(wire.bytes, field.kind);
+    case kQuantity:
+      return decode_quantity(wire.bytes);
+    case kIntOrString:
+      return decode_int_or_string(wire.bytes);
+    case kRawJson:
+      return decode_raw_json(wire.bytes, depth);
+    case kMessage:
+      return decode_message(field.message, wire.bytes, depth + 1);
   }
   return malformed("the value has an unknown kind");
 }
@@ -123,18 +133,24 @@ bool is_zero(const Json& value, FieldKind kind) {
   switch (value.type()) {
     case Json::value_t::string:
       return value.get_ref<const std::string&>() == (kind == kQuantity ? "0" : "");
-    case Json::value_t::boolean: return !value.get<bool>();
-    case Json::value_t::number_integer: return value.get<std::int64_t>() == 0;
-    default: return value.empty();
+    case Json::value_t::boolean:
+      return !value.get<bool>();
+    case Json::value_t::number_integer:
+      return value.get<std::int64_t>() == 0;
+    default:
+      return value.empty();
   }
 }
 
 Json zero_of(FieldKind kind) {
   switch (kind) {
     case kString:
-    case kBytes: return "";
-    case kQuantity: return "0";
-    default: return {};
+    case kBytes:
+      return "";
+    case kQuantity:
+      return "0";
+    default:
+      return {};
   }
 }
 
@@ -180,9 +196,12 @@ Status decode_entry(Json& map, const Field& field, const WireField& wire, std::s
 Status decode_field(Json& object, const Field& field, const WireField& wire, std::size_t depth) {
   switch (field.shape) {
     case Shape::kField:
-    case Shape::kKept: return decode_single(object, field, wire, depth);
-    case Shape::kList: return decode_item(object[field.name], field, wire, depth);
-    case Shape::kMap: return decode_entry(object[field.name], field, wire, depth);
+    case Shape::kKept:
+      return decode_single(object, field, wire, depth);
+    case Shape::kList:
+      return decode_item(object[field.name], field, wire, depth);
+    case Shape::kMap:
+      return decode_entry(object[field.name], field, wire, depth);
     case Shape::kInlined:
       if (wire.type != WireType::kBytes) return malformed("the value is no message");
       return decode_into(object, field.message, wire.bytes, depth);

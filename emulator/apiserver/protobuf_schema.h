@@ -25,8 +25,8 @@ enum FieldKind : std::uint8_t {
 };
 
 enum class Shape : std::uint8_t {
-  kField,    // a Go value: the encoder always writes it, JSON omits zero and empty
-  kKept,     // a Go pointer, or required: what is on the wire stands in JSON, zero too
+  kField,  // a Go value: the encoder always writes it, JSON omits zero and empty
+  kKept,   // a Go pointer, or required: what is on the wire stands in JSON, zero too
   kList,
   kMap,      // of string keys
   kInlined,  // the members belong to the surrounding object

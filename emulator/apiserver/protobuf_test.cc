@@ -1,10 +1,10 @@
 #include "emulator/apiserver/protobuf.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "platform/base/limits.h"
 
@@ -53,11 +53,11 @@ Error refused(std::string_view body) {
   return json ? Error{} : json.error();
 }
 
-const std::string kConfigMapBody = envelope(
-    "v1", "ConfigMap",
-    bytes(1, metadata("settings") + entry(11, "app", "demo") + entry(11, "empty", "")) +
-        entry(2, "colour", "gr\xc3\xbcn") + entry(2, "none", "") +
-        entry(3, "raw", std::string("\0\xff", 2)) + number(4, 0));
+const std::string kConfigMapBody =
+    envelope("v1", "ConfigMap",
+             bytes(1, metadata("settings") + entry(11, "app", "demo") + entry(11, "empty", "")) +
+                 entry(2, "colour", "gr\xc3\xbcn") + entry(2, "none", "") +
+                 entry(3, "raw", std::string("\0\xff", 2)) + number(4, 0));
 
 std::string job_body() {
   const std::string container =
@@ -65,8 +65,8 @@ std::string job_body() {
       bytes(6, bytes(1, "") + number(2, 0) + number(3, 8080) + bytes(4, "TCP")) +
       bytes(7, bytes(1, "A") + bytes(2, "1")) +
       bytes(8, bytes(1, bytes(1, "memory") + bytes(2, bytes(1, "64Mi")))) +
-      bytes(10, bytes(1, bytes(2, bytes(1, "/live") + bytes(2, number(1, 1) + number(2, 0) +
-                                                                   bytes(3, "http")))) +
+      bytes(10, bytes(1, bytes(2, bytes(1, "/live") +
+                                      bytes(2, number(1, 1) + number(2, 0) + bytes(3, "http")))) +
                     number(2, 5)) +
       number(16, 0);
   const std::string volume = bytes(1, "scratch") + bytes(2, bytes(2, bytes(1, "")));
@@ -95,9 +95,8 @@ TEST(KubernetesProtobuf, SecretDataIsBase64) {
 }
 
 TEST(KubernetesProtobuf, NamespaceDropsEmptySpecAndStatus) {
-  const Json json =
-      decoded("v1", "Namespace",
-              bytes(1, metadata("demo")) + bytes(2, "") + bytes(3, bytes(1, "")));
+  const Json json = decoded("v1", "Namespace",
+                            bytes(1, metadata("demo")) + bytes(2, "") + bytes(3, bytes(1, "")));
   EXPECT_EQ(json, Json::parse(R"({"apiVersion":"v1","kind":"Namespace",
                                   "metadata":{"name":"demo"}})"));
 }
@@ -153,8 +152,8 @@ TEST(KubernetesProtobuf, DeleteOptionsOfAnyGroup) {
 
 TEST(KubernetesProtobuf, UnknownFieldsAreSkipped) {
   const std::string fixed = varint(900 << 3 | 1) + "12345678" + varint(901 << 3 | 5) + "1234";
-  const Json json = decoded("v1", "ConfigMap",
-                            fixed + number(902, 7) + bytes(903, "new") + entry(2, "a", "b"));
+  const Json json =
+      decoded("v1", "ConfigMap", fixed + number(902, 7) + bytes(903, "new") + entry(2, "a", "b"));
   EXPECT_EQ(json["data"], Json::parse(R"({"a":"b"})"));
 }
 
@@ -175,8 +174,10 @@ TEST(KubernetesProtobuf, CutShortAtEveryLengthIsNoCrashAndNeverTheWholeObject) {
       // A copy of its own, so that a sanitizer sees a read past its end.
       const std::string cut(body, 0, length);
       const auto json = decode_kubernetes_protobuf(cut);
-      if (json) EXPECT_NE(*json, whole) << length;
-      else EXPECT_EQ(json.error().code, Code::kBadRequest) << length;
+      if (json)
+        EXPECT_NE(*json, whole) << length;
+      else
+        EXPECT_EQ(json.error().code, Code::kBadRequest) << length;
     }
   }
 }
@@ -231,8 +232,9 @@ TEST(KubernetesProtobuf, DeeplyNestedJsonIsRefused) {
 TEST(KubernetesProtobuf, UnknownKindsAreNamed) {
   const Error crd = refused(envelope("apiextensions.k8s.io/v1", "CustomResourceDefinition", ""));
   EXPECT_EQ(crd.code, Code::kUnsupported);
-  EXPECT_EQ(crd.message, "CustomResourceDefinition of apiextensions.k8s.io/v1 is not understood as "
-                         "protobuf; send it as application/json");
+  EXPECT_EQ(crd.message,
+            "CustomResourceDefinition of apiextensions.k8s.io/v1 is not understood as "
+            "protobuf; send it as application/json");
   EXPECT_EQ(refused(envelope("v2", "Secret", "")).code, Code::kUnsupported);
 }
 

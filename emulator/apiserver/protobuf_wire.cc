@@ -37,8 +37,9 @@ Result<WireField> WireReader::next() {
   if (number == 0 || number > kFieldNumberMax) {
     return fail(Code::kBadRequest, fmt::format("the protobuf body has a field number {}", number));
   }
-  WireField field{.number = static_cast<std::uint32_t>(number),
-                  .type = static_cast<WireType>(tag & 7)};
+  WireField field;
+  field.number = static_cast<std::uint32_t>(number);
+  field.type = static_cast<WireType>(tag & 7);
   switch (field.type) {
     case WireType::kVarint: {
       HEARTH_TRY(integer, varint());

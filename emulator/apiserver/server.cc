@@ -1,11 +1,12 @@
 #include "emulator/apiserver/server.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <algorithm>
-
 #include "emulator/apiserver/api_path.h"
+#include "emulator/apiserver/delete_options.h"
 #include "emulator/apiserver/discovery.h"
 #include "emulator/apiserver/openapi.h"
 #include "emulator/apiserver/protobuf.h"
@@ -104,7 +105,8 @@ Status check_field_selector(const Definition& definition, const std::string& tex
     if (common || !definition.is_custom) continue;
     return fail(Code::kBadRequest,
                 fmt::format("field label not supported: \"{}\" is not a known field selector: only "
-                            "\"metadata.name\", \"metadata.namespace\"", field));
+                            "\"metadata.name\", \"metadata.namespace\"",
+                            field));
   }
   return {};
 }
@@ -118,7 +120,10 @@ bool peer_is_gone(int fd) {
 
 ApiServer::ApiServer(Store& store, DefinitionRegistry& definitions, const base::Clock& clock,
                      LogReader logs, ServerOptions options)
-    : store_(store), definitions_(definitions), clock_(clock), logs_(std::move(logs)),
+    : store_(store),
+      definitions_(definitions),
+      clock_(clock),
+      logs_(std::move(logs)),
       options_(std::move(options)) {}
 
 bool ApiServer::authorized(http::Exchange& exchange) const {
@@ -145,7 +150,8 @@ Task<void> ApiServer::handle(http::Exchange& exchange) {
     const Error error =
         anonymous ? Error{Code::kForbidden,
                           fmt::format("forbidden: User \"system:anonymous\" cannot {} path \"{}\"",
-                                      base::lower(exchange.request().method), path), {}}
+                                      base::lower(exchange.request().method), path),
+                          {}}
                   : Error{Code::kUnauthorized, "Unauthorized", {}};
     co_await send_error(exchange, error);
     co_return;
@@ -210,9 +216,8 @@ Task<void> ApiServer::answer(http::Exchange& exchange) {
 Task<void> ApiServer::resource_request(Request& request) {
   const ApiPath& path = request.path;
   request.definition = definitions_.find(path.group, path.plural);
-  if (!request.definition ||
-      std::ranges::find(request.definition->versions, path.version) ==
-          request.definition->versions.end()) {
+  if (!request.definition || std::ranges::find(request.definition->versions, path.version) ==
+                                 request.definition->versions.end()) {
     co_await send_error(request.exchange, not_served());
     co_return;
   }
@@ -231,18 +236,28 @@ Task<void> ApiServer::resource_request(Request& request) {
   }
   if (path.name.empty()) {
     const bool watch = path.legacy_watch || request.query.flag("watch");
-    if (method == "GET") co_await (watch ? watch_objects(request) : list_objects(request));
-    else if (method == "POST") co_await create_object(request);
-    else if (method == "DELETE") co_await delete_collection(request);
+    if (method == "GET")
+      co_await (watch ? watch_objects(request) : list_objects(request));
+    else if (method == "POST")
+      co_await create_object(request);
+    else if (method == "DELETE")
+      co_await delete_collection(request);
   } else {
-    if (method == "GET") co_await get_object(request);
-    else if (method == "PUT") co_await update_object(request);
-    else if (method == "PATCH") co_await patch_object(request);
-    else if (method == "DELETE") co_await delete_object(request);
+    if (method == "GET")
+      co_await get_object(request);
+    else if (method == "PUT")
+      co_await update_object(request);
+    else if (method == "PATCH")
+      co_await patch_object(request);
+    else if (method == "DELETE")
+      co_await delete_object(request);
   }
   if (request.exchange.responded()) co_return;
-  Json status = status_object({Code::kBadRequest, "the server does not allow this method on the "
-                                                  "requested resource", {}}, nullptr, "");
+  Json status = status_object({Code::kBadRequest,
+                               "the server does not allow this method on the "
+                               "requested resource",
+                               {}},
+                              nullptr, "");
   status["reason"] = "MethodNotAllowed";
   status["code"] = 405;
   co_await send_json(request.exchange, 405, status);
@@ -268,9 +283,11 @@ Task<void> ApiServer::send_object(Request& request, int status, ObjectPtr object
 
 Task<void> ApiServer::get_object(Request& request) {
   auto object = co_await store_.get(request.type(), request.key());
-  if (object) co_await send_object(request, 200, *object);
-  else co_await send_error(request.exchange, object.error(), request.definition.get(),
-                           request.path.name);
+  if (object)
+    co_await send_object(request, 200, *object);
+  else
+    co_await send_error(request.exchange, object.error(), request.definition.get(),
+                        request.path.name);
 }
 
 Task<void> ApiServer::list_objects(Request& request) {
@@ -325,24 +342,29 @@ struct WatchResponse {
 
 const char* event_name(WatchEvent::Type type) {
   switch (type) {
-    case WatchEvent::Type::kAdded: return "ADDED";
-    case WatchEvent::Type::kModified: return "MODIFIED";
-    case WatchEvent::Type::kDeleted: return "DELETED";
-    case WatchEvent::Type::kBookmark: return "BOOKMARK";
+    case WatchEvent::Type::kAdded:
+      return "ADDED";
+    case WatchEvent::Type::kModified:
+      return "MODIFIED";
+    case WatchEvent::Type::kDeleted:
+      return "DELETED";
+    case WatchEvent::Type::kBookmark:
+      return "BOOKMARK";
   }
   return "ERROR";
 }
 
 Task<Status> send_event(WatchResponse& watch, const char* type, const Json& object) {
-  co_return co_await watch.exchange.write(
-      base::dump_json({{"type", type}, {"object", object}}) + "\n");
+  co_return co_await watch.exchange.write(base::dump_json({{"type", type}, {"object", object}}) +
+                                          "\n");
 }
 
 Task<Status> send_bookmark(WatchResponse& watch, bool initial_end) {
-  Json object{{"kind", watch.definition.type.kind},
-              {"apiVersion", watch.type.api_version()},
-              {"metadata", {{"resourceVersion", std::to_string(watch.version)},
-                            {"creationTimestamp", nullptr}}}};
+  Json object{
+      {"kind", watch.definition.type.kind},
+      {"apiVersion", watch.type.api_version()},
+      {"metadata",
+       {{"resourceVersion", std::to_string(watch.version)}, {"creationTimestamp", nullptr}}}};
   if (initial_end) object["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
   co_return co_await send_event(watch, "BOOKMARK", object);
 }
@@ -377,8 +399,9 @@ Task<void> ApiServer::watch_objects(Request& request) {
   Status valid = check_field_selector(*request.definition, query.get("fieldSelector"));
   if (!version) valid = fail(Code::kBadRequest, "resourceVersion is no number: " + version_text);
   if (initial_events && query.get("resourceVersionMatch") != "NotOlderThan") {
-    valid = fail(Code::kInvalid, "resourceVersionMatch: Forbidden: sendInitialEvents requires "
-                                 "setting resourceVersionMatch to NotOlderThan");
+    valid = fail(Code::kInvalid,
+                 "resourceVersionMatch: Forbidden: sendInitialEvents requires "
+                 "setting resourceVersionMatch to NotOlderThan");
   }
   if (!valid) {
     co_await send_error(request.exchange, valid.error(), request.definition.get());
@@ -412,8 +435,7 @@ Task<void> ApiServer::watch_objects(Request& request) {
   Status sent;
   if (!watch) {
     // History is gone: one ERROR event, then the end (spec §2.5).
-    sent = co_await send_event(response, "ERROR",
-                               status_object(watch.error(), nullptr, ""));
+    sent = co_await send_event(response, "ERROR", status_object(watch.error(), nullptr, ""));
   }
   while (watch && sent && clock_.monotonic() < end) {
     request.exchange.stream().never_expire();
@@ -439,8 +461,8 @@ Task<void> ApiServer::watch_objects(Request& request) {
 
 Task<Result<Json>> ApiServer::read_body(Request& request) {
   HEARTH_CO_TRY(text, co_await request.exchange.read_all(limits::kApiBodyBytesMax));
-  const std::string type = base::lower(
-      request.exchange.request().headers.get_or("content-type", "application/json"));
+  const std::string type =
+      base::lower(request.exchange.request().headers.get_or("content-type", "application/json"));
   if (type.starts_with("application/vnd.kubernetes.protobuf")) {
     co_return decode_kubernetes_protobuf(text);
   }
@@ -461,8 +483,10 @@ Result<WriteOptions> ApiServer::write_options(Request& request) {
   const auto dry_run = request.query.all("dryRun");
   for (const std::string& value : dry_run) {
     if (value != "All" && !value.empty()) {
-      return fail(Code::kInvalid, fmt::format("dryRun: Unsupported value: \"{}\": supported values: "
-                                              "\"All\"", value));
+      return fail(Code::kInvalid,
+                  fmt::format("dryRun: Unsupported value: \"{}\": supported values: "
+                              "\"All\"",
+                              value));
     }
     options.dry_run = true;
   }
@@ -483,8 +507,8 @@ Status agree_with_path(Json& object, const Definition& definition, const ApiPath
   if (!object.is_object()) return fail(Code::kBadRequest, "the body is not an object");
   const std::string kind = base::string_at(object, {"kind"});
   if (!kind.empty() && kind != definition.type.kind) {
-    return fail(Code::kBadRequest, fmt::format("{} in version \"{}\" cannot be handled as a {}", kind,
-                                               path.version, definition.type.kind));
+    return fail(Code::kBadRequest, fmt::format("{} in version \"{}\" cannot be handled as a {}",
+                                               kind, path.version, definition.type.kind));
   }
   if (!object.contains("metadata") || object["metadata"].is_null()) {
     object["metadata"] = Json::object();
@@ -494,8 +518,9 @@ Status agree_with_path(Json& object, const Definition& definition, const ApiPath
   const std::string ns = base::string_at(metadata, {"namespace"});
   if (definition.type.namespaced) {
     if (!ns.empty() && ns != path.ns) {
-      return fail(Code::kBadRequest, "the namespace of the provided object does not match the "
-                                     "namespace sent on the request");
+      return fail(Code::kBadRequest,
+                  "the namespace of the provided object does not match the "
+                  "namespace sent on the request");
     }
     metadata["namespace"] = path.ns;
   } else {
@@ -505,7 +530,8 @@ Status agree_with_path(Json& object, const Definition& definition, const ApiPath
   if (!path.name.empty()) {
     if (!name.empty() && name != path.name) {
       return fail(Code::kBadRequest, fmt::format("the name of the object ({}) does not match the "
-                                                 "name on the URL ({})", name, path.name));
+                                                 "name on the URL ({})",
+                                                 name, path.name));
     }
     metadata["name"] = path.name;
   }
@@ -525,8 +551,9 @@ std::optional<PatchType> patch_type(std::string_view content_type) {
 Task<void> ApiServer::create_object(Request& request) {
   auto body = co_await read_body(request);
   auto options = write_options(request);
-  Status fits = !body ? Status(fail(body.error())) : !options ? Status(fail(options.error()))
-                : agree_with_path(*body, *request.definition, request.path);
+  Status fits = !body      ? Status(fail(body.error()))
+                : !options ? Status(fail(options.error()))
+                           : agree_with_path(*body, *request.definition, request.path);
   if (fits && request.definition->type.namespaced && request.path.ns.empty()) {
     fits = fail(Code::kBadRequest, "an empty namespace may not be set during creation");
   }
@@ -536,30 +563,35 @@ Task<void> ApiServer::create_object(Request& request) {
   }
   const std::string name = name_of(*body);
   auto created = co_await store_.create(request.type(), std::move(*body), *options);
-  if (created) co_await send_object(request, 201, *created);
-  else co_await send_error(request.exchange, created.error(), request.definition.get(), name);
+  if (created)
+    co_await send_object(request, 201, *created);
+  else
+    co_await send_error(request.exchange, created.error(), request.definition.get(), name);
 }
 
 Task<void> ApiServer::update_object(Request& request) {
   auto body = co_await read_body(request);
   auto options = write_options(request);
-  Status fits = !body ? Status(fail(body.error())) : !options ? Status(fail(options.error()))
-                : agree_with_path(*body, *request.definition, request.path);
+  Status fits = !body      ? Status(fail(body.error()))
+                : !options ? Status(fail(options.error()))
+                           : agree_with_path(*body, *request.definition, request.path);
   auto updated = fits ? co_await store_.update(request.type(), std::move(*body), *options)
                       : Result<ObjectPtr>(fail(fits.error()));
-  if (updated) co_await send_object(request, 200, *updated);
-  else co_await send_error(request.exchange, updated.error(), request.definition.get(),
-                           request.path.name);
+  if (updated)
+    co_await send_object(request, 200, *updated);
+  else
+    co_await send_error(request.exchange, updated.error(), request.definition.get(),
+                        request.path.name);
 }
 
 Task<void> ApiServer::patch_object(Request& request) {
   const auto type = patch_type(request.exchange.request().headers.get_or("content-type", ""));
   auto options = write_options(request);
-  Result<ObjectPtr> patched = fail(
-      Code::kUnsupported,
-      "the body of the request was in an unknown format - accepted media types include: "
-      "application/json-patch+json, application/merge-patch+json, "
-      "application/strategic-merge-patch+json (server-side apply is not supported yet)");
+  Result<ObjectPtr> patched =
+      fail(Code::kUnsupported,
+           "the body of the request was in an unknown format - accepted media types include: "
+           "application/json-patch+json, application/merge-patch+json, "
+           "application/strategic-merge-patch+json (server-side apply is not supported yet)");
   if (type && options) {
     auto body = co_await read_body(request);
     patched = body ? co_await store_.patch(request.type(), request.key(), *type, std::move(*body),
@@ -568,33 +600,12 @@ Task<void> ApiServer::patch_object(Request& request) {
   } else if (!options) {
     patched = fail(options.error());
   }
-  if (patched) co_await send_object(request, 200, *patched);
-  else co_await send_error(request.exchange, patched.error(), request.definition.get(),
-                           request.path.name);
+  if (patched)
+    co_await send_object(request, 200, *patched);
+  else
+    co_await send_error(request.exchange, patched.error(), request.definition.get(),
+                        request.path.name);
 }
-
-namespace {
-
-// From the body (any DeleteOptions) and the query, which wins.
-Result<DeleteOptions> delete_options(const Json& body, const Query& query) {
-  DeleteOptions options;
-  std::string propagation = base::string_at(body, {"propagationPolicy"});
-  if (query.has("propagationPolicy")) propagation = query.get("propagationPolicy");
-  if (propagation == "Foreground") options.propagation = DeleteOptions::Propagation::kForeground;
-  else if (propagation == "Orphan") options.propagation = DeleteOptions::Propagation::kOrphan;
-  else if (!propagation.empty() && propagation != "Background") {
-    return fail(Code::kInvalid, "propagationPolicy: Unsupported value: \"" + propagation + "\"");
-  }
-  options.uid = base::string_at(body, {"preconditions", "uid"});
-  const std::string version = base::string_at(body, {"preconditions", "resourceVersion"});
-  if (!version.empty()) {
-    options.resource_version = base::parse_int<std::uint64_t>(version).value_or(~0ULL);
-  }
-  options.dry_run = query.has("dryRun") || base::find(body, {"dryRun"}) != nullptr;
-  return options;
-}
-
-}  // namespace
 
 Task<void> ApiServer::delete_object(Request& request) {
   Json body = Json::object();

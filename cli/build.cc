@@ -1,0 +1,110 @@
+// hearth build: asks for a new build of a function; hearth build logs: what the build wrote.
+#include <iostream>
+#include <memory>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/flag_values.h"
+#include "cli/function_lookup.h"
+#include "cli/pod_logs.h"
+#include "cli/state_location.h"
+#include "cli/wait.h"
+#include "platform/base/clock.h"
+#include "platform/lambda/function.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::cli {
+namespace {
+
+struct BuildFlags {
+  Target target;
+  std::string name;
+  std::string timeout = "10m";
+  bool wait = false;
+  bool follow = false;
+};
+
+Status rebuild(const BuildFlags& flags) {
+  const std::string name = bare_name(flags.name);
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(std::move(daemon));
+  HEARTH_TRY(function, find_function(api, flags.target.ns, name));
+  const std::string now = base::format_rfc3339_millis(base::SystemClock().wall());
+  const Json patch{{"metadata", {{"annotations", {{lambda::kRebuildAnnotation, now}}}}}};
+  HEARTH_TRY(patched,
+             api.send("PATCH", path_of(resource::kFunctions, flags.target.ns, name), patch));
+  std::cout << fmt::format("lambdafunction.lambda.knative.io/{} rebuild requested\n", name);
+  std::cout.flush();
+  if (!flags.wait) return {};
+  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  const auto begin = std::chrono::steady_clock::now();
+  // An annotation is no new generation: the status says when the request was taken up.
+  while (true) {
+    HEARTH_TRY(current, find_function(api, flags.target.ns, name));
+    if (base::string_at(current, {"status", "buildStatus", "rebuildRequested"}) == now) break;
+    if (std::chrono::steady_clock::now() - begin > timeout) {
+      return fail(Code::kDeadlineExceeded, "the rebuild was not taken up");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const Kind kind{.type = resource::kFunctions, .singular = "lambdafunction"};
+  return wait_ready(api, kind, flags.target.ns, name, timeout);
+}
+
+Status show_logs(const BuildFlags& flags) {
+  const std::string name = bare_name(flags.name);
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(daemon);
+  HEARTH_TRY(function, find_function(api, flags.target.ns, name));
+  const std::string job = base::string_at(function, {"status", "buildStatus", "jobName"});
+  if (job.empty()) {
+    return fail(Code::kNotFound,
+                fmt::format("function \"{}\" has no build: its phase is {}", name,
+                            base::string_at(function, {"status", "phase"}, "Pending")));
+  }
+  const PodLogOptions options{.ns = flags.target.ns, .selector = "job-name=" + job};
+  if (flags.follow) return follow_pod_logs(daemon, options, true);
+  HEARTH_TRY(pods, print_pod_logs(api, options));
+  if (pods == 0) {
+    return fail(Code::kNotFound, fmt::format("the pod of the build job \"{}\" is gone, and its log "
+                                             "with it; `hearth build {}` builds again",
+                                             job, name));
+  }
+  return {};
+}
+
+}  // namespace
+
+void register_build(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<BuildFlags>();
+  CLI::App* build =
+      app.add_subcommand("build", "Build a function anew; `build logs`: its build log");
+  build->add_option("name", flags->name, "Function")->type_name("NAME");
+  build->add_flag("--wait", flags->wait, "Wait until the function is Ready again");
+  build->add_option("--timeout", flags->timeout, "How long --wait waits")
+      ->check(check_duration)
+      ->type_name("DURATION")
+      ->capture_default_str();
+  add_target_flags(*build, flags->target);
+  build->footer(
+      "Examples:\n"
+      "  hearth build hello-python --wait\n"
+      "  hearth build logs -f hello-python");
+  auto log_flags = std::make_shared<BuildFlags>();
+  CLI::App* logs = build->add_subcommand("logs", "Show the log of a function's last build");
+  logs->add_option("name", log_flags->name, "Function")->required()->type_name("NAME");
+  logs->add_flag("-f,--follow", log_flags->follow, "Go on until the build ends");
+  add_target_flags(*logs, log_flags->target);
+  logs->callback([log_flags, &exit_code] { exit_code = finish(show_logs(*log_flags)); });
+  build->callback([flags, build, &exit_code] {
+    if (!build->get_subcommands().empty()) return;
+    if (flags->name.empty()) throw CLI::RequiredError("NAME");
+    exit_code = finish(rebuild(*flags));
+  });
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,146 @@
+// hearth dlq: the events that no attempt could deliver.
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/api_client.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/state_location.h"
+#include "cli/text_table.h"
+
+namespace hearth::cli {
+namespace {
+
+using base::string_at;
+
+struct DlqFlags {
+  Target target;
+  std::int64_t id = -1;
+  std::string trigger;
+  std::string output;
+  int limit = 100;
+  bool all = false;
+  bool all_namespaces = false;
+};
+
+std::string scope_query(const DlqFlags& flags, bool with_limit) {
+  return query_of({{"namespace", flags.all_namespaces ? "" : flags.target.ns},
+                   {"trigger", flags.trigger},
+                   {"limit", with_limit ? std::to_string(flags.limit) : ""}});
+}
+
+Status list(const DlqFlags& flags) {
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(std::move(daemon));
+  HEARTH_TRY(letters, api.administer("GET", "deadletters" + scope_query(flags, true)));
+  HEARTH_TRY(output, Output::parse(flags.output));
+  if (!output.is_table()) return print_value(output, letters);
+  TextTable table({"ID", "AT", "TRIGGER", "EVENT TYPE", "EVENT ID", "ATTEMPTS", "CODE", "REASON"});
+  for (const Json& letter : letters["items"]) {
+    table.add({std::to_string(base::int_at(letter, {"id"}).value_or(0)), string_at(letter, {"at"}),
+               string_at(letter, {"namespace"}) + "/" + string_at(letter, {"trigger"}),
+               string_at(letter, {"event", "type"}), string_at(letter, {"event", "id"}),
+               std::to_string(base::int_at(letter, {"attempts"}).value_or(0)),
+               std::to_string(base::int_at(letter, {"code"}).value_or(0)),
+               string_at(letter, {"reason"})});
+  }
+  if (table.has_rows())
+    table.print(std::cout);
+  else
+    std::cerr << "No dead letters.\n";
+  return {};
+}
+
+Status show(const DlqFlags& flags) {
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(std::move(daemon));
+  HEARTH_TRY(letter, api.administer("GET", fmt::format("deadletters/{}", flags.id)));
+  HEARTH_TRY(output, Output::parse(flags.output == "json" ? "json" : "yaml"));
+  return print_value(output, letter);
+}
+
+Status replay(const DlqFlags& flags) {
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(std::move(daemon));
+  const std::string path = flags.all ? "deadletters/replay" + scope_query(flags, false)
+                                     : fmt::format("deadletters/{}/replay", flags.id);
+  HEARTH_TRY(answer, api.administer("POST", path));
+  const auto skipped = base::int_at(answer, {"skipped"}).value_or(0);
+  std::cout << fmt::format("{} replayed\n", base::int_at(answer, {"replayed"}).value_or(0));
+  if (skipped > 0) std::cerr << fmt::format("{} skipped: their triggers are gone\n", skipped);
+  return {};
+}
+
+Status purge(const DlqFlags& flags) {
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(std::move(daemon));
+  const std::string path = flags.all ? "deadletters" + scope_query(flags, false)
+                                     : fmt::format("deadletters/{}", flags.id);
+  HEARTH_TRY(answer, api.administer("DELETE", path));
+  std::cout << fmt::format("{} purged\n", base::int_at(answer, {"purged"}).value_or(0));
+  return {};
+}
+
+using Action = Status (*)(const DlqFlags&);
+
+void register_list(CLI::App& dlq, int& exit_code) {
+  auto flags = std::make_shared<DlqFlags>();
+  CLI::App* command = dlq.add_subcommand("list", "List dead letters, oldest first");
+  command->add_option("--trigger", flags->trigger, "Only of this trigger");
+  command->add_option("--limit", flags->limit, "At most this many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_flag("-A,--all-namespaces", flags->all_namespaces, "All namespaces");
+  add_output_flag(*command, flags->output);
+  add_target_flags(*command, flags->target);
+  command->callback([flags, &exit_code] { exit_code = finish(list(*flags)); });
+}
+
+void register_show(CLI::App& dlq, int& exit_code) {
+  auto flags = std::make_shared<DlqFlags>();
+  CLI::App* command = dlq.add_subcommand("show", "Show a dead letter with its event");
+  command->add_option("id", flags->id, "Id of `dlq list`")->required()->type_name("ID");
+  add_output_flag(*command, flags->output);
+  add_state_flag(*command, flags->target);
+  command->callback([flags, &exit_code] { exit_code = finish(show(*flags)); });
+}
+
+// replay and purge: one by its id, or all of a scope that must be asked for.
+void register_action(CLI::App& dlq, const char* name, const char* help, Action action,
+                     int& exit_code) {
+  auto flags = std::make_shared<DlqFlags>();
+  CLI::App* command = dlq.add_subcommand(name, help);
+  CLI::Option* id = command->add_option("id", flags->id, "Id of `dlq list`")->type_name("ID");
+  CLI::Option* all = command->add_flag("--all", flags->all, "All of the namespace")->excludes(id);
+  command->add_option("--trigger", flags->trigger, "With --all: only of this trigger")->needs(all);
+  command->add_flag("-A,--all-namespaces", flags->all_namespaces, "With --all: all namespaces")
+      ->needs(all);
+  add_target_flags(*command, flags->target);
+  command->callback([flags, action, &exit_code] {
+    if (flags->id < 0 && !flags->all) throw CLI::RequiredError("ID or --all");
+    exit_code = finish(action(*flags));
+  });
+}
+
+}  // namespace
+
+void register_dlq(CLI::App& app, int& exit_code) {
+  CLI::App* dlq = app.add_subcommand("dlq", "Dead letters: events that could not be delivered");
+  dlq->require_subcommand(1);
+  dlq->footer(
+      "Examples:\n"
+      "  hearth dlq list\n"
+      "  hearth dlq replay 7\n"
+      "  hearth dlq replay --all --trigger orders\n"
+      "  hearth dlq purge --all");
+  register_list(*dlq, exit_code);
+  register_show(*dlq, exit_code);
+  register_action(*dlq, "replay", "Deliver again", replay, exit_code);
+  register_action(*dlq, "purge", "Forget for good", purge, exit_code);
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,142 @@
+#include <array>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "cli/up_flags.h"
+#include "platform/base/file.h"
+#include "platform/base/json.h"
+#include "platform/base/text.h"
+#include "platform/base/yaml.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr std::size_t kConfigBytesMax = 1024 * 1024;
+constexpr int kPortMax = 65535;
+
+using Member = std::variant<std::string UpFlags::*, int UpFlags::*, bool UpFlags::*>;
+
+struct Key {
+  std::string_view name;
+  const char* flag;
+  Member member;
+  std::string_view choices = {};  // "auto,json,text"; empty: anything
+};
+
+constexpr std::array<Key, 16> kKeys{{
+    {"state", "--state", &UpFlags::state},
+    {"listen", "--listen", &UpFlags::listen},
+    {"port", "--port", &UpFlags::port},
+    {"apiPort", "--api-port", &UpFlags::api_port},
+    {"s3Port", "--s3-port", &UpFlags::s3_port},
+    {"registryPort", "--registry-port", &UpFlags::registry_port},
+    {"ephemeral", "--ephemeral", &UpFlags::ephemeral},
+    {"dev", "--dev", &UpFlags::dev},
+    {"sandbox", "--no-sandbox", &UpFlags::no_sandbox},
+    {"controllers", "--controllers", &UpFlags::controllers},
+    {"s3AccessKey", "--s3-access-key", &UpFlags::s3_access_key},
+    {"s3SecretKey", "--s3-secret-key", &UpFlags::s3_secret_key},
+    {"languages", "--languages", &UpFlags::languages},
+    {"logFormat", "--log-format", &UpFlags::log_format, "auto,json,text"},
+    {"logLevel", "--log-level", &UpFlags::log_level, "debug,info,warn,error"},
+    {"s3Credentials", "", &UpFlags::config},
+}};
+
+// Keys stand at the beginning of their lines: the file is one flat mapping.
+std::size_t line_of(std::string_view text, std::string_view key) {
+  const auto lines = base::split(text, '\n');
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::string_view line = lines[i];
+    if (line.starts_with('"') || line.starts_with('\'')) line.remove_prefix(1);
+    if (!line.starts_with(key)) continue;
+    line.remove_prefix(key.size());
+    if (line.starts_with(':') || line.starts_with('"') || line.starts_with('\'')) return i + 1;
+  }
+  return 1;
+}
+
+Result<std::string> text_value(const Json& value, const Key& key) {
+  if (!value.is_string()) return fail(Code::kInvalid, "expected text");
+  const std::string text = value;
+  if (key.choices.empty()) return text;
+  for (const std::string_view choice : base::split(key.choices, ',')) {
+    if (choice == text) return text;
+  }
+  return fail(Code::kInvalid, fmt::format("\"{}\" is none of {}", text, key.choices));
+}
+
+Status set(UpFlags& flags, const Key& key, const Json& value) {
+  if (const auto* text = std::get_if<std::string UpFlags::*>(&key.member)) {
+    HEARTH_TRY(given, text_value(value, key));
+    flags.** text = given;
+  } else if (const auto* port = std::get_if<int UpFlags::*>(&key.member)) {
+    if (!value.is_number_integer() || value.get<std::int64_t>() < 0 ||
+        value.get<std::int64_t>() > kPortMax) {
+      return fail(Code::kInvalid, fmt::format("expected a port, 0 to {}", kPortMax));
+    }
+    flags.** port = value;
+  } else if (const auto* flag = std::get_if<bool UpFlags::*>(&key.member)) {
+    if (!value.is_boolean()) return fail(Code::kInvalid, "expected true or false");
+    // The one flag that switches something off.
+    flags.** flag = key.name == "sandbox" ? !value.get<bool>() : value.get<bool>();
+  }
+  return {};
+}
+
+Status set_credentials(UpFlags& flags, const Json& value) {
+  if (!value.is_object()) return fail(Code::kInvalid, "expected a mapping: accessKey: secret");
+  for (const auto& [access, secret] : value.items()) {
+    if (!secret.is_string()) return fail(Code::kInvalid, access + ": expected text");
+    flags.s3_credentials[access] = secret;
+  }
+  return {};
+}
+
+Error unknown_key(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Key& key : kKeys) names.emplace_back(key.name);
+  const auto near = base::nearest(name, names);
+  return {Code::kInvalid,
+          near ? fmt::format("unknown key; did you mean \"{}\"?", *near) : "unknown key",
+          {}};
+}
+
+Status set_key(UpFlags& flags, const std::string& name, const Json& value,
+               const std::function<bool(const std::string&)>& is_given) {
+  if (name == "s3Credentials") return set_credentials(flags, value);
+  for (const Key& key : kKeys) {
+    if (key.name != name) continue;
+    UpFlags checked = flags;
+    HEARTH_CHECK_OK(set(checked, key, value));
+    // A wrong value is an error even where a flag wins.
+    if (!is_given(key.flag)) flags = std::move(checked);
+    return {};
+  }
+  return fail(unknown_key(name));
+}
+
+}  // namespace
+
+Status apply_config_file(UpFlags& flags, const std::function<bool(const std::string&)>& is_given) {
+  if (flags.config.empty()) return {};
+  HEARTH_TRY(text, base::read_file(flags.config, kConfigBytesMax));
+  const auto parsed = base::parse_yaml_documents(text);
+  if (!parsed) {
+    return fail(Code::kInvalid, fmt::format("{}: {}", flags.config, parsed.error().message));
+  }
+  if (parsed->empty()) return {};  // comments only
+  const Json& config = parsed->front();
+  if (!config.is_object() || parsed->size() > 1) {
+    return fail(Code::kInvalid, fmt::format("{}: expected one mapping of keys", flags.config));
+  }
+  for (const auto& [name, value] : config.items()) {
+    const Status set = set_key(flags, name, value, is_given);
+    if (set) continue;
+    return fail(Code::kInvalid, fmt::format("{}:{}: {}: {}", flags.config, line_of(text, name),
+                                            name, set.error().message));
+  }
+  return {};
+}
+
+}  // namespace hearth::cli

@@ -1,0 +1,39 @@
+// What `hearth up` can be told, by flag, environment or configuration file.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "platform/base/result.h"
+
+namespace hearth::cli {
+
+struct UpFlags {
+  std::string state;
+  std::string listen = "127.0.0.1";
+  int port = -1;  // -1: not given
+  int api_port = -1;
+  int s3_port = -1;
+  int registry_port = -1;
+  bool ephemeral = false;
+  bool dev = false;
+  bool no_sandbox = false;
+  bool detach = false;
+  std::string config;
+  std::string ready_file;
+  std::string controllers = "*";
+  std::string languages;
+  std::string s3_access_key = "hearth";
+  std::string s3_secret_key = "hearth-secret";
+  std::map<std::string, std::string> s3_credentials;  // more of them: access key → secret
+  std::string log_format = "auto";
+  std::string log_level = "info";
+};
+
+// Sets what the file at flags.config says and neither flag nor environment did: `is_given` answers
+// that for "--port". kInvalid names file, line and key; an unknown key also the nearest one.
+Status apply_config_file(UpFlags& flags, const std::function<bool(const std::string&)>& is_given);
+
+}  // namespace hearth::cli

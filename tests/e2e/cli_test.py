@@ -1,0 +1,404 @@
+"""The command line against a daemon of its own: what it prints, where, and with which exit code."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("HEARTH_BINARY", str(ROOT / "build/release/hearth"))
+SAMPLE = ROOT / "samples/hello-python/function.yaml"
+
+USAGE, NOT_FOUND, CONFLICT, INVALID, TIMEOUT, UNREACHABLE, FUNCTION_ERROR = 2, 3, 4, 5, 6, 7, 8
+
+FAILING = """
+apiVersion: lambda.knative.io/v1alpha1
+kind: LambdaFunction
+metadata: {name: raises}
+spec:
+  source:
+    type: inline
+    inline: {code: "def handler(event):\\n    raise ValueError('no')\\n"}
+  runtime: {language: python, version: "3.11", handler: main.handler}
+"""
+
+
+def wait_for(condition, seconds, what):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("waited %s s for %s" % (seconds, what))
+
+
+class CommandLine:
+    """Runs commands against one state folder."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hearth-cli-"))
+        self.state = self.folder / "state"
+        self.env = {k: v for k, v in os.environ.items()
+                    if not k.startswith("HEARTH_") and k != "KUBECONFIG"}
+        self.env.update(HEARTH_STATE=str(self.state), HOME=str(self.folder))
+
+    def run(self, *words, input=None, env=None, code=0):
+        done = subprocess.run([BINARY, *words], input=input, text=True, capture_output=True,
+                              timeout=120, env={**self.env, **(env or {})})
+        if code is not None and done.returncode != code:
+            raise AssertionError("hearth %s: code %d, expected %d\n%s%s" % (
+                " ".join(words), done.returncode, code, done.stdout, done.stderr))
+        return done
+
+    def json(self, *words, **options):
+        return json.loads(self.run(*words, **options).stdout)
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class WithDaemonTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cli = CommandLine()
+        ready = cls.cli.folder / "ready.json"
+        cls.log = open(cls.cli.folder / "up.log", "wb")
+        cls.daemon = subprocess.Popen(
+            [BINARY, "up", "--state", str(cls.cli.state), "--port", "0", "--ready-file", str(ready)],
+            stdout=cls.log, stderr=cls.log, stdin=subprocess.DEVNULL, env=cls.cli.env)
+        try:
+            wait_for(lambda: ready.exists() or cls.daemon.poll() is not None, 60, "the daemon")
+            cls.cli.run("apply", "-f", str(SAMPLE), "--wait")
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.daemon.poll() is None:
+            cls.daemon.send_signal(signal.SIGTERM)
+            try:
+                cls.daemon.wait(30)
+            except subprocess.TimeoutExpired:
+                cls.daemon.kill()
+                cls.daemon.wait()
+        cls.log.close()
+        cls.cli.close()
+
+    def run_cli(self, *words, **options):
+        return self.cli.run(*words, **options)
+
+    def test_apply_says_created_configured_unchanged(self):
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words"},
+                    "data": {"a": "1", "b": "2"}}
+        line = "configmap/words "
+        done = self.run_cli("apply", "-f", "-", input=json.dumps(manifest))
+        self.assertEqual(done.stdout, line + "created\n")
+        done = self.run_cli("apply", "-f", "-", input=json.dumps(manifest))
+        self.assertEqual(done.stdout, line + "unchanged\n")
+        del manifest["data"]["b"]
+        done = self.run_cli("apply", "-f", "-", input=json.dumps(manifest))
+        self.assertEqual(done.stdout, line + "configured\n")
+        self.assertEqual(self.cli.json("get", "cm", "words", "-o", "json")["data"], {"a": "1"})
+
+    def test_apply_keeps_what_others_set(self):
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shared"},
+                    "data": {"mine": "1"}}
+        self.run_cli("apply", "-f", "-", input=json.dumps(manifest))
+        live = self.cli.json("get", "cm", "shared", "-o", "json")
+        live["data"]["theirs"] = "2"
+        live["metadata"].pop("annotations")
+        live["metadata"].pop("resourceVersion")
+        self.run_cli("apply", "-f", "-", input=json.dumps(live))
+        self.run_cli("apply", "-f", "-", input=json.dumps(manifest))
+        # "theirs" was applied last, so applying the first manifest again takes it away.
+        self.assertEqual(self.cli.json("get", "cm", "shared", "-o", "json")["data"], {"mine": "1"})
+
+    def test_several_documents_of_a_folder(self):
+        folder = self.cli.folder / "manifests"
+        folder.mkdir()
+        one = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
+        (folder / "a.yaml").write_text((one % "doc-a") + "---\n" + (one % "doc-b"))
+        (folder / "b.json").write_text(json.dumps(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "doc-c"}}))
+        done = self.run_cli("apply", "-f", str(folder))
+        self.assertEqual(done.stdout.count("created"), 3)
+        done = self.run_cli("delete", "-f", str(folder), "--wait")
+        self.assertEqual(done.stdout.count("deleted"), 3)
+        self.run_cli("delete", "-f", str(folder), code=NOT_FOUND)
+        self.run_cli("delete", "-f", str(folder), "--ignore-not-found")
+
+    def test_a_wrong_field_is_named_with_file_and_near_miss(self):
+        file = self.cli.folder / "typo.yaml"
+        file.write_text(SAMPLE.read_text().replace("source:", "sourc:"))
+        done = self.run_cli("apply", "-f", str(file), code=INVALID)
+        self.assertIn(str(file), done.stderr)
+        self.assertIn('unknown field "spec.sourc"', done.stderr)
+        self.assertIn('did you mean "spec.source"?', done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_an_unknown_kind_is_invalid(self):
+        manifest = SAMPLE.read_text().replace("kind: LambdaFunction", "kind: LambdaFunktion")
+        done = self.run_cli("apply", "-f", "-", input=manifest, code=INVALID)
+        self.assertIn('did you mean kind "LambdaFunction"?', done.stderr)
+        self.run_cli("apply", "-f", "-", input="a: [", code=INVALID)
+
+    def test_get_knows_every_name_of_a_kind(self):
+        for word in ("lf", "lambdafunction", "lambdafunctions", "LambdaFunction", "function",
+                     "lambdafunctions.lambda.knative.io"):
+            self.assertIn("hello-python", self.run_cli("get", word).stdout, word)
+        done = self.run_cli("get", "lambdafunctoins", code=NOT_FOUND)
+        self.assertIn('did you mean "lambdafunctions"?', done.stderr)
+
+    def test_get_forms(self):
+        table = self.run_cli("get", "lf", "hello-python").stdout.splitlines()
+        self.assertEqual(table[0].split()[:2], ["NAME", "PHASE"])
+        self.assertTrue(self.run_cli("get", "lf", "-A").stdout.startswith("NAMESPACE"))
+        self.assertEqual(self.cli.json("get", "lf", "hello-python", "-o", "json")["kind"],
+                         "LambdaFunction")
+        self.assertEqual(self.cli.json("get", "lf", "-o", "json")["kind"], "List")
+        self.assertIn("phase: Ready", self.run_cli("get", "lf/hello-python", "-o", "yaml").stdout)
+        self.assertEqual(self.run_cli("get", "lf", "hello-python", "-o", "name").stdout,
+                         "lambdafunction.lambda.knative.io/hello-python\n")
+        path = "jsonpath={.metadata.name}={.status.conditions[?(@.type=='Ready')].status}"
+        self.assertEqual(self.run_cli("get", "lf", "hello-python", "-o", path).stdout,
+                         "hello-python=True\n")
+        path = "jsonpath={range .items[*]}{.metadata.name}{'\\n'}{end}"
+        self.assertIn("hello-python\n", self.run_cli("get", "lf", "-o", path).stdout)
+
+    def test_get_nothing_keeps_stdout_empty(self):
+        done = self.run_cli("get", "lf", "-l", "no=such")
+        self.assertEqual(done.stdout, "")
+        self.assertIn("No resources found", done.stderr)
+
+    def test_get_watch_shows_changes(self):
+        watch = subprocess.Popen([BINARY, "get", "cm", "-w", "-o", "name"], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.cli.env)
+        try:
+            time.sleep(0.3)
+            self.run_cli("apply", "-f", "-", input="apiVersion: v1\nkind: ConfigMap\n"
+                                                   "metadata: {name: watched}\n")
+            lines = iter(watch.stdout.readline, "")
+            self.assertTrue(any("watched" in line for line in lines))
+            watch.send_signal(signal.SIGINT)
+            self.assertEqual(watch.wait(10), 130)
+        finally:
+            watch.kill()
+            watch.wait()
+            watch.stdout.close()
+
+    def test_describe_function(self):
+        text = self.run_cli("describe", "function", "hello-python").stdout
+        for part in ("Phase:        Ready", "Conditions:", "Build:", "hello-python-00001", "Events:"):
+            self.assertIn(part, text)
+        done = self.run_cli("describe", "function", "helo-python", code=NOT_FOUND)
+        self.assertIn('did you mean "hello-python"?', done.stderr)
+
+    def test_invoke(self):
+        done = self.run_cli("invoke", "hello-python", "-d", '{"name":"Ada"}')
+        self.assertEqual(json.loads(done.stdout), {"message": "Hello, Ada!"})
+        self.assertRegex(done.stderr, r"^200 OK in \d+\.\d ms( \(cold start\))?\n$")
+        body = self.cli.folder / "body.json"
+        body.write_text('{"name":"File"}')
+        self.assertIn("File", self.run_cli("invoke", "hello-python", "-d", "@" + str(body)).stdout)
+        self.assertIn("Pipe", self.run_cli("invoke", "hello-python", "-d", "-",
+                                           input='{"name":"Pipe"}').stdout)
+        with_head = self.run_cli("invoke", "hello-python", "-i", "-d", "{}").stdout
+        self.assertTrue(with_head.startswith("HTTP/1.1 200 OK\n"))
+        done = self.run_cli("invoke", "hello-pythom", code=NOT_FOUND)
+        self.assertIn('did you mean "hello-python"?', done.stderr)
+
+    def test_invoke_fail_and_logs(self):
+        self.run_cli("apply", "-f", "-", "--wait", input=FAILING)
+        self.assertIn("500", self.run_cli("invoke", "raises", "-d", "{}").stderr)
+        self.run_cli("invoke", "raises", "-d", "{}", "--fail", code=FUNCTION_ERROR)
+        wait_for(lambda: "ValueError" in self.run_cli("logs", "raises").stdout, 10, "the traceback")
+        self.assertLessEqual(
+            len(self.run_cli("logs", "raises", "--tail", "1").stdout.splitlines()), 1)
+        self.run_cli("logs", "no-such", code=NOT_FOUND)
+
+    def test_follow_logs(self):
+        follow = subprocess.Popen([BINARY, "logs", "-f", "hello-python"], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  env=self.cli.env)
+        try:
+            self.assertTrue(follow.stdout.readline())
+            follow.send_signal(signal.SIGINT)
+            self.assertEqual(follow.wait(10), 130)
+        finally:
+            follow.kill()
+            follow.wait()
+            follow.stdout.close()
+
+    def test_build_again(self):
+        done = self.run_cli("build", "hello-python", "--wait")
+        self.assertIn("rebuild requested", done.stdout)
+        self.assertIn("COPY", self.run_cli("build", "logs", "hello-python").stdout)
+        self.run_cli("build", "no-such", code=NOT_FOUND)
+
+    def test_events(self):
+        self.run_cli("apply", "-f", "-", "--wait",
+                     input="apiVersion: eventing.knative.dev/v1\nkind: Broker\n"
+                           "metadata: {name: lambda-broker}\n")
+        sent = self.run_cli("event", "send", "--type", "test.sent", "--source", "/test", "--id",
+                            "event-1", "--subject", "Zoë", "-d", '{"n":1}', "-e", "tenant=a b")
+        self.assertEqual(sent.stdout, "event-1\n")
+        items = wait_for(lambda: self.cli.json("event", "list", "--type", "test.sent", "-o",
+                                               "json")["items"], 10, "the event")
+        self.assertEqual(items[0]["id"], "event-1")
+        shown = self.cli.json("event", "show", "event-1", "-o", "json")
+        self.assertEqual(shown["attributes"]["tenant"], "a b")
+        self.assertEqual(shown["attributes"]["subject"], "Zoë")
+        self.assertEqual(json.loads(shown["data"]), {"n": 1})
+        self.run_cli("event", "show", "no-such", code=NOT_FOUND)
+        self.run_cli("event", "send", "--type", "t", "--source", "/s", "--broker", "no-such",
+                     code=NOT_FOUND)
+
+    def test_dead_letters(self):
+        self.assertEqual(self.cli.json("dlq", "list", "-o", "json"), {"items": []})
+        self.run_cli("dlq", "show", "99999", code=NOT_FOUND)
+        self.assertEqual(self.run_cli("dlq", "replay", "--all").stdout, "0 replayed\n")
+        self.assertEqual(self.run_cli("dlq", "purge", "--all").stdout, "0 purged\n")
+        self.run_cli("dlq", "purge", code=USAGE)
+
+    def test_status_and_version(self):
+        status = self.cli.json("status", "-o", "json")
+        self.assertTrue(status["running"])
+        self.assertEqual(status["pid"], self.daemon.pid)
+        self.assertGreaterEqual(status["functions"]["phases"]["Ready"], 1)
+        self.assertIn("is up", self.run_cli("status").stdout)
+        version = self.cli.json("version", "-o", "json")
+        self.assertEqual(version["version"], version["daemon"])
+
+    def test_kubeconfig_merge(self):
+        file = self.cli.folder / "merged"
+        env = {"KUBECONFIG": "%s:/elsewhere" % file}
+        self.run_cli("kubeconfig", "--merge", env=env)
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        self.assertIn("current-context: hearth", file.read_text())
+        (self.cli.folder / "merged.lock").touch()
+        self.run_cli("kubeconfig", "--merge", env=env, code=CONFLICT)
+        (self.cli.folder / "merged.lock").unlink()
+        foreign = file.read_text().replace("https://127.0.0.1:", "https://cluster.example:")
+        file.write_text(foreign)
+        self.run_cli("kubeconfig", "--merge", env=env, code=CONFLICT)
+        self.run_cli("kubeconfig", "--merge", "--force", env=env)
+        self.assertNotIn("cluster.example", file.read_text())
+
+    def test_delete_and_wait_timeout(self):
+        self.run_cli("apply", "-f", "-", input=SAMPLE.read_text().replace("hello-python", "doomed"))
+        self.run_cli("apply", "-f", "-", "--wait", "--timeout", "0s", code=TIMEOUT,
+                     input=SAMPLE.read_text().replace("hello-python", "doomed-too"))
+        done = self.run_cli("delete", "function", "doomed", "doomed-too", "--wait")
+        self.assertEqual(done.stdout.count("deleted"), 2)
+        self.run_cli("get", "lf", "doomed", code=NOT_FOUND)
+        self.run_cli("delete", "lf", "doomed", code=NOT_FOUND)
+
+    def test_a_second_daemon_is_refused_and_the_holder_named(self):
+        done = self.run_cli("up", "-d", "--port", "0", code=CONFLICT)
+        self.assertIn(str(self.daemon.pid), done.stderr)
+        gateway = self.cli.json("status", "-o", "json")["gateway"]
+        done = self.run_cli("up", "--state", str(self.cli.folder / "other"), "--port",
+                            gateway.rsplit(":", 1)[1], code=CONFLICT)
+        self.assertIn("held by process %d" % self.daemon.pid, done.stderr)
+
+
+class WithoutDaemonTest(unittest.TestCase):
+    def setUp(self):
+        self.cli = CommandLine()
+        self.addCleanup(self.cli.close)
+
+    def test_no_daemon(self):
+        for words in (["get", "lf"], ["apply", "-f", str(SAMPLE)], ["invoke", "x"], ["status"],
+                      ["down"], ["event", "list"], ["kubeconfig"]):
+            done = self.cli.run(*words, code=UNREACHABLE)
+            self.assertIn("hearth up" if words != ["down"] else "not running", done.stderr)
+        done = self.cli.run("status", "-o", "json", code=UNREACHABLE)
+        self.assertIs(json.loads(done.stdout)["running"], False)
+
+    def test_usage(self):
+        for words in ([], ["invok"], ["invoke"], ["get"], ["get", "lf", "-o", "xml"],
+                      ["get", "lf", "x", "-A"], ["delete"], ["delete", "lf"], ["describe", "lf"],
+                      ["logs", "x", "--since", "yesterday"], ["invoke", "x", "-H", "nonsense"],
+                      ["completion", "tcsh"], ["dlq"], ["up", "--port", "99999"]):
+            self.cli.run(*words, code=USAGE)
+        self.assertIn('did you mean "invoke"?', self.cli.run("invok", code=USAGE).stderr)
+
+    def test_help_has_examples(self):
+        for command in ("up", "apply", "get", "describe", "delete", "logs", "invoke", "event", "dlq",
+                        "build", "kubeconfig", "doctor", "down", "status", "version", "completion"):
+            self.assertIn("Example", self.cli.run(command, "--help").stdout)
+
+    def test_doctor(self):
+        done = self.cli.run("doctor", "-o", "json", code=None)
+        report = json.loads(done.stdout)
+        self.assertEqual(done.returncode, 0 if report["ok"] else 1)
+        self.assertIn("python3", [check["name"] for check in report["checks"]])
+        for check in report["checks"]:
+            self.assertEqual(check["fix"] == "", check["verdict"] == "pass", check)
+
+    def test_completion_scripts(self):
+        for shell in ("bash", "zsh", "fish"):
+            self.assertIn("invoke", self.cli.run("completion", shell).stdout)
+        script = self.cli.folder / "hearth.bash"
+        script.write_text(self.cli.run("completion", "bash").stdout)
+        done = subprocess.run(
+            ["bash", "-c", 'source "$0"; COMP_WORDS=(hearth event se); COMP_CWORD=2; _hearth; '
+                           'echo "${COMPREPLY[@]}"', str(script)], capture_output=True, text=True)
+        self.assertEqual(done.stdout, "send\n")
+
+    def test_up_in_the_background_and_down(self):
+        done = self.cli.run("up", "-d", "--port", "0")
+        self.addCleanup(self.cli.run, "down", code=None)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("hearth is up", done.stderr)
+        endpoints = self.cli.state / "endpoints.json"
+        self.assertEqual(endpoints.stat().st_mode & 0o777, 0o600)
+        pid = json.loads(endpoints.read_text())["pid"]
+        self.assertEqual(self.cli.run("down").stdout, "hearth is down\n")
+        # A zombie at most, where nobody collects orphans.
+        status = pathlib.Path("/proc/%d/status" % pid)
+        self.assertTrue(not status.exists() or "State:\tZ" in status.read_text())
+        self.assertFalse(endpoints.exists())
+        self.assertTrue((self.cli.state / "daemon.log").stat().st_size > 0)
+
+    def test_config_file(self):
+        file = self.cli.folder / "config.yaml"
+        file.write_text("port: 0\nstate: %s\ns3Credentials: {other: secret}\nlogFormat: json\n"
+                        % (self.cli.folder / "configured"))
+        del self.cli.env["HEARTH_STATE"]
+        self.cli.run("up", "-d", "--config", str(file))
+        self.addCleanup(self.cli.run, "down", "--state", str(self.cli.folder / "configured"),
+                        code=None)
+        self.assertTrue((self.cli.folder / "configured" / "endpoints.json").exists())
+
+    def test_config_file_errors(self):
+        file = self.cli.folder / "config.yaml"
+        for text, where in (("port: 0\napiPrt: 1\n", ':2: apiPrt: unknown key; did you mean "apiPort"?'),
+                            ("port: many\n", ":1: port: expected a port"),
+                            ("# x\n\nlogLevel: loud\n", ":3: logLevel: "),
+                            ("sandbox: 1\n", ":1: sandbox: expected true or false")):
+            file.write_text(text)
+            self.assertIn(str(file) + where, self.cli.run("up", "--config", str(file),
+                                                          code=INVALID).stderr)
+
+    def test_the_documented_config_is_valid_and_complete(self):
+        text = (ROOT / "config/hearth.yaml").read_text()
+        for key in ("state", "listen", "port", "apiPort", "s3Port", "registryPort", "ephemeral", "dev",
+                    "sandbox", "controllers", "languages", "s3AccessKey", "s3SecretKey",
+                    "s3Credentials", "logFormat", "logLevel"):
+            self.assertRegex(text, r"(?m)^(# )?%s:" % key)
+        # Its ports may be taken here: flags win over the file.
+        self.cli.run("up", "-d", "--config", str(ROOT / "config/hearth.yaml"), "--port", "0",
+                     "--api-port", "0", "--s3-port", "0", "--registry-port", "0")
+        self.assertEqual(self.cli.run("down").stdout, "hearth is down\n")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
