@@ -68,12 +68,17 @@ Result<HttpCall> call_from(const InvokeFlags& flags, const std::string& name) {
 // was the function's own.
 Status explain_no_answer(const Daemon& daemon, const std::string& ns, const std::string& name) {
   ApiClient api(daemon);
-  if (api.get(path_of(resource::kKnativeServices, ns, name))) return {};
-  HEARTH_TRY(function, find_function(api, ns, name));
-  const auto ready = resource::condition_of(function, "Ready");
+  const auto function = find_function(api, ns, name);
+  if (!function) {
+    // A Knative Service without a function speaks for itself.
+    if (api.get(path_of(resource::kKnativeServices, ns, name))) return {};
+    return fail(function.error());
+  }
+  const auto ready = resource::condition_of(*function, "Ready");
+  if (ready.status == "True") return {};
   return fail(Code::kPreconditionFailed,
               fmt::format("function \"{}\" is not ready: {}{}\n  see `hearth describe function {}`",
-                          name, base::string_at(function, {"status", "phase"}, "Pending"),
+                          name, base::string_at(*function, {"status", "phase"}, "Pending"),
                           ready.message.empty() ? "" : ": " + ready.message, name));
 }
 

@@ -651,6 +651,16 @@ Task<void> ApiServer::delete_collection(Request& request) {
                       {"items", std::move(items)}});
 }
 
+namespace {
+
+Task<Status> write_log(http::Exchange& exchange, std::string_view piece) {
+  Status written = co_await exchange.write(piece);
+  exchange.stream().never_expire();
+  co_return written;
+}
+
+}  // namespace
+
 Task<void> ApiServer::pod_log(Request& request) {
   auto pod = co_await store_.get(kPods, request.key());
   if (!pod) {
@@ -669,7 +679,9 @@ Task<void> ApiServer::pod_log(Request& request) {
   head.headers.add("Content-Type", "text/plain");
   http::Exchange& exchange = request.exchange;
   if (!co_await exchange.begin(head)) co_return;
-  const LogSink sink = [&exchange](std::string_view piece) { return exchange.write(piece); };
+  const LogSink sink = [&exchange](std::string_view piece) { return write_log(exchange, piece); };
+  // A followed log may be quiet for hours.
+  exchange.stream().never_expire();
   const Status sent = co_await logs_(*pod, options, sink);
   if (sent || sent.error().code == Code::kNotFound) (void)co_await exchange.finish();
 }

@@ -49,8 +49,11 @@ Json status_object(const Error& error, const resource::Definition* definition,
               {"status", "Failure"}, {"message", error.message}, {"reason", row.reason},
               {"code", row.status}};
   Json details = Json::object();
-  if (!name.empty()) details["name"] = name;
-  if (definition != nullptr) {
+  // kubectl prints kind and causes instead of the message when both are there: without causes the
+  // kind must stay away, or the reason is lost.
+  const bool unexplained = error.code == Code::kInvalid && error.fields.empty();
+  if (!name.empty() && !unexplained) details["name"] = name;
+  if (definition != nullptr && !unexplained) {
     if (!definition->type.group.empty()) details["group"] = definition->type.group;
     details["kind"] =
         error.code == Code::kInvalid ? definition->type.kind : definition->type.plural;

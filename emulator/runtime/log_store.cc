@@ -142,14 +142,17 @@ Task<Status> LogStore::read(std::string id, ReadLogOptions options, LogSink sink
     out.resize(std::min(out.size(), static_cast<std::size_t>(*options.limit_bytes)));
   }
   HEARTH_CO_CHECK_OK(co_await sink(out));
-  while (options.follow && log && !log->closed) {
-    if (!co_await log->grown.wait()) break;
+  while (options.follow && log) {
     if (log->rotations != rotations) {
       rotations = log->rotations;
       offset = 0;
     }
     auto more = base::read_file(path_of(id));
-    if (!more || more->size() <= offset) continue;
+    if (!more || more->size() <= offset) {
+      // Only when there is nothing new: what came while the sink was busy woke nobody.
+      if (log->closed || !co_await log->grown.wait()) break;
+      continue;
+    }
     out.clear();
     for (const Line& line : lines_of(std::string_view(*more).substr(offset))) {
       append_line(out, line, options.timestamps);

@@ -1,5 +1,7 @@
 #include "emulator/store/object_rules.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "platform/base/bytes.h"
@@ -63,12 +65,65 @@ Status check_string_map(const Definition& definition, const Json& object, const 
   return {};
 }
 
+bool is_label_name(std::string_view text) {
+  const auto alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  if (text.empty() || text.size() > 63) return false;
+  if (!alphanumeric(text.front()) || !alphanumeric(text.back())) return false;
+  return std::ranges::all_of(
+      text, [&](char c) { return alphanumeric(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+// Kubernetes: "[prefix/]name", values of at most 63 characters of the same alphabet, or empty.
+Status check_labels(const Definition& definition, const Json& object) {
+  const Json* labels = base::find(object, {"metadata", "labels"});
+  if (labels == nullptr || !labels->is_object()) return {};
+  for (const auto& [key, value] : labels->items()) {
+    const auto slash = key.find('/');
+    const bool key_fits =
+        is_label_name(std::string_view(key).substr(slash == key.npos ? 0 : slash + 1)) &&
+        (slash == key.npos || base::is_dns_subdomain(std::string_view(key).substr(0, slash)));
+    const auto& text = value.get_ref<const std::string&>();
+    if (key_fits && (text.empty() || is_label_name(text))) continue;
+    return fail(resource::invalid_object(
+        kind_name(definition), resource::name_of(object),
+        {{"metadata.labels", "FieldValueInvalid",
+          fmt::format("Invalid value: \"{}\": a valid label {} consists of at most 63 alphanumeric "
+                      "characters, '-', '_' or '.', and starts and ends with an alphanumeric one",
+                      key_fits ? text : key, key_fits ? "value" : "key")}}));
+  }
+  return {};
+}
+
+// What Go clients could not decode again must not be stored: data of ConfigMaps and Secrets is a
+// map of strings.
+Status check_data(const Definition& definition, const Json& object) {
+  const std::string& kind = definition.type.kind;
+  if (!definition.type.group.empty() || (kind != "ConfigMap" && kind != "Secret")) return {};
+  for (const char* field : {"data", "binaryData", "stringData"}) {
+    const Json* map = base::find(object, {field});
+    if (map == nullptr || map->is_null()) continue;
+    const bool strings = map->is_object() && std::ranges::all_of(*map, [](const Json& value) {
+                           return value.is_string();
+                         });
+    if (!strings) {
+      return fail(Code::kBadRequest, fmt::format("{} in version \"v1\" cannot be handled: {} is no "
+                                                 "map of strings",
+                                                 kind, field));
+    }
+  }
+  return {};
+}
+
 Status check_metadata(const Definition& definition, const Json& object) {
   if (!object.is_object() || !object.contains("metadata") || !object["metadata"].is_object()) {
     return fail(Code::kBadRequest, "an object needs metadata");
   }
   HEARTH_CHECK_OK(check_name(definition, resource::name_of(object)));
   HEARTH_CHECK_OK(check_string_map(definition, object, "labels"));
+  HEARTH_CHECK_OK(check_labels(definition, object));
+  HEARTH_CHECK_OK(check_data(definition, object));
   return check_string_map(definition, object, "annotations");
 }
 

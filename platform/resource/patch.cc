@@ -198,6 +198,18 @@ class StrategicMerge {
 
 }  // namespace
 
+namespace {
+
+// "[json.exception.other_error.501] unsuccessful: …": the bracket is the library's.
+std::string without_library_tag(std::string text) {
+  if (const auto end = text.find("] "); text.starts_with("[json") && end != text.npos) {
+    text.erase(0, end + 2);
+  }
+  return text;
+}
+
+}  // namespace
+
 Result<Json> json_patch(const Json& object, const Json& patch) {
   constexpr std::size_t kOperationsMax = 10'000;  // as the API server
   if (!patch.is_array()) return fail(Code::kBadRequest, "a JSON patch is an array of operations");
@@ -206,12 +218,13 @@ Result<Json> json_patch(const Json& object, const Json& patch) {
   try {
     return object.patch(patch);
   } catch (const Json::parse_error& e) {
-    return fail(Code::kBadRequest, fmt::format("malformed JSON patch: {}", e.what()));
+    return fail(Code::kBadRequest,
+                fmt::format("malformed JSON patch: {}", without_library_tag(e.what())));
   } catch (const Json::exception& e) {
     return fail(Code::kInvalid,
                 fmt::format("the server rejected our request due to an error in our "
                             "request: JSON patch: {}",
-                            e.what()));
+                            without_library_tag(e.what())));
   }
 }
 

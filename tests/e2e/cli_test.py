@@ -223,6 +223,14 @@ class WithDaemonTest(unittest.TestCase):
             len(self.run_cli("logs", "raises", "--tail", "1").stdout.splitlines()), 1)
         self.run_cli("logs", "no-such", code=NOT_FOUND)
 
+    def test_a_function_that_does_not_load_shows_its_traceback(self):
+        broken = FAILING.replace("raises", "broken").replace("def handler", "import nosuch\\ndef handler")
+        done = self.run_cli("apply", "-f", "-", "--wait", input=broken, code=1)
+        self.assertIn("No module named 'nosuch'", done.stderr)
+        self.assertIn("No module named 'nosuch'", self.run_cli("describe", "lf/broken").stdout)
+        done = self.run_cli("invoke", "broken", code=1)
+        self.assertIn('function "broken" is not ready: Failed', done.stderr)
+
     def test_follow_logs(self):
         follow = subprocess.Popen([BINARY, "logs", "-f", "hello-python"], text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
