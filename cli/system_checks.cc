@@ -50,7 +50,7 @@ bool can_unshare(int flags) {
 }
 
 Check check_namespace(const char* name, int flags, bool user_namespace) {
-  if (can_unshare(flags)) return {name, Verdict::kPass, "available", ""};
+  if (can_unshare(flags)) return {name, Verdict::kPass, "available; not used yet", ""};
   return {name, Verdict::kFail, "the kernel withholds them",
           user_namespace ? "sysctl -w kernel.unprivileged_userns_clone=1 (or "
                            "kernel.apparmor_restrict_unprivileged_userns=0), or `hearth up "
@@ -62,26 +62,26 @@ Check check_namespace(const char* name, int flags, bool user_namespace) {
 Check check_landlock() {
   const long version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version > 0) return {"landlock", Verdict::kPass, fmt::format("version {}", version), ""};
-  return {"landlock", Verdict::kWarn, "not available",
-          "boot with lsm=…,landlock for one more wall around functions; nothing fails without"};
+  if (version > 0)
+    return {"landlock", Verdict::kPass, fmt::format("version {}; not used yet", version), ""};
+  return {"landlock", Verdict::kWarn, "not available", "nothing to do: Hearth does not use it yet"};
 }
 
 Check check_seccomp() {
   // PR_GET_SECCOMP fails with EINVAL on a kernel that was built without.
-  if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0) return {"seccomp", Verdict::kPass, "available", ""};
-  return {"seccomp", Verdict::kWarn, "not available",
-          "use a kernel with CONFIG_SECCOMP_FILTER for one more wall around functions"};
+  if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0)
+    return {"seccomp", Verdict::kPass, "available; not used yet", ""};
+  return {"seccomp", Verdict::kWarn, "not available", "nothing to do: Hearth does not use it yet"};
 }
 
 Check check_cgroup() {
   std::error_code error;
   if (fs::exists("/sys/fs/cgroup/cgroup.controllers", error)) {
-    return {"cgroup", Verdict::kPass, "version 2", ""};
+    return {"cgroup", Verdict::kPass, "version 2; not used yet", ""};
   }
   const bool v1 = fs::exists("/sys/fs/cgroup/memory", error);
   return {"cgroup", Verdict::kWarn, v1 ? "version 1" : "none",
-          "boot with systemd.unified_cgroup_hierarchy=1; limits are kept by rlimits until then"};
+          "nothing to do: Hearth does not use them yet, limits are rlimits"};
 }
 
 Check check_disk(const fs::path& state) {

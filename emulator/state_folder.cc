@@ -1,8 +1,12 @@
 #include "emulator/state_folder.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "emulator/journal/schema.h"
 #include "emulator/objectstore/service.h"
@@ -40,7 +44,15 @@ Result<StateFolder> StateFolder::open(std::filesystem::path path) {
   out.run_dir_ = base_dir / ("hearth-" + base::sha256_hex(out.path_.string()).substr(0, 12));
   std::error_code ignored;
   std::filesystem::remove_all(out.run_dir_, ignored);
-  HEARTH_CHECK_OK(base::make_private_directory(out.run_dir_));
+  // The name can be foretold and /tmp is everybody's: a folder that somebody else put there must
+  // not hold our sockets, so it has to be this very call that makes it.
+  if (::mkdir(out.run_dir_.c_str(), 0700) != 0) {
+    return fail(
+        Code::kForbidden,
+        fmt::format("{} can't be made ({}); remove it, or set XDG_RUNTIME_DIR to a folder of "
+                    "your own",
+                    out.run_dir_.string(), std::strerror(errno)));
+  }
   return out;
 }
 
