@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kIdleConnectionsMax = 64;
 
+// A connection that rested no longer than this is not asked whether it still lives: the question is
+// a system call a request, and an instance that just died is found out by the next write.
+constexpr auto kTrustedRest = std::chrono::milliseconds(20);
+
 bool closed_by_peer(int fd) {
   pollfd entry{fd, POLLIN | POLLRDHUP, 0};
   return ::poll(&entry, 1, 0) != 0;
@@ -31,22 +35,26 @@ struct Activator::RevisionState {
 };
 
 struct Activator::InstanceState {
+  struct Idle {
+    std::unique_ptr<InstanceConnection> connection;
+    std::chrono::steady_clock::time_point since;
+  };
   std::int64_t running = 0;
-  std::vector<std::unique_ptr<InstanceConnection>> idle;
+  std::vector<Idle> idle;
 };
 
 Activator::Activator(async::Loop& loop, std::function<void(const RevisionPtr&)> need_instance)
     : loop_(loop), need_instance_(std::move(need_instance)) {}
 Activator::~Activator() = default;
 
-Activator::Place::Place(Activator& activator, std::string revision, InstanceEndpoint instance)
+Activator::Place::Place(Activator& activator, RevisionPtr revision, InstancePtr instance)
     : activator_(&activator), revision_(std::move(revision)), instance_(std::move(instance)) {}
 Activator::Place::Place(Place&& other) noexcept
     : activator_(std::exchange(other.activator_, nullptr)),
       revision_(std::move(other.revision_)),
       instance_(std::move(other.instance_)) {}
 Activator::Place::~Place() {
-  if (activator_ != nullptr) activator_->release(revision_, instance_.id);
+  if (activator_ != nullptr) activator_->release(revision_->key(), instance_->id);
 }
 
 Activator::RevisionState& Activator::state_of(const std::string& revision) {
@@ -56,9 +64,9 @@ Activator::RevisionState& Activator::state_of(const std::string& revision) {
 }
 
 // Knative: CC 0 least loaded, 1–3 first free, more round robin (spec/serving.md §4.4).
-std::optional<InstanceEndpoint> Activator::take(const RevisionPtr& revision) {
+InstancePtr Activator::take(const RevisionPtr& revision) {
   const auto instances = revision->instances();
-  if (instances->empty()) return std::nullopt;
+  if (instances->empty()) return nullptr;
   const std::int64_t limit = revision->settings().concurrency;
   RevisionState& state = state_of(revision->key());
   const std::size_t start = limit > 3 ? state.next++ : 0;
@@ -74,20 +82,19 @@ std::optional<InstanceEndpoint> Activator::take(const RevisionPtr& revision) {
     best_running = running;
     if (limit > 0) break;
   }
-  if (best == nullptr) return std::nullopt;
+  if (best == nullptr) return nullptr;
   auto& slot = instances_[best->id];
   if (!slot) slot = std::make_unique<InstanceState>();
   ++slot->running;
-  return *best;
+  return {instances, best};  // the snapshot lives as long as the handle
 }
 
 Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision,
                                                   std::chrono::milliseconds timeout,
                                                   bool& was_cold) {
-  const std::string key = revision->key();
-  RevisionState& state = state_of(key);
+  RevisionState& state = state_of(revision->key());
   if (state.waiting.empty()) {
-    if (auto instance = take(revision)) co_return Place(*this, key, std::move(*instance));
+    if (auto instance = take(revision)) co_return Place(*this, revision, std::move(instance));
   }
   if (state.waiting.size() >= limits::kRequestsQueuedPerRevisionMax) {
     co_return fail(Code::kRateLimited, "pending request queue full");
@@ -101,10 +108,10 @@ Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision,
   while (true) {
     const auto left = deadline - std::chrono::steady_clock::now();
     const bool woken = left.count() > 0 && co_await waiter.signal.wait_for(left);
-    auto instance = woken ? take(revision) : std::nullopt;
+    auto instance = woken ? take(revision) : nullptr;
     if (instance) {
       state.waiting.erase(position);
-      co_return Place(*this, key, std::move(*instance));
+      co_return Place(*this, revision, std::move(instance));
     }
     if (!woken) {
       state.waiting.erase(position);
@@ -127,16 +134,17 @@ void Activator::release(const std::string& revision, const std::string& instance
   }
 }
 
-Task<Result<std::unique_ptr<InstanceConnection>>> Activator::connect(InstanceEndpoint instance) {
-  if (const auto it = instances_.find(instance.id); it != instances_.end()) {
+Task<Result<std::unique_ptr<InstanceConnection>>> Activator::connect(InstancePtr instance) {
+  if (const auto it = instances_.find(instance->id); it != instances_.end()) {
     auto& idle = it->second->idle;
     while (!idle.empty()) {
-      auto connection = std::move(idle.back());
+      auto [connection, since] = std::move(idle.back());
       idle.pop_back();
-      if (!closed_by_peer(connection->stream().fd())) co_return connection;
+      const bool trusted = std::chrono::steady_clock::now() - since < kTrustedRest;
+      if (trusted || !closed_by_peer(connection->stream().fd())) co_return std::move(connection);
     }
   }
-  HEARTH_CO_TRY(stream, co_await http::Stream::connect(loop_, {.unix_path = instance.socket_path},
+  HEARTH_CO_TRY(stream, co_await http::Stream::connect(loop_, {.unix_path = instance->socket_path},
                                                        std::chrono::seconds(5)));
   co_return std::make_unique<InstanceConnection>(std::move(stream));
 }
@@ -145,7 +153,7 @@ void Activator::keep(const InstanceEndpoint& instance,
                      std::unique_ptr<InstanceConnection> connection) {
   const auto it = instances_.find(instance.id);
   if (it == instances_.end() || it->second->idle.size() >= kIdleConnectionsMax) return;
-  it->second->idle.push_back(std::move(connection));
+  it->second->idle.push_back({std::move(connection), std::chrono::steady_clock::now()});
 }
 
 void Activator::forget(const std::string& instance_id) {

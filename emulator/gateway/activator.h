@@ -4,9 +4,7 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,17 +29,17 @@ class Activator {
   // A place on an instance: released on destruction.
   class Place {
    public:
-    Place(Activator& activator, std::string revision, InstanceEndpoint instance);
+    Place(Activator& activator, RevisionPtr revision, InstancePtr instance);
     ~Place();
     Place(Place&& other) noexcept;
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
-    const InstanceEndpoint& instance() const { return instance_; }
+    const InstancePtr& instance() const { return instance_; }
 
    private:
     Activator* activator_;
-    std::string revision_;
-    InstanceEndpoint instance_;
+    RevisionPtr revision_;
+    InstancePtr instance_;
   };
 
   // kDeadlineExceeded after `timeout`; kRateLimited when too many wait already.
@@ -51,7 +49,7 @@ class Activator {
   void wake(const std::string& revision);
 
   // Idle connections of an instance.
-  Task<Result<std::unique_ptr<InstanceConnection>>> connect(InstanceEndpoint instance);
+  Task<Result<std::unique_ptr<InstanceConnection>>> connect(InstancePtr instance);
   void keep(const InstanceEndpoint& instance, std::unique_ptr<InstanceConnection> connection);
   void forget(const std::string& instance_id);
 
@@ -60,7 +58,7 @@ class Activator {
   struct RevisionState;
   struct InstanceState;
   RevisionState& state_of(const std::string& revision);
-  std::optional<InstanceEndpoint> take(const RevisionPtr& revision);
+  InstancePtr take(const RevisionPtr& revision);
   void release(const std::string& revision, const std::string& instance);
 
   async::Loop& loop_;

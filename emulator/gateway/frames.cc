@@ -30,6 +30,16 @@ void append_frame(std::string& out, FrameType type, bool end, std::string_view p
   out.append(header, sizeof header).append(payload);
 }
 
+std::size_t begin_data_frame(std::string& out) {
+  out.append(kFrameHeaderSize, '\0');
+  return out.size();
+}
+
+void end_data_frame(std::string& out, std::size_t payload_at, bool end) {
+  put_header(out.data() + payload_at - kFrameHeaderSize, out.size() - payload_at, FrameType::kData,
+             end);
+}
+
 void append_request_head(std::string& out, const http::RequestHead& head, std::string_view peer,
                          bool end) {
   const std::size_t start = out.size();

@@ -29,6 +29,10 @@ struct Frame {
 };
 
 void append_frame(std::string& out, FrameType type, bool end, std::string_view payload);
+// A data frame whose payload is read straight into `out`: the first call leaves room for the
+// frame's header and says where the payload begins, the second writes the header when it is there.
+std::size_t begin_data_frame(std::string& out);
+void end_data_frame(std::string& out, std::size_t payload_at, bool end);
 // The request's head as a frame, with what a proxy adds.
 void append_request_head(std::string& out, const http::RequestHead& head, std::string_view peer,
                          bool end);

@@ -146,7 +146,7 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
   }
   auto connection = co_await activator.connect(place->instance());
   if (!connection) {
-    hooks.instance_broken(place->instance().id, connection.error().message);
+    hooks.instance_broken(place->instance()->id, connection.error().message);
     co_await fail_request(exchange, connection.error());
     co_return;
   }
@@ -156,16 +156,16 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
   if (done) done = co_await relay(exchange, **connection, cold);
   if (!done) {
     if (done.error().code == Code::kDeadlineExceeded) {
-      hooks.instance_broken(place->instance().id, "a request timed out");
+      hooks.instance_broken(place->instance()->id, "a request timed out");
       co_await fail_request(exchange, {Code::kDeadlineExceeded, "request timeout", {}});
     } else {
       co_await fail_request(exchange, done.error());
     }
-    activator.forget(place->instance().id);
+    activator.forget(place->instance()->id);
     co_return;
   }
   (*connection)->stream().never_expire();
-  if ((*connection)->reusable()) activator.keep(place->instance(), std::move(*connection));
+  if ((*connection)->reusable()) activator.keep(*place->instance(), std::move(*connection));
 }
 
 // The response, cut through: a small one is one write, a large one is passed on piece by piece.
@@ -219,7 +219,7 @@ Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHea
     }
   }
   connection->stream().never_expire();
-  if (connection->reusable()) state->activator.keep(place.instance(), std::move(connection));
+  if (connection->reusable()) state->activator.keep(*place.instance(), std::move(connection));
   co_return response;
 }
 

@@ -1,5 +1,9 @@
 #include "emulator/gateway/instance_connection.h"
 
+#include <algorithm>
+
+#include "platform/base/grow.h"
+
 namespace hearth::gateway {
 namespace {
 constexpr std::size_t kPieceBytes = 64 * 1024;
@@ -7,42 +11,35 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 }  // namespace
 
 Task<Status> InstanceConnection::send_request(http::Exchange& exchange, bool& client_failed) {
-  const std::string peer = exchange.stream().peer_address();
-  const std::string_view address = std::string_view(peer).substr(0, peer.rfind(':'));
+  const std::string_view peer = exchange.stream().peer_address();
   out_.clear();
-  if (!exchange.has_body()) {
-    append_request_head(out_, exchange.request(), address, true);
-    co_return co_await stream_->write(out_);
-  }
-  append_request_head(out_, exchange.request(), address, false);
-  std::string piece(kPieceBytes, '\0');
-  bool first = true;
-  while (true) {
+  append_request_head(out_, exchange.request(), peer.substr(0, peer.rfind(':')),
+                      !exchange.has_body());
+  if (!exchange.has_body()) co_return co_await stream_->write(out_);
+  std::uint64_t left = exchange.content_length().value_or(~std::uint64_t{0});
+  bool ended = false;
+  while (!ended) {
     // Fill a piece before it is sent: a small body is one write together with its head.
-    std::size_t filled = 0;
-    bool ended = false;
-    while (filled < piece.size()) {
-      const auto got = co_await exchange.read(piece.data() + filled, piece.size() - filled);
+    const std::size_t payload_at = begin_data_frame(out_);
+    std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceBytes));
+    while (room > 0 && !ended) {
+      const std::size_t before = out_.size();
+      base::grow(out_, room);
+      const auto got = co_await exchange.read(out_.data() + before, room);
+      out_.resize(before + (got ? *got : 0));
       if (!got) {
         client_failed = true;
         co_return fail(got.error());
       }
-      if (*got == 0) {
-        ended = true;
-        break;
-      }
-      filled += *got;
-      if (exchange.content_length() && filled >= *exchange.content_length()) {
-        ended = true;
-        break;
-      }
+      room -= *got;
+      left -= *got;
+      ended = *got == 0 || left == 0;
     }
-    if (!first) out_.clear();
-    append_frame(out_, FrameType::kData, ended, std::string_view(piece).substr(0, filled));
-    first = false;
+    end_data_frame(out_, payload_at, ended);
     HEARTH_CO_CHECK_OK(co_await stream_->write(out_));
-    if (ended) co_return Status();
+    out_.clear();
   }
+  co_return Status();
 }
 
 Task<Status> InstanceConnection::send_request(const http::RequestHead& head,
@@ -67,7 +64,7 @@ Task<Result<Frame>> InstanceConnection::read_frame() {
       co_return *frame;
     }
     const std::size_t before = buffer_.size();
-    buffer_.resize(before + kReadBytes);
+    base::grow(buffer_, kReadBytes);
     auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
     buffer_.resize(before + (got ? *got : 0));
     if (!got) co_return fail(got.error());

@@ -7,7 +7,9 @@
 namespace hearth::gateway {
 
 Revision::Revision(RevisionSettings settings)
-    : settings_(std::move(settings)), instances_(std::make_shared<const Instances>()) {}
+    : settings_(std::move(settings)),
+      key_(settings_.ns + "/" + settings_.name),
+      instances_(std::make_shared<const Instances>()) {}
 
 void Revision::set_instances(Instances instances) {
   instances_.store(std::make_shared<const Instances>(std::move(instances)));

@@ -18,6 +18,7 @@ struct InstanceEndpoint {
   std::string socket_path;
 };
 using Instances = std::vector<InstanceEndpoint>;
+using InstancePtr = std::shared_ptr<const InstanceEndpoint>;
 
 struct RevisionSettings {
   std::string ns;
@@ -34,7 +35,7 @@ class Revision {
   explicit Revision(RevisionSettings settings);
 
   const RevisionSettings& settings() const { return settings_; }
-  std::string key() const { return settings_.ns + "/" + settings_.name; }
+  const std::string& key() const { return key_; }
   std::shared_ptr<const Instances> instances() const { return instances_.load(); }
   void set_instances(Instances instances);
 
@@ -44,6 +45,7 @@ class Revision {
 
  private:
   RevisionSettings settings_;
+  std::string key_;
   std::atomic<std::shared_ptr<const Instances>> instances_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "emulator/objectstore/errors.h"
 #include "platform/base/bytes.h"
+#include "platform/base/grow.h"
 #include "platform/base/text.h"
 #include "platform/s3/error_code.h"
 
@@ -233,7 +234,7 @@ Task<Status> pump_chunked(Call& call, s3::AwsChunkedDecoder& decoder, Sink& sink
   std::string waiting;
   while (true) {
     const std::size_t before = waiting.size();
-    waiting.resize(before + piece);
+    base::grow(waiting, piece);
     const auto got = co_await call.read_body(waiting.data() + before, piece);
     waiting.resize(before + (got ? *got : 0));
     if (!got) co_return incomplete(size, sink.size());

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/base/grow.h"
 #include "platform/base/limits.h"
 #include "platform/http/stream.h"
 
@@ -69,7 +70,7 @@ Task<Result<std::size_t>> BodyReader::read_chunked(char* data, std::size_t size)
 Task<Result<std::size_t>> BodyReader::fill_buffer() {
   constexpr std::size_t kPiece = 32 * 1024;
   const std::size_t before = buffer_.size();
-  buffer_.resize(before + kPiece);
+  base::grow(buffer_, kPiece);
   auto got = co_await stream_.read_some(buffer_.data() + before, kPiece);
   buffer_.resize(before + (got ? *got : 0));
   co_return got;
@@ -87,7 +88,7 @@ Task<Result<std::string>> read_all(BodyReader& reader, std::size_t bytes_max) {
     const std::size_t piece = std::min<std::size_t>(
         reader.bytes_left() > 0 ? static_cast<std::size_t>(reader.bytes_left()) : 16 * 1024,
         1024 * 1024);
-    out.resize(before + piece);
+    base::grow(out, piece);
     auto got = co_await reader.read(out.data() + before, piece);
     out.resize(before + (got ? *got : 0));
     if (!got) co_return fail(got.error());

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "platform/async/loop.h"
+#include "platform/base/grow.h"
 #include "platform/base/text.h"
 #include "platform/http/head_writer.h"
 #include "platform/http/tls.h"
@@ -96,7 +97,7 @@ Task<Result<ResponseHead>> ClientConnection::read_head() {
       }
     }
     const std::size_t before = buffer_.size();
-    buffer_.resize(before + kReadBytes);
+    base::grow(buffer_, kReadBytes);
     auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
     buffer_.resize(before + (got ? *got : 0));
     if (!got) co_return fail(got.error());

@@ -12,6 +12,7 @@
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
+#include "platform/base/grow.h"
 #include "platform/base/limits.h"
 #include "platform/http/stream.h"
 #include "platform/http/tls.h"
@@ -122,7 +123,7 @@ Task<bool> ServerConnection::read_head() {
       timed = true;
     }
     const std::size_t before = buffer_.size();
-    buffer_.resize(before + kReadBytes);
+    base::grow(buffer_, kReadBytes);
     const auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
     buffer_.resize(before + (got ? *got : 0));
     if (!got || *got == 0) co_return false;

@@ -123,6 +123,7 @@ struct Stream::State final : Swept {
   Sweeper& sweeper;
   std::list<Swept*>::iterator position;
   bool expired = false;
+  std::string peer;  // empty until asked for
 };
 
 Stream::Stream(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -273,15 +274,24 @@ bool Stream::is_open() const { return state_->socket.is_open() && !state_->expir
 
 int Stream::fd() const { return state_->socket.native_handle(); }
 
-std::string Stream::peer_address() const {
+namespace {
+
+std::string peer_of(const Socket& socket) {
   error_code error;
-  const auto remote = state_->socket.remote_endpoint(error);
+  const auto remote = socket.remote_endpoint(error);
   if (error || remote.protocol().family() == AF_UNIX) return "unix";
   asio::ip::tcp::endpoint address;
   if (remote.size() > address.capacity()) return "";
   std::memcpy(address.data(), remote.data(), remote.size());
   address.resize(remote.size());
   return fmt::format("{}:{}", address.address().to_string(), address.port());
+}
+
+}  // namespace
+
+const std::string& Stream::peer_address() const {
+  if (state_->peer.empty()) state_->peer = peer_of(state_->socket);
+  return state_->peer;
 }
 
 std::string Stream::tls_peer_subject() const {

@@ -56,7 +56,8 @@ class Stream {
   void close();
   bool is_open() const;
   int fd() const;
-  std::string peer_address() const;  // "127.0.0.1:4242", "unix"
+  // "127.0.0.1:4242", "unix"; asked of the kernel once.
+  const std::string& peer_address() const;
   // Subject of the verified client certificate ("/O=…/CN=…"), empty without one.
   std::string tls_peer_subject() const;
 
