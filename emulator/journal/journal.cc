@@ -188,26 +188,44 @@ Task<Result<TriggerId>> Journal::intern(Trigger trigger) {
 }
 
 Task<Result<Sequence>> Journal::append(EntryPtr entry, std::vector<TriggerId> triggers) {
-  const Sequence sequence = ++last_;
-  auto written =
-      co_await writer_.write<Sequence>([entry, sequence, triggers = std::move(triggers)](
-                                           sqlite::Database& database) -> Result<Sequence> {
-        HEARTH_CHECK_OK(insert_event(database, sequence, *entry));
-        for (const TriggerId trigger : triggers) {
-          HEARTH_CHECK_OK(insert_pending(database, sequence, trigger, to_millis(entry->received)));
-        }
-        return sequence;
+  co_return co_await async::completion<Result<Sequence>>(
+      [this, &entry, &triggers](async::Resolve<Result<Sequence>> done) {
+        appending_.push_back({++last_, std::move(entry), std::move(triggers), std::move(done)});
+        if (appends_flushing_) return;
+        appends_flushing_ = true;
+        tasks_.spawn(flush_appends());
       });
-  if (written) remember(sequence, std::move(entry));
-  co_return written;
+}
+
+// Writes what has gathered; what comes meanwhile is the next write.
+Task<void> Journal::flush_appends() {
+  while (!appending_.empty()) {
+    const auto batch = std::make_shared<std::vector<Appending>>(std::exchange(appending_, {}));
+    const auto written =
+        co_await writer_.write<bool>([batch](sqlite::Database& database) -> Result<bool> {
+          for (const Appending& item : *batch) {
+            HEARTH_CHECK_OK(insert_event(database, item.sequence, *item.entry));
+            for (const TriggerId trigger : item.triggers) {
+              HEARTH_CHECK_OK(insert_pending(database, item.sequence, trigger,
+                                             to_millis(item.entry->received)));
+            }
+          }
+          return true;
+        });
+    for (Appending& item : *batch) {
+      if (written) remember(item.sequence, std::move(item.entry));
+      item.done(written ? Result<Sequence>(item.sequence) : fail(written.error()));
+    }
+  }
+  appends_flushing_ = false;
 }
 
 Task<Result<std::int64_t>> Journal::record(Outcome outcome) {
   co_return co_await async::completion<Result<std::int64_t>>(
       [this, &outcome](async::Resolve<Result<std::int64_t>> done) {
         gathered_.push_back({std::move(outcome), std::move(done)});
-        if (flushing_) return;
-        flushing_ = true;
+        if (outcomes_flushing_) return;
+        outcomes_flushing_ = true;
         tasks_.spawn(flush_outcomes());
       });
 }
@@ -235,7 +253,7 @@ Task<void> Journal::flush_outcomes() {
         batch[i].done(fail(written.error()));
     }
   }
-  flushing_ = false;
+  outcomes_flushing_ = false;
 }
 
 Task<Result<std::int64_t>> Journal::purge_pending(TriggerId trigger) {

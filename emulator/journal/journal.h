@@ -59,7 +59,8 @@ class Journal {
 
   // Numbers `trigger` (the same number for the same uid).
   Task<Result<TriggerId>> intern(Trigger trigger);
-  // Durable together with one pending delivery a trigger.
+  // Durable together with one pending delivery a trigger. Events that come close together share one
+  // write and so one fate.
   Task<Result<Sequence>> append(EntryPtr entry, std::vector<TriggerId> triggers);
   // Durable; outcomes that come close together share one write. The result is the new dead
   // letter's id (0 for other states). An outcome of a delivery that has ended changes nothing.
@@ -100,6 +101,13 @@ class Journal {
     Outcome outcome;
     async::Resolve<Result<std::int64_t>> done;
   };
+  struct Appending {
+    Sequence sequence;
+    EntryPtr entry;
+    std::vector<TriggerId> triggers;
+    async::Resolve<Result<Sequence>> done;
+  };
+  Task<void> flush_appends();
   Task<void> flush_outcomes();
   Result<Sequence> expire_step_end(Sequence from);
   void remember(Sequence sequence, EntryPtr entry);
@@ -113,8 +121,10 @@ class Journal {
   async::TaskGroup tasks_;
   Sequence last_ = 0;
   Sequence expired_to_ = 0;  // where the next retention step begins
+  std::vector<Appending> appending_;
+  bool appends_flushing_ = false;
   std::vector<Gathered> gathered_;
-  bool flushing_ = false;
+  bool outcomes_flushing_ = false;
   std::unordered_map<Sequence, EntryPtr> recent_;
   std::deque<std::pair<Sequence, std::size_t>> recent_order_;
   std::size_t recent_bytes_ = 0;

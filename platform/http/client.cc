@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::size_t kIdlePerAuthorityMax = 32;
 
+// A connection that rested no longer than this is not asked whether it still lives: that is a
+// system call a request, and request() tries again anew when the first try meets a dead connection.
+constexpr auto kTrustedRest = std::chrono::milliseconds(20);
+
 bool closed_by_peer(int fd) {
   pollfd entry{fd, POLLIN | POLLRDHUP, 0};
   // Readable while idle means closed, or bytes that belong to no request.
@@ -118,8 +122,34 @@ bool ClientConnection::reusable() const {
 }
 
 struct Client::Pool {
-  std::map<std::string, std::vector<std::unique_ptr<ClientConnection>>> idle;
+  struct Idle {
+    std::unique_ptr<ClientConnection> connection;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::map<std::string, std::vector<Idle>> idle;
+
+  // The connection that rested shortest, if one lives.
+  std::unique_ptr<ClientConnection> take(const std::string& key);
+  void keep(const std::string& key, std::unique_ptr<ClientConnection> connection);
 };
+
+std::unique_ptr<ClientConnection> Client::Pool::take(const std::string& key) {
+  auto& resting = idle[key];
+  while (!resting.empty()) {
+    Idle last = std::move(resting.back());
+    resting.pop_back();
+    const bool trusted = std::chrono::steady_clock::now() - last.since < kTrustedRest;
+    if (trusted || !closed_by_peer(last.connection->stream().fd()))
+      return std::move(last.connection);
+  }
+  return nullptr;
+}
+
+void Client::Pool::keep(const std::string& key, std::unique_ptr<ClientConnection> connection) {
+  auto& resting = idle[key];
+  if (!connection->reusable() || resting.size() >= kIdlePerAuthorityMax) return;
+  resting.push_back({std::move(connection), std::chrono::steady_clock::now()});
+}
 
 Client::Client(async::Loop& loop, const TlsContext* tls)
     : loop_(loop), tls_(tls), pool_(std::make_unique<Pool>()) {}
@@ -138,12 +168,7 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
 
   for (bool fresh : {false, true}) {
     std::unique_ptr<ClientConnection> connection;
-    auto& idle = pool_->idle[key];
-    while (!fresh && !idle.empty() && !connection) {
-      connection = std::move(idle.back());
-      idle.pop_back();
-      if (closed_by_peer(connection->stream().fd())) connection.reset();
-    }
+    if (!fresh) connection = pool_->take(key);
     if (!connection) {
       fresh = true;
       HEARTH_CO_TRY(stream, co_await Stream::connect(loop_, endpoint, options.timeout,
@@ -160,10 +185,7 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
     }
     HEARTH_CO_TRY(text, co_await connection->read_all(options.response_bytes_max));
     connection->stream().never_expire();
-    auto& home = pool_->idle[key];
-    if (connection->reusable() && home.size() < kIdlePerAuthorityMax) {
-      home.push_back(std::move(connection));
-    }
+    pool_->keep(key, std::move(connection));
     co_return Response{std::move(*response_head), std::move(text)};
   }
   co_return fail(Code::kUnavailable, "peer closed before it answered");

@@ -9,6 +9,8 @@
 namespace hearth::sqlite {
 namespace {
 
+constexpr std::size_t kLiteralsMax = 1024;  // texts that are made anew have ever new addresses
+
 Error database_error(sqlite3* db, std::string_view what) {
   const int code = sqlite3_extended_errcode(db);
   Error error{Code::kInternal, fmt::format("{}: {}", what, sqlite3_errmsg(db)), {}};
@@ -25,7 +27,14 @@ Error database_error(sqlite3* db, std::string_view what) {
 
 struct Database::State {
   sqlite3* db = nullptr;
+  // By text; and by the address of the text, which is a literal nearly always: hashing 200
+  // characters for each statement costs as much as running it.
   std::unordered_map<std::string, sqlite3_stmt*> statements;
+  struct Literal {
+    std::string_view text;  // of `statements`
+    sqlite3_stmt* statement = nullptr;
+  };
+  std::unordered_map<const char*, Literal> literals;
 
   State() = default;
   State(const State&) = delete;
@@ -127,6 +136,10 @@ Status Database::execute(const std::string& sql) {
 }
 
 Statement Database::prepare(std::string_view sql) {
+  const auto literal = state_->literals.find(sql.data());
+  if (literal != state_->literals.end() && literal->second.text == sql) {
+    return Statement(literal->second.statement);
+  }
   auto it = state_->statements.find(std::string(sql));
   if (it == state_->statements.end()) {
     sqlite3_stmt* statement = nullptr;
@@ -136,6 +149,8 @@ Statement Database::prepare(std::string_view sql) {
     }
     it = state_->statements.emplace(sql, statement).first;
   }
+  if (state_->literals.size() < kLiteralsMax)
+    state_->literals[sql.data()] = {it->first, it->second};
   return Statement(it->second);
 }
 
