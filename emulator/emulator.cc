@@ -270,15 +270,20 @@ Status Emulator::Rooms::open_servers() {
       control, pool, *objects_store, *languages, clock, std::move(function_options));
   commands = std::make_unique<lambda::CommandReceiver>(*objects_store, clock,
                                                        lambda::CommandReceiverOptions{});
-  front_page = std::make_unique<FrontPage>(*broker, *commands, token, [this] {
-    return Json{{"product", "hearth"},
-                {"version", HEARTH_VERSION},
-                {"gateway", endpoints.gateway},
-                {"api", endpoints.api},
-                {"s3", endpoints.s3},
-                {"registry", endpoints.registry},
-                {"instances", instances->running()}};
-  });
+  front_page = std::make_unique<FrontPage>(
+      *broker, *commands, token,
+      [this] {
+        return Json{{"product", "hearth"},
+                    {"version", HEARTH_VERSION},
+                    {"gateway", endpoints.gateway},
+                    {"api", endpoints.api},
+                    {"s3", endpoints.s3},
+                    {"registry", endpoints.registry},
+                    {"instances", instances->running()}};
+      },
+      [this](const std::string& ns, const std::string& name) {
+        return scaler->scale_to_zero(ns, name);
+      });
   api = std::make_unique<apiserver::ApiServer>(
       *objects_store, definitions, clock,
       [this](resource::ObjectPtr pod, apiserver::LogOptions log, apiserver::LogSink sink) {

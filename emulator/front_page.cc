@@ -13,6 +13,11 @@ struct BrokerAddress {
   std::string broker;
 };
 
+struct FunctionName {
+  std::string ns;
+  std::string name;
+};
+
 // decisions.md, "Well-known names": {broker}-broker-ingress.{ns}.svc.cluster.local.
 std::optional<BrokerAddress> broker_of_host(const std::string& host) {
   constexpr std::string_view kIngress = "-broker-ingress";
@@ -20,6 +25,15 @@ std::optional<BrokerAddress> broker_of_host(const std::string& host) {
   if (parts.size() < 2 || !parts[0].ends_with(kIngress)) return std::nullopt;
   return BrokerAddress{std::string(parts[1]),
                        std::string(parts[0].substr(0, parts[0].size() - kIngress.size()))};
+}
+
+// /hearth/v1/functions/NAMESPACE/NAME/scale-to-zero
+std::optional<FunctionName> function_to_scale(std::string_view path) {
+  const auto parts = base::split(path.substr(1), '/');
+  if (parts.size() != 6 || parts[2] != "functions" || parts[5] != "scale-to-zero") {
+    return std::nullopt;
+  }
+  return FunctionName{std::string(parts[3]), std::string(parts[4])};
 }
 
 bool is_own_host(const std::string& host) {
@@ -30,11 +44,12 @@ bool is_own_host(const std::string& host) {
 }  // namespace
 
 FrontPage::FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands,
-                     std::string token, std::function<Json()> status)
+                     std::string token, std::function<Json()> status, ScaleToZero scale_to_zero)
     : eventing_(eventing),
       commands_(commands),
       token_(std::move(token)),
-      status_(std::move(status)) {}
+      status_(std::move(status)),
+      scale_to_zero_(std::move(scale_to_zero)) {}
 
 Task<bool> FrontPage::handle(http::Exchange& exchange) {
   const std::string host = exchange.request().host();
@@ -75,6 +90,15 @@ Task<void> FrontPage::administer(http::Exchange& exchange) {
                                     R"({"error":"unauthorized","message":"send the token of the )"
                                     R"(kubeconfig as a bearer token"})"
                                     "\n");
+    co_return;
+  }
+  const std::string path(exchange.request().path());
+  if (const auto function = function_to_scale(path)) {
+    const bool post = exchange.request().method == "POST";
+    const Json answer = post ? Json{{"ended", scale_to_zero_(function->ns, function->name)}}
+                             : Json{{"error", "method"}, {"message", "use POST"}};
+    (void)co_await exchange.respond(post ? 200 : 405, "application/json",
+                                    base::dump_json(answer) + "\n");
     co_return;
   }
   co_await eventing_.admin(exchange);

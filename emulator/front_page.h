@@ -19,9 +19,12 @@ namespace hearth::emulator {
 
 class FrontPage {
  public:
+  // Ends the idle instances of a function, returns how many.
+  using ScaleToZero = std::function<std::size_t(const std::string& ns, const std::string& name)>;
+
   // `token` guards what changes or shows data of others; `status` is public.
   FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token,
-            std::function<Json()> status);
+            std::function<Json()> status, ScaleToZero scale_to_zero);
 
   // False when the request is for nothing here.
   Task<bool> handle(http::Exchange& exchange);
@@ -33,6 +36,7 @@ class FrontPage {
   lambda::CommandReceiver& commands_;
   std::string token_;
   std::function<Json()> status_;
+  ScaleToZero scale_to_zero_;
 };
 
 }  // namespace hearth::emulator

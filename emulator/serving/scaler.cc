@@ -192,6 +192,17 @@ void Scaler::activate(const std::string& key) {
   if (entry->live() < bounded) state_->scale_to(*entry, bounded);
 }
 
+std::size_t Scaler::scale_to_zero(const std::string& ns, const std::string& service) {
+  std::int64_t ended = 0;
+  for (auto& [key, entry] : state_->entries) {
+    if (entry->spec.ns != ns || entry->spec.service != service) continue;
+    if (entry->shared->in_flight.load() > 0 || entry->starting > 0) continue;
+    ended += entry->live();
+    state_->scale_to(*entry, 0);
+  }
+  return static_cast<std::size_t>(ended);
+}
+
 void Scaler::replace(const std::string& instance_id, const std::string& reason) {
   Entry* entry = state_->owner_of(instance_id);
   if (entry == nullptr) return;

@@ -60,6 +60,9 @@ class Scaler {
   void set_reachable(const std::string& key, bool reachable);
   // A request waits.
   void activate(const std::string& key);
+  // Ends the instances of a service's revisions that have nothing to do, without waiting for the
+  // window of silence; returns how many. min-scale brings its own back.
+  std::size_t scale_to_zero(const std::string& ns, const std::string& service);
   // An instance hung or broke: it is ended, the revision gets another when it needs one.
   void replace(const std::string& instance_id, const std::string& reason);
 

@@ -1,0 +1,133 @@
+"""P10: durable events, accepted and delivered."""
+
+from daemon import Hearth
+from measure import (ALL_CORES, Figure, Missing, Row, Side, Target, cpu_seconds, free_port, peak_mb,
+                     tool)
+from yardsticks import RabbitMq
+
+EVENTING = "/apis/eventing.knative.dev/v1/namespaces/default/"
+
+
+def make_broker(hearth, sink, name="bench"):
+    api = hearth.api()
+    api.call("POST", EVENTING + "brokers", {
+        "apiVersion": "eventing.knative.dev/v1", "kind": "Broker",
+        "metadata": {"name": name, "namespace": "default"}, "spec": {}})
+    api.call("POST", EVENTING + "triggers", {
+        "apiVersion": "eventing.knative.dev/v1", "kind": "Trigger",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"broker": name, "subscriber": {"uri": "http://127.0.0.1:%d/" % sink}}})
+    return wait_ready(api, name)
+
+
+def wait_ready(api, name):
+    from measure import wait_until
+
+    def ready():
+        trigger = api.call("GET", EVENTING + "triggers/" + name)
+        return any(c["type"] == "Ready" and c["status"] == "True"
+                   for c in trigger.get("status", {}).get("conditions", []))
+    wait_until(ready, 30, "the trigger")
+
+
+def send_events(hearth, sink, events, batch=1, window=512, connections=64):
+    before = cpu_seconds(hearth.pid)
+    result = tool("events", "--broker", hearth.address(), "--path", "/default/bench", "--sink",
+                  "127.0.0.1:%d" % sink, "--events", events, "--batch", batch, "--window", window,
+                  "--connections", connections, "--timeout", "120", cores=ALL_CORES)
+    result["cpu_us"] = (cpu_seconds(hearth.pid) - before) * 1e6 / max(1, result["delivered"])
+    return result
+
+
+def rabbit_run(rabbit, queue_type, messages, window):
+    before = cpu_seconds(*rabbit.pids())
+    result = tool("amqp", "--port", rabbit.port, "--queue-type", queue_type, "--messages", messages,
+                  "--window", window, "--timeout", "120", cores=ALL_CORES)
+    result["cpu_us"] = (cpu_seconds(*rabbit.pids()) - before) * 1e6 / max(1, result["delivered"])
+    return result
+
+
+class Figures:
+    def __init__(self):
+        rabbits = lambda: [Side("RabbitMQ, classic queue"), Side("RabbitMQ, quorum queue")]
+        self.single = Figure("one event a request, 256 B", "1/s", "higher", Side("Hearth"),
+                             rabbits(), [Target("value", "least", 40_000, "≥ 40,000/s"),
+                                         Target("ratio", "least", 0.75, "≥ 0.75 × classic")])
+        self.batch = Figure("batches of 32", "1/s", "higher", Side("Hearth"), rabbits(),
+                            [Target("value", "least", 120_000, "≥ 120,000/s"),
+                             Target("ratio", "least", 1.5, "≥ 1.5 × classic")])
+        self.latency = Figure("accepted → delivered under that load", "ms", "lower",
+                              Side("Hearth"), rabbits(), [Target("p99", "most", 20, "p99 ≤ 20 ms")])
+        self.end_to_end = Figure("sent → delivered under that load", "ms", "lower", Side("Hearth"),
+                                 rabbits(), [])
+        self.memory = Figure("memory after the load, at its peak", "MB", "lower", Side("Hearth"),
+                             [Side("RabbitMQ")], [Target("value", "most", 60, "≤ 60 MB"),
+                                                  Target("ratio", "most", 1 / 6, "≤ 1/6")])
+
+    def all(self):
+        return [self.single, self.batch, self.latency, self.end_to_end, self.memory]
+
+    def missing(self, why):
+        for figure in self.all():
+            for side in figure.yardsticks:
+                side.missing = why
+
+
+def p10(settings):
+    figures = Figures()
+    sink = free_port()
+    with Hearth(ALL_CORES) as hearth:
+        make_broker(hearth, sink)
+        try:
+            with RabbitMq(ALL_CORES) as rabbit:
+                for _ in range(settings.rounds):
+                    measure_ours(settings, hearth, sink, figures)
+                    measure_rabbit(settings, rabbit, figures)
+        except Missing as error:
+            figures.missing(str(error))
+            if not figures.single.hearth.values:
+                for _ in range(settings.rounds):
+                    measure_ours(settings, hearth, sink, figures)
+    how = ("An event counts as accepted with the 202 that follows its flush to the disk, as delivered "
+           "when the sink of the one trigger has it. At most 512 events are on their way at a time "
+           "(1,024 in batches), so the rate is what goes in and comes out in the same time. "
+           "Producers, sink and daemon share two cores. RabbitMQ: persistent messages, publisher "
+           "confirms, one consumer that acknowledges, in C over raw AMQP, same windows; a batch is "
+           "to it the same stream of single messages with the larger window.")
+    return Row("P10", "Durable events", how, figures.all())
+
+
+def measure_ours(settings, hearth, sink, figures):
+    result = send_events(hearth, sink, settings.count(100_000, 10_000))
+    if result["delivered"] != result["accepted"] or not result["accepted"]:
+        figures.single.hearth.note = "%d accepted, %d delivered in time; %s" % (
+            result["accepted"], result["delivered"], result["first_error"])
+    figures.single.hearth.add(result["delivered_rate"], None, result["cpu_us"])
+    figures.latency.hearth.add(result["deliver_p50_us"] / 1e3, result["deliver_p99_us"] / 1e3)
+    figures.end_to_end.hearth.add(result["end_to_end_p50_us"] / 1e3,
+                                  result["end_to_end_p99_us"] / 1e3)
+    # A refusal is known after a few.
+    probe = send_events(hearth, sink, 64, batch=32)
+    if probe["refused"]:
+        figures.batch.hearth.missing = "not there: the ingress answers " + probe["first_error"][:3]
+    else:
+        result = send_events(hearth, sink, settings.count(320_000, 32_000), 32, 1024)
+        figures.batch.hearth.add(result["delivered_rate"], None, result["cpu_us"])
+    figures.memory.hearth.add(peak_mb(hearth.pid))
+
+
+def measure_rabbit(settings, rabbit, figures):
+    messages = settings.count(100_000, 20_000)
+    for index, queue_type in enumerate(("classic", "quorum")):
+        result = rabbit_run(rabbit, queue_type, messages, 512)
+        figures.single.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
+        figures.latency.yardsticks[index].add(result["deliver_p50_us"] / 1e3,
+                                              result["deliver_p99_us"] / 1e3)
+        figures.end_to_end.yardsticks[index].add(result["end_to_end_p50_us"] / 1e3,
+                                                 result["end_to_end_p99_us"] / 1e3)
+        result = rabbit_run(rabbit, queue_type, messages, 1024)
+        figures.batch.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
+    figures.memory.yardsticks[0].add(sum(peak_mb(pid) for pid in rabbit.pids()))
+
+
+ROWS = {"P10": p10}
