@@ -89,6 +89,7 @@ emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& sta
   options.s3_credentials = flags.s3_credentials;
   options.s3_credentials[flags.s3_access_key] = flags.s3_secret_key;
   options.languages = flags.languages;
+  options.gcs_endpoint = flags.gcs_endpoint;
   options.dev = flags.dev;
   options.sandbox = !flags.no_sandbox;
   options.controllers.clear();
@@ -199,6 +200,10 @@ void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
       ->envname("HEARTH_S3_ACCESS_KEY");
   up.add_option("--s3-secret-key", flags.s3_secret_key, "Secret key of the object store")
       ->envname("HEARTH_S3_SECRET_KEY");
+  up.add_option("--gcs-endpoint", flags.gcs_endpoint,
+                "Where gcs sources are read from; https://storage.googleapis.com unless set")
+      ->envname("HEARTH_GCS_ENDPOINT")
+      ->type_name("URL");
   up.add_option("--log-format", flags.log_format, "auto, json or text")
       ->check(CLI::IsMember({"auto", "json", "text"}))
       ->envname("HEARTH_LOG_FORMAT");

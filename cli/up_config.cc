@@ -24,7 +24,7 @@ struct Key {
   std::string_view choices = {};  // "auto,json,text"; empty: anything
 };
 
-constexpr std::array<Key, 16> kKeys{{
+constexpr std::array<Key, 17> kKeys{{
     {"state", "--state", &UpFlags::state},
     {"listen", "--listen", &UpFlags::listen},
     {"port", "--port", &UpFlags::port},
@@ -38,6 +38,7 @@ constexpr std::array<Key, 16> kKeys{{
     {"s3AccessKey", "--s3-access-key", &UpFlags::s3_access_key},
     {"s3SecretKey", "--s3-secret-key", &UpFlags::s3_secret_key},
     {"languages", "--languages", &UpFlags::languages},
+    {"gcsEndpoint", "--gcs-endpoint", &UpFlags::gcs_endpoint},
     {"logFormat", "--log-format", &UpFlags::log_format, "auto,json,text"},
     {"logLevel", "--log-level", &UpFlags::log_level, "debug,info,warn,error"},
     {"s3Credentials", "", &UpFlags::config},

@@ -25,6 +25,7 @@ struct UpFlags {
   std::string ready_file;
   std::string controllers = "*";
   std::string languages;
+  std::string gcs_endpoint;
   std::string s3_access_key = "hearth";
   std::string s3_secret_key = "hearth-secret";
   std::map<std::string, std::string> s3_credentials;  // more of them: access key → secret

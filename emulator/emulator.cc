@@ -30,6 +30,7 @@
 #include "platform/async/timer.h"
 #include "platform/base/embedded_files.h"
 #include "platform/base/file.h"
+#include "platform/base/limits.h"
 #include "platform/base/random_id.h"
 #include "platform/base/yaml.h"
 #include "platform/http/client.h"
@@ -73,7 +74,11 @@ struct Emulator::Rooms {
   Task<void> collect_garbage();
   Task<void> close();
   std::vector<std::pair<std::string, std::string>> platform_env(const serving::RevisionSpec& spec);
+  Result<s3::Client> s3_client(const lambda::ObjectLocation& location);
   Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
+  Task<Result<std::string>> fetch_context(workloads::BucketContext context);
+  Task<Status> put_context(std::string bucket, std::string key, std::string bytes);
+  Task<Status> remove_contexts(std::string bucket, std::string prefix);
   Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
   Task<void> emit_lifecycle(Json function, std::string type, Json data);
   Task<void> run_on_control(Task<Status> task, Status& out);
@@ -190,7 +195,11 @@ Status Emulator::Rooms::open_functions() {
                               .sandbox = options.sandbox});
   jobs = std::make_unique<workloads::JobController>(
       control, pool, *objects_store, *image_builder, instances->logs(), clock,
-      state.path() / "scratch", options.parallel_builds);
+      workloads::JobControllerOptions{.scratch = state.path() / "scratch",
+                                      .parallel_builds = options.parallel_builds,
+                                      .fetch_context = [this](workloads::BucketContext context) {
+                                        return fetch_context(std::move(context));
+                                      }});
   scaler = std::make_unique<serving::Scaler>(
       control, *instances, *objects_store, clock,
       serving::ScalerOptions{.platform_env = [this](const serving::RevisionSpec& spec) {
@@ -263,6 +272,16 @@ Status Emulator::Rooms::open_servers() {
   function_options.sources.git = [this](lambda::GitLocation location) {
     return fetch_git(std::move(location));
   };
+  function_options.contexts = {.put =
+                                   [this](std::string bucket, std::string key, std::string bytes) {
+                                     return put_context(std::move(bucket), std::move(key),
+                                                        std::move(bytes));
+                                   },
+                               .remove =
+                                   [this](std::string bucket, std::string prefix) {
+                                     return remove_contexts(std::move(bucket), std::move(prefix));
+                                   }};
+  if (!options.gcs_endpoint.empty()) function_options.gcs_endpoint = options.gcs_endpoint;
   function_options.emit = [this](const Json& function, std::string type, Json data) {
     tasks->spawn(emit_lifecycle(function, std::move(type), std::move(data)));
   };
@@ -348,13 +367,13 @@ std::vector<std::pair<std::string, std::string>> Emulator::Rooms::platform_env(
           {"HEARTH_GATEWAY", endpoints.gateway}};
 }
 
-Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_objects(lambda::ObjectLocation location) {
+Result<s3::Client> Emulator::Rooms::s3_client(const lambda::ObjectLocation& location) {
   // decisions.md: the reference's MinIO and an unset endpoint mean the embedded store.
   const bool own =
-      location.endpoint.empty() || location.endpoint.starts_with("minio.minio.svc.cluster.local");
+      location.endpoint.empty() || location.endpoint.contains("minio.minio.svc.cluster.local");
   std::string endpoint = own ? endpoints.s3 : location.endpoint;
   if (!endpoint.contains("://")) endpoint = "http://" + endpoint;
-  HEARTH_CO_TRY(url, http::parse_url(endpoint));
+  HEARTH_TRY(url, http::parse_url(endpoint));
   s3::ClientOptions client_options{.endpoint = url, .region = location.region};
   client_options.credentials = {location.credentials.access_key, location.credentials.secret_key};
   if (own && !options.s3_credentials.empty()) {
@@ -362,9 +381,35 @@ Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_objects(lambda::ObjectLo
     client_options.credentials = {access, secret};
     client_options.region = "us-east-1";
   }
-  s3::Client s3(*client, clock, std::move(client_options));
-  co_return co_await lambda::fetch_objects(s3, pool, state.path() / "scratch", location.bucket,
-                                           location.key);
+  return s3::Client(*client, clock, std::move(client_options));
+}
+
+Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_objects(lambda::ObjectLocation location) {
+  HEARTH_CO_TRY(bucket_client, s3_client(location));
+  co_return co_await lambda::fetch_objects(bucket_client, pool, state.path() / "scratch",
+                                           location.bucket, location.key);
+}
+
+Task<Result<std::string>> Emulator::Rooms::fetch_context(workloads::BucketContext context) {
+  HEARTH_CO_TRY(bucket_client, s3_client({.endpoint = context.endpoint}));
+  co_return co_await bucket_client.get_object(context.bucket, context.key,
+                                              limits::kContextBytesMax);
+}
+
+Task<Status> Emulator::Rooms::put_context(std::string bucket, std::string key, std::string bytes) {
+  HEARTH_CO_TRY(bucket_client, s3_client({}));
+  HEARTH_CO_CHECK_OK(co_await bucket_client.create_bucket(bucket));
+  co_return co_await bucket_client.put_object(std::move(bucket), std::move(key), std::move(bytes),
+                                              "application/gzip");
+}
+
+Task<Status> Emulator::Rooms::remove_contexts(std::string bucket, std::string prefix) {
+  HEARTH_CO_TRY(bucket_client, s3_client({}));
+  HEARTH_CO_TRY(found, co_await bucket_client.list(bucket, prefix));
+  for (const s3::ObjectInfo& object : found) {
+    HEARTH_CO_CHECK_OK(co_await bucket_client.delete_object(bucket, object.key));
+  }
+  co_return Status();
 }
 
 Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_git(lambda::GitLocation location) {

@@ -26,6 +26,7 @@ struct EmulatorOptions {
   std::map<std::string, std::string> s3_credentials;  // access key → secret
   std::string domain = "localhost";
   std::filesystem::path languages;            // overrides; may be empty
+  std::string gcs_endpoint;                   // of gcs sources; empty: Google's own
   std::vector<std::string> controllers{"*"};  // "function", "serving", "jobs", "eventing"; "none"
   bool dev = false;                           // stacks in replies
   bool sandbox = true;

@@ -31,6 +31,8 @@ using namespace resource;
 
 namespace {
 
+constexpr std::string_view kS3Scheme = "s3://";
+
 bool is_finished(const Json& job) {
   return is_condition_true(job, "Complete") || is_condition_true(job, "Failed");
 }
@@ -49,6 +51,7 @@ const Json* kaniko_container(const Json& job) {
 
 // The flags that matter here; others tune a real Kaniko and are without meaning for this builder.
 struct KanikoArguments {
+  std::string context;  // a URI; empty: the workspace that an init container fills
   std::string dockerfile = "Dockerfile";
   std::vector<std::string> destinations;
   std::map<std::string, std::string> build_args;
@@ -66,6 +69,7 @@ KanikoArguments parse_arguments(const Json& container) {
     const std::string name = text.substr(0, at);
     const std::string value = at == std::string::npos ? "" : text.substr(at + 1);
     if (name == "--dockerfile") out.dockerfile = value.substr(value.rfind('/') + 1);
+    if (name == "--context") out.context = value;
     if (name == "--destination") out.destinations.push_back(value);
     if (name == "--cache") out.cache = value != "false";
     if (name == "--build-arg") {
@@ -75,6 +79,16 @@ KanikoArguments parse_arguments(const Json& container) {
     }
   }
   return out;
+}
+
+// A variable that the Job gives Kaniko in plain text.
+std::string environment_of(const Json& job, std::string_view name) {
+  const Json* env = base::find(*kaniko_container(job), {"env"});
+  if (env == nullptr || !env->is_array()) return {};
+  for (const Json& item : *env) {
+    if (base::string_at(item, {"name"}) == name) return base::string_at(item, {"value"});
+  }
+  return {};
 }
 
 std::string context_config_map(const Json& job) {
@@ -104,19 +118,22 @@ std::string pod_name(const Json& job) { return name_of(job) + "-pod"; }
 
 struct JobController::State {
   State(async::Loop& l, async::BlockingPool& p, Store& s, builder::Builder& b, runtime::LogStore& g,
-        const base::Clock& c, std::filesystem::path f, std::size_t n)
+        const base::Clock& c, JobControllerOptions o)
       : loop(l),
         pool(p),
         store(s),
         builder(b),
         logs(g),
         clock(c),
-        scratch(std::move(f)),
+        options(std::move(o)),
         jobs(l, s, kJobs),
         tasks(l),
-        controller(l, "job", [this](ObjectKey key) { return reconcile(std::move(key)); }, n) {}
+        controller(
+            l, "job", [this](ObjectKey key) { return reconcile(std::move(key)); },
+            options.parallel_builds) {}
 
   Task<Result<Requeue>> reconcile(ObjectKey key);
+  Task<Result<std::string>> read_context(Json job, std::string uri);
   Task<Result<builder::BuildResult>> build(Json job, std::filesystem::path folder,
                                            std::shared_ptr<std::atomic<bool>> cancelled);
   Task<Result<Requeue>> expire(const Json& job);
@@ -129,7 +146,7 @@ struct JobController::State {
   builder::Builder& builder;
   runtime::LogStore& logs;
   const base::Clock& clock;
-  std::filesystem::path scratch;
+  JobControllerOptions options;
   Informer jobs;
   async::TaskGroup tasks;
   Controller controller;
@@ -138,10 +155,9 @@ struct JobController::State {
 
 JobController::JobController(async::Loop& loop, async::BlockingPool& pool, Store& store,
                              builder::Builder& builder, runtime::LogStore& logs,
-                             const base::Clock& clock, std::filesystem::path scratch,
-                             std::size_t parallel_builds)
-    : state_(std::make_shared<State>(loop, pool, store, builder, logs, clock, std::move(scratch),
-                                     parallel_builds)) {}
+                             const base::Clock& clock, JobControllerOptions options)
+    : state_(std::make_shared<State>(loop, pool, store, builder, logs, clock, std::move(options))) {
+}
 JobController::~JobController() = default;
 
 void JobController::start() {
@@ -184,7 +200,7 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   Json status{{"active", 1}, {"startTime", base::format_rfc3339(clock.wall())}};
   (void)co_await update_status(store, kJobs, key, std::move(status));
   co_await mirror_pod(*job, "Running");
-  const std::filesystem::path folder = scratch / ("context-" + base::random_hex(6));
+  const std::filesystem::path folder = options.scratch / ("context-" + base::random_hex(6));
   auto result = co_await build(*job, folder, cancelled);
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
@@ -204,17 +220,36 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   co_return Requeue();
 }
 
+Task<Result<std::string>> JobController::State::read_context(Json job, std::string uri) {
+  if (uri.starts_with(kS3Scheme)) {
+    const std::string place = uri.substr(kS3Scheme.size());
+    const auto slash = place.find('/');
+    if (slash == 0 || slash == std::string::npos || slash + 1 == place.size()) {
+      co_return fail(Code::kInvalid, fmt::format("--context={} names no bucket and key", uri));
+    }
+    auto bytes = co_await options.fetch_context(
+        {environment_of(job, "S3_ENDPOINT"), place.substr(0, slash), place.substr(slash + 1)});
+    if (!bytes) co_return fail(with_context(bytes.error(), "build context"));
+    co_return bytes;
+  }
+  if (!uri.empty() && !uri.starts_with("dir://")) {
+    co_return fail(
+        Code::kUnsupported,
+        fmt::format("--context={}: builds here take dir:// with a ConfigMap, or s3://", uri));
+  }
+  auto context = co_await store.get(kConfigMaps, {namespace_of(job), context_config_map(job)});
+  if (!context) co_return fail(with_context(context.error(), "build context"));
+  auto archive = base::from_base64(base::string_at(**context, {"binaryData", "context.tar.gz"}));
+  if (!archive) co_return fail(Code::kInvalid, "the build context has no context.tar.gz");
+  co_return std::move(*archive);
+}
+
 Task<Result<builder::BuildResult>> JobController::State::build(
     Json job, std::filesystem::path folder, std::shared_ptr<std::atomic<bool>> cancelled) {
   const KanikoArguments arguments = parse_arguments(*kaniko_container(job));
-  const std::string config_map = context_config_map(job);
-  auto context = co_await store.get(kConfigMaps, {namespace_of(job), config_map});
-  if (!context) co_return fail(with_context(context.error(), "build context"));
-  const auto archive =
-      base::from_base64(base::string_at(**context, {"binaryData", "context.tar.gz"}));
-  if (!archive) co_return fail(Code::kInvalid, "the build context has no context.tar.gz");
-  HEARTH_CO_CHECK_OK(
-      co_await pool.run([bytes = *archive, folder] { return unpack_context(bytes, folder); }));
+  HEARTH_CO_TRY(archive, co_await read_context(job, arguments.context));
+  HEARTH_CO_CHECK_OK(co_await pool.run(
+      [bytes = std::move(archive), folder] { return unpack_context(bytes, folder); }));
   builder::BuildRequest request{.id = name_of(job),
                                 .context = folder,
                                 .dockerfile_path = arguments.dockerfile,

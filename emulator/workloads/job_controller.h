@@ -26,12 +26,25 @@ class LogStore;
 
 namespace hearth::workloads {
 
+// A context in a bucket: --context=s3://bucket/key with what S3_ENDPOINT says.
+struct BucketContext {
+  std::string endpoint;  // empty: the platform's own store
+  std::string bucket;
+  std::string key;
+};
+
+struct JobControllerOptions {
+  std::filesystem::path scratch;    // for unpacked contexts
+  std::size_t parallel_builds = 2;  // others wait
+  // The archive's bytes.
+  std::function<Task<Result<std::string>>(BucketContext)> fetch_context;
+};
+
 class JobController {
  public:
-  // `scratch`: for unpacked contexts. At most `parallel_builds` at once; others wait.
   JobController(async::Loop& loop, async::BlockingPool& pool, resource::Store& store,
                 builder::Builder& builder, runtime::LogStore& logs, const base::Clock& clock,
-                std::filesystem::path scratch, std::size_t parallel_builds);
+                JobControllerOptions options);
   ~JobController();
 
   void start();

@@ -12,16 +12,20 @@
 #include "platform/lambda/function.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
+#include "platform/lambda/object_location.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/controller.h"
 #include "platform/resource/informer.h"
 #include "platform/resource/well_known.h"
+#include "platform/telemetry/log.h"
 
 namespace hearth::lambda {
 
 using namespace resource;
 
 namespace {
+
+constexpr telemetry::Log kLog("function");
 
 // A source that is not there yet is looked for again: when the store says that it appeared, and at
 // this pace for sources nobody tells of (git, S3 elsewhere).
@@ -79,8 +83,10 @@ struct FunctionController::State {
   Task<Result<BuildPlan>> resolve(const Pass& pass);
   Task<Result<SourceTree>> fetch(const Pass& pass);
   Task<Result<std::map<std::string, std::string>>> read_secret(std::string ns, std::string name);
+  Task<Status> store_context(const Json& function, BuildPlan& plan);
+  Task<void> discard_context(Json function, std::string job_name);
   Task<Status> start_job(Pass& pass, BuildPlan plan, std::int64_t attempt);
-  void follow_job(Pass& pass);
+  Task<void> follow_job(Pass& pass);
   Task<void> cancel_build(Pass& pass);
   void fail_build(Pass& pass, const std::string& message);
   Task<Status> deploy(Pass& pass);
@@ -258,7 +264,7 @@ Task<bool> FunctionController::State::ensure_image(Pass& pass) {
     co_return false;
   }
   if (!pass.build.image.empty()) co_return true;
-  follow_job(pass);
+  co_await follow_job(pass);
   co_return !pass.build.image.empty();
 }
 
@@ -296,13 +302,38 @@ Task<Result<BuildPlan>> FunctionController::State::resolve(const Pass& pass) {
                                          settings = options.build]() mutable {
     return plan_build(ns, name, spec, *langs, std::move(moved), settings);
   }));
-  if (plan.context_tar_gz.size() > limits::kConfigMapContextBytesMax) {
+  co_return plan;
+}
+
+// To where the Job finds it: a ConfigMap, or the bucket when it is too large for one.
+Task<Status> FunctionController::State::store_context(const Json& function, BuildPlan& plan) {
+  const std::string uri = context_uri(function, plan, options.render);
+  if (uri.empty()) {
+    const auto applied = co_await apply(store, kConfigMaps, render_build_context(function, plan));
+    co_return applied ? Status() : fail(applied.error());
+  }
+  if (!options.contexts.put) {
     co_return fail(Code::kTooLarge,
                    fmt::format("the build context has {} bytes packed; at most {} fit into a "
-                               "ConfigMap. Leave out what the build can fetch",
+                               "ConfigMap, and there is no bucket for larger ones",
                                plan.context_tar_gz.size(), limits::kConfigMapContextBytesMax));
   }
-  co_return plan;
+  const std::string key =
+      context_prefix(namespace_of(function), name_of(function)) + plan.hash + ".tar.gz";
+  co_return co_await options.contexts.put(options.render.context_bucket, key,
+                                          std::move(plan.context_tar_gz));
+}
+
+// A context serves one Job and goes with it. What an earlier failure left goes as well: all that is
+// the function's. A failure here must not fail the function.
+Task<void> FunctionController::State::discard_context(Json function, std::string job_name) {
+  const ObjectPtr job = jobs.get({namespace_of(function), std::move(job_name)});
+  if (!job || annotation_of(*job, kContextAnnotation).empty() || !options.contexts.remove) {
+    co_return;
+  }
+  const Status removed = co_await options.contexts.remove(
+      options.render.context_bucket, context_prefix(namespace_of(function), name_of(function)));
+  if (!removed) kLog.warn("context_not_removed", {{"error", removed.error().message}});
 }
 
 Task<Result<SourceTree>> FunctionController::State::fetch(const Pass& pass) {
@@ -318,32 +349,20 @@ Task<Result<SourceTree>> FunctionController::State::fetch(const Pass& pass) {
       co_return SourceTree{{language->main_file, source.code}};
     }
     case SourceType::kMinio:
-    case SourceType::kS3: {
+    case SourceType::kS3:
+    case SourceType::kGcs: {
       if (!options.sources.objects) break;
-      ObjectLocation where{source.endpoint, source.region, source.bucket, source.key, {}};
-      if (source.type == SourceType::kS3) {
-        where.endpoint = "https://s3." + source.region + ".amazonaws.com";
-      }
-      const auto key_named = [&](std::initializer_list<const char*> names) {
-        for (const char* name : names) {
-          if (const auto it = secret.find(name); it != secret.end()) return it->second;
-        }
-        return std::string();
-      };
-      where.credentials = {key_named({"accesskey", "access-key", "AWS_ACCESS_KEY_ID"}),
-                           key_named({"secretkey", "secret-key", "AWS_SECRET_ACCESS_KEY"})};
+      HEARTH_CO_TRY(where, object_location(source, secret, options.gcs_endpoint));
       co_return co_await options.sources.objects(std::move(where));
     }
     case SourceType::kGit:
       if (!options.sources.git) break;
       co_return co_await options.sources.git(
           {source.url, source.ref, source.path, std::move(secret)});
-    case SourceType::kGcs:
     case SourceType::kImage:
       break;
   }
-  co_return fail(Code::kUnsupported, fmt::format("source type \"{}\" is not supported yet; use "
-                                                 "minio, s3, git or inline",
+  co_return fail(Code::kUnsupported, fmt::format("sources of type \"{}\" can't be fetched here",
                                                  source_type_name(source.type)));
 }
 
@@ -365,7 +384,8 @@ Task<Result<std::map<std::string, std::string>>> FunctionController::State::read
 Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
                                                   std::int64_t attempt) {
   const Json job = render_build_job(pass.function, pass.spec, plan, attempt, options.render);
-  HEARTH_CO_CHECK_OK(co_await apply(store, kConfigMaps, render_build_context(pass.function, plan)));
+  co_await discard_context(pass.function, pass.build.job_name);
+  HEARTH_CO_CHECK_OK(co_await store_context(pass.function, plan));
   auto created = co_await store.create(kJobs, job, {});
   if (!created && created.error().code == Code::kAlreadyExists) {
     // The same content was built before: its finished Job answers at once. A rebuild asks for a
@@ -394,24 +414,25 @@ Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
   co_return Status();
 }
 
-void FunctionController::State::follow_job(Pass& pass) {
+Task<void> FunctionController::State::follow_job(Pass& pass) {
   const ObjectPtr job = jobs.get({pass.ns(), pass.build.job_name});
   if (!job) {
     // Not in the cache yet, or deleted under us: look again; a vanished Job is made anew.
     pass.build.job_name.clear();
     pass.requeue = std::chrono::milliseconds(100);
-    return;
+    co_return;
   }
   std::string message;
   const std::string outcome = job_outcome(*job, message);
   if (outcome.empty()) {
     set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
-    return;
+    co_return;
   }
+  co_await discard_context(pass.function, pass.build.job_name);
   pass.function["status"]["buildStatus"]["completedAt"] = base::format_rfc3339(clock.wall());
   if (outcome == "Failed") {
     fail_build(pass, message.empty() ? "Build job failed" : message);
-    return;
+    co_return;
   }
   pass.build.image = annotation_of(*job, "lambda.knative.io/pull-uri");
   pass.build.error.clear();
@@ -426,6 +447,7 @@ void FunctionController::State::follow_job(Pass& pass) {
 // The Job goes, and with it the work; nothing is tried again until a rebuild is asked for.
 Task<void> FunctionController::State::cancel_build(Pass& pass) {
   if (pass.build.error.starts_with("Cancelled")) co_return;
+  co_await discard_context(pass.function, pass.build.job_name);
   (void)co_await store.remove(kJobs, {pass.ns(), pass.build.job_name}, {});
   pass.build.error = "Cancelled";
   pass.build.retry_at.clear();
@@ -546,6 +568,8 @@ Task<Result<Requeue>> FunctionController::State::finalize(Json function) {
   for (const auto& [type, name] : owned) {
     HEARTH_CO_CHECK_OK(co_await remove_owned(function, type, name));
   }
+  const std::string job = read_build_status(function).job_name;
+  co_await discard_context(function, job);
   if (options.emit) {
     options.emit(function, "lifecycle.service.deleted",
                  {{"name", key.name}, {"namespace", key.ns}, {"serviceName", key.name}});

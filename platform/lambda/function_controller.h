@@ -33,6 +33,8 @@ struct FunctionControllerOptions {
   BuildSettings build;
   RenderSettings render;
   SourceAccess sources;
+  ContextStorage contexts;  // may be empty: large contexts are refused then
+  std::string gcs_endpoint = "https://storage.googleapis.com";
   EmitEvent emit;  // may be empty
 };
 

@@ -74,8 +74,12 @@ Task<Result<SourceTree>> fetch_objects(s3::Client& client, async::BlockingPool& 
   if (!key.ends_with('/')) {
     HEARTH_CO_TRY(bytes, co_await client.get_object(bucket, key, limits::kContextBytesMax));
     if (is_archive_name(key)) {
-      co_return co_await pool.run(
-          [moved = std::move(bytes), scratch] { return unpack(moved, scratch); });
+      auto tree =
+          co_await pool.run([moved = std::move(bytes), scratch] { return unpack(moved, scratch); });
+      if (!tree) {
+        co_return fail(with_context(tree.error(), fmt::format("s3://{}/{}", bucket, key)));
+      }
+      co_return tree;
     }
     co_return SourceTree{{key.substr(key.rfind('/') + 1), std::move(bytes)}};
   }

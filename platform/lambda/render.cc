@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "platform/base/bytes.h"
+#include "platform/base/limits.h"
 #include "platform/base/quantity.h"
 #include "platform/base/random_id.h"
 #include "platform/resource/object.h"
@@ -41,9 +42,14 @@ Json extract_container(const RenderSettings& settings) {
             {{"name", "workspace"}, {"mountPath", "/workspace"}}}}};
 }
 
-Json kaniko_container(const BuildPlan& plan, const RenderSettings& settings) {
-  Json args{"--dockerfile=/workspace/Dockerfile", "--context=dir:///workspace",
-            "--destination=" + plan.push_image, "--cache=true", "--reproducible"};
+// `uri`: where the context is when it isn't in the workspace.
+Json kaniko_container(const BuildPlan& plan, const std::string& uri,
+                      const RenderSettings& settings) {
+  Json args = uri.empty() ? Json{"--dockerfile=/workspace/Dockerfile", "--context=dir:///workspace"}
+                          : Json{"--dockerfile=Dockerfile", "--context=" + uri};
+  args.push_back("--destination=" + plan.push_image);
+  args.push_back("--cache=true");
+  args.push_back("--reproducible");
   if (settings.insecure_registry) {
     for (const char* flag : {"--insecure", "--insecure-pull", "--skip-tls-verify"}) {
       args.push_back(flag);
@@ -54,8 +60,37 @@ Json kaniko_container(const BuildPlan& plan, const RenderSettings& settings) {
           {"args", std::move(args)},
           {"resources",
            {{"requests", {{"cpu", "500m"}, {"memory", "1Gi"}}},
-            {"limits", {{"cpu", "2"}, {"memory", "4Gi"}}}}},
-          {"volumeMounts", {{{"name", "workspace"}, {"mountPath", "/workspace"}}}}};
+            {"limits", {{"cpu", "2"}, {"memory", "4Gi"}}}}}};
+}
+
+// The context in a ConfigMap: an init container unpacks it into the workspace.
+Json workspace_pod(const BuildPlan& plan, const std::string& function,
+                   const RenderSettings& settings) {
+  Json kaniko = kaniko_container(plan, "", settings);
+  kaniko["volumeMounts"] = {{{"name", "workspace"}, {"mountPath", "/workspace"}}};
+  return {{"initContainers", Json::array({extract_container(settings)})},
+          {"containers", Json::array({std::move(kaniko)})},
+          {"volumes",
+           {{{"name", "build-context"}, {"configMap", {{"name", build_context_name(function)}}}},
+            {{"name", "workspace"}, {"emptyDir", Json::object()}}}}};
+}
+
+// The context in a bucket: Kaniko fetches it itself. What it needs to know for a store that is not
+// Amazon's: spec/storage-registry-build.md §4.2 "Env".
+Json bucket_pod(const BuildPlan& plan, const std::string& uri, const RenderSettings& settings) {
+  const auto secret = [&](const char* variable, const char* key) {
+    return Json{{"name", variable},
+                {"valueFrom",
+                 {{"secretKeyRef",
+                   {{"name", settings.context_secret}, {"key", key}, {"optional", true}}}}}};
+  };
+  Json kaniko = kaniko_container(plan, uri, settings);
+  kaniko["env"] = {{{"name", "S3_ENDPOINT"}, {"value", settings.context_endpoint}},
+                   {{"name", "S3_FORCE_PATH_STYLE"}, {"value", "true"}},
+                   {{"name", "AWS_REGION"}, {"value", "us-east-1"}},
+                   secret("AWS_ACCESS_KEY_ID", "accesskey"),
+                   secret("AWS_SECRET_ACCESS_KEY", "secretkey")};
+  return {{"containers", Json::array({std::move(kaniko)})}};
 }
 
 // spec.env: value and valueFrom as they are; HANDLER first, so that the user's own wins.
@@ -119,6 +154,18 @@ std::string build_job_name(const std::string& function, const std::string& hash,
 std::string build_context_name(const std::string& function) { return function + "-build-context"; }
 std::string trigger_name(const std::string& function) { return function + "-trigger"; }
 
+std::string context_prefix(const std::string& ns, const std::string& function) {
+  return fmt::format("build-contexts/{}/{}/", ns, function);
+}
+
+std::string context_uri(const Json& function, const BuildPlan& plan,
+                        const RenderSettings& settings) {
+  if (plan.context_tar_gz.size() <= limits::kConfigMapContextBytesMax) return {};
+  return fmt::format("s3://{}/{}{}.tar.gz", settings.context_bucket,
+                     context_prefix(resource::namespace_of(function), resource::name_of(function)),
+                     plan.hash);
+}
+
 Json render_build_context(const Json& function, const BuildPlan& plan) {
   Json object = owned(resource::kConfigMaps, function,
                       build_context_name(resource::name_of(function)), "lambda");
@@ -137,6 +184,11 @@ Json render_build_job(const Json& function, const FunctionSpec& spec, const Buil
                                     {"lambda.knative.io/content-hash", plan.hash}};
   const auto timeout =
       base::parse_go_duration(spec.build_timeout).value_or(std::chrono::minutes(30));
+  const std::string uri = context_uri(function, plan, settings);
+  if (!uri.empty()) job["metadata"]["annotations"][std::string(kContextAnnotation)] = uri;
+  Json pod = uri.empty() ? workspace_pod(plan, name, settings) : bucket_pod(plan, uri, settings);
+  pod["restartPolicy"] = "Never";
+  pod["automountServiceAccountToken"] = false;
   job["spec"] = {
       {"backoffLimit", 0},
       {"ttlSecondsAfterFinished", 3600},
@@ -144,15 +196,7 @@ Json render_build_job(const Json& function, const FunctionSpec& spec, const Buil
        std::max<std::int64_t>(1,
                               std::chrono::duration_cast<std::chrono::seconds>(timeout).count())},
       {"template",
-       {{"metadata", {{"labels", job["metadata"]["labels"]}}},
-        {"spec",
-         {{"restartPolicy", "Never"},
-          {"automountServiceAccountToken", false},
-          {"initContainers", Json::array({extract_container(settings)})},
-          {"containers", Json::array({kaniko_container(plan, settings)})},
-          {"volumes",
-           {{{"name", "build-context"}, {"configMap", {{"name", build_context_name(name)}}}},
-            {{"name", "workspace"}, {"emptyDir", Json::object()}}}}}}}}};
+       {{"metadata", {{"labels", job["metadata"]["labels"]}}}, {"spec", std::move(pod)}}}};
   return job;
 }
 

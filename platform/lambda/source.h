@@ -35,6 +35,14 @@ struct GitLocation {
   std::map<std::string, std::string> secret;  // decoded data of the credentials' Secret
 };
 
+// The bucket for build contexts that are too large for a ConfigMap.
+struct ContextStorage {
+  // Makes the bucket when it isn't there.
+  std::function<Task<Status>(std::string bucket, std::string key, std::string bytes)> put;
+  // Everything below the prefix; success also when there is nothing.
+  std::function<Task<Status>(std::string bucket, std::string prefix)> remove;
+};
+
 struct SourceAccess {
   // One object, an archive's content, or all objects of a prefix.
   std::function<Task<Result<SourceTree>>(ObjectLocation)> objects;

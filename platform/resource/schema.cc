@@ -7,6 +7,7 @@
 #include <regex.h>
 
 #include "platform/base/text.h"
+#include "platform/resource/posix_pattern.h"
 
 namespace hearth::resource {
 namespace {
@@ -55,7 +56,7 @@ bool type_fits(const std::string& wanted, const Json& value) {
 }
 
 // POSIX regular expressions instead of std::regex, whose matcher recurses per character: a long
-// hostile string would overflow the stack. Patterns of schemas use no RE2-only syntax but \d.
+// hostile string would overflow the stack.
 class PatternCache {
  public:
   bool matches(const std::string& pattern, const std::string& text) {
@@ -63,12 +64,13 @@ class PatternCache {
     auto it = compiled_.find(pattern);
     if (it == compiled_.end()) {
       auto compiled = std::make_unique<Compiled>();
-      const std::string posix = to_posix(pattern);
+      const std::string posix = to_posix_pattern(pattern);
       compiled->valid = ::regcomp(&compiled->regex, posix.c_str(), REG_EXTENDED | REG_NOSUB) == 0;
       it = compiled_.emplace(pattern, std::move(compiled)).first;
     }
     // A pattern that does not compile can't judge: it passes (the CRD was stored with it).
     if (!it->second->valid) return true;
+    if (text.contains('\0')) return false;
     return ::regexec(&it->second->regex, text.c_str(), 0, nullptr, 0) == 0;
   }
 
@@ -83,12 +85,6 @@ class PatternCache {
       if (valid) ::regfree(&regex);
     }
   };
-
-  static std::string to_posix(std::string pattern) {
-    pattern = base::replace_all(std::move(pattern), "\\d", "[0-9]");
-    pattern = base::replace_all(std::move(pattern), "(?:", "(");
-    return pattern;
-  }
 
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Compiled>> compiled_;

@@ -58,7 +58,9 @@ Task<Result<std::string>> Client::send(Call call) {
   if (!call.query.empty()) head.target += "?" + call.query;
   head.headers.add("Host", options_.endpoint.authority());
   if (!call.content_type.empty()) head.headers.add("Content-Type", call.content_type);
-  sign(head, options_.credentials, options_.region, base::sha256_hex(call.body), clock_.wall());
+  if (!options_.credentials.access_key.empty()) {
+    sign(head, options_.credentials, options_.region, base::sha256_hex(call.body), clock_.wall());
+  }
   http::Url url = options_.endpoint;
   url.target = head.target;
   http::RequestOptions options;
@@ -117,6 +119,21 @@ Task<Status> Client::put_object(std::string bucket, std::string key, std::string
                                     .key = std::move(key),
                                     .body = std::move(bytes),
                                     .content_type = std::move(content_type)}));
+  co_return Status();
+}
+
+Task<Status> Client::delete_object(std::string bucket, std::string key) {
+  const auto done =
+      co_await send({.method = "DELETE", .bucket = std::move(bucket), .key = std::move(key)});
+  if (!done && done.error().code != Code::kNotFound) co_return fail(done.error());
+  co_return Status();
+}
+
+Task<Status> Client::create_bucket(std::string bucket) {
+  const auto done = co_await send({.method = "PUT", .bucket = std::move(bucket)});
+  if (!done && done.error().message.find("BucketAlreadyOwnedByYou") == std::string::npos) {
+    co_return fail(done.error());
+  }
   co_return Status();
 }
 

@@ -17,7 +17,7 @@ namespace hearth::s3 {
 
 struct ClientOptions {
   http::Url endpoint;
-  Credentials credentials;
+  Credentials credentials;  // an empty access key: requests are anonymous
   std::string region = "us-east-1";
   // Where to connect instead of the endpoint's host.
   std::optional<http::Endpoint> connect_to;
@@ -40,6 +40,10 @@ class Client {
   Task<Result<std::vector<ObjectInfo>>> list(std::string bucket, std::string prefix);
   Task<Status> put_object(std::string bucket, std::string key, std::string bytes,
                           std::string content_type);
+  // Success also when there was no such object.
+  Task<Status> delete_object(std::string bucket, std::string key);
+  // Success also when the caller has that bucket already.
+  Task<Status> create_bucket(std::string bucket);
 
  private:
   struct Call {
