@@ -63,10 +63,9 @@ TEST(StrategicMerge, HonoursOrderReplaceAndPrimitiveLists) {
       pod(), parse(R"({"spec":{"$setElementOrder/containers":[{"name":"c2"},{"name":"c1"}],
                        "containers":[{"name":"c1","image":"n"}]}})"));
   EXPECT_EQ((*ordered)["spec"]["containers"][0]["name"], "c2");
-  const auto replaced = strategic_merge_patch(
-      pod(),
-      parse(
-          R"({"spec":{"containers":[{"name":"c1","args":["q"],
+  const auto replaced =
+      strategic_merge_patch(pod(), parse(
+                                       R"({"spec":{"containers":[{"name":"c1","args":["q"],
               "env":[{"$patch":"replace"},{"name":"Z","value":"9"}]}]}})"));
   EXPECT_EQ((*replaced)["spec"]["containers"][0]["env"], parse(R"([{"name":"Z","value":"9"}])"));
   EXPECT_EQ((*replaced)["spec"]["containers"][0]["args"], parse(R"(["q"])"));
@@ -108,6 +107,18 @@ TEST(Schema, SuggestsTheNearestEnumValue) {
   const auto errors = validate(parse(kSchema), parse(R"({"spec":{"name":"a","mode":"fsat"}})"));
   ASSERT_EQ(errors.size(), 1U);
   EXPECT_THAT(errors[0].message, testing::HasSubstr("did you mean \"fast\""));
+}
+
+TEST(Schema, ReadsPatternsAsKubernetesDoes) {
+  const auto matches = [](const char* pattern, const Json& text) {
+    return validate(Json{{"type", "string"}, {"pattern", pattern}}, text).empty();
+  };
+  const char* const ref = R"(^([^-/\s~^:?*\[\\\x00-\x1f\x7f][^\s~^:?*\[\\\x00-\x1f\x7f]*)?$)";
+  for (const char* text : {"main", "v1.0", "feature/x-1", "0f"}) EXPECT_TRUE(matches(ref, text));
+  for (const char* text : {"-x", "/x", "a b", "a\\b", "a[0"}) EXPECT_FALSE(matches(ref, text));
+  EXPECT_TRUE(matches(R"(^(?:0(\.\d+)?|1)$)", "0.25"));
+  EXPECT_FALSE(matches(R"(^(?:0(\.\d+)?|1)$)", "0.x"));
+  EXPECT_FALSE(matches(R"(^[^\x00-\x1f\x7f]+$)", std::string("a\0b", 3)));
 }
 
 TEST(Schema, DefaultsAndPrunes) {
