@@ -9,8 +9,6 @@
 namespace hearth::cli {
 namespace {
 
-constexpr std::chrono::hours kStreamTimeout{24};
-
 constexpr std::array<std::pair<std::string_view, Code>, 12> kReasons{{
     {"NotFound", Code::kNotFound},
     {"AlreadyExists", Code::kAlreadyExists},
@@ -93,7 +91,8 @@ Result<Json> ApiClient::send(const std::string& method, const std::string& targe
 }
 
 Status ApiClient::stream(const std::string& target, std::string_view accept,
-                         const std::function<bool(std::string_view)>& on_line) {
+                         const std::function<bool(std::string_view)>& on_line,
+                         std::chrono::milliseconds silence) {
   std::string partial;
   const auto on_bytes = [&](std::string_view piece) {
     partial.append(piece);
@@ -108,7 +107,7 @@ Status ApiClient::stream(const std::string& target, std::string_view accept,
   HEARTH_TRY(reply, api_.call({.target = target,
                                .headers = {{"Accept", std::string(accept)},
                                            {"Authorization", "Bearer " + daemon_.token}},
-                               .timeout = kStreamTimeout,
+                               .timeout = silence,
                                .on_bytes = on_bytes}));
   if (reply.status >= 400) return fail(error_of_status(reply));
   if (!partial.empty()) (void)on_line(partial);

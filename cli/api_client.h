@@ -2,6 +2,7 @@
 // broker's administration under /hearth/v1/ of the gateway.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -27,8 +28,10 @@ class ApiClient {
   // PUT, POST and PATCH (as a merge patch), DELETE.
   Result<Json> send(const std::string& method, const std::string& target, const Json& body);
   // Calls `on_line` for each line of the answer until it ends or the callback returns false.
+  // kDeadlineExceeded when the server is silent for `silence`.
   Status stream(const std::string& target, std::string_view accept,
-                const std::function<bool(std::string_view)>& on_line);
+                const std::function<bool(std::string_view)>& on_line,
+                std::chrono::milliseconds silence = std::chrono::hours(24));
   // /hearth/v1/{path}
   Result<Json> administer(const std::string& method, const std::string& path);
 

@@ -1,4 +1,5 @@
 // hearth apply: creates what is missing, changes what differs.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -68,9 +69,15 @@ Result<std::string> put(ApiClient& api, const ApplyFlags& flags, const Applied& 
   }
 }
 
-Error explained(ApiClient& api, const Applied& to, const std::string& origin, Error error) {
-  error.message =
-      fmt::format("{}: {} \"{}\": {}", origin, to.kind.type.kind, to.name, error.message);
+Error explained(ApiClient& api, const Applied& to, const Manifest& manifest, Error error) {
+  // The first field that is wrong; each further one brings its own place.
+  const std::string first = error.fields.empty() ? "" : error.fields.front().field;
+  error.message = fmt::format("{}: {} \"{}\": {}", manifest.where(first), to.kind.type.kind,
+                              to.name, error.message);
+  for (std::size_t i = 1; i < error.fields.size(); ++i) {
+    const std::string& field = error.fields[i].field;
+    error.message += fmt::format("\n  {}: {}", manifest.where(field), field);
+  }
   for (const FieldError& field : error.fields) {
     if (!field.message.contains("unknown field")) continue;
     const std::string near = nearest_field(api, to.kind, field.field);
@@ -82,29 +89,54 @@ Error explained(ApiClient& api, const Applied& to, const std::string& origin, Er
 Result<Applied> apply_one(ApiClient& api, Kinds& kinds, const ApplyFlags& flags,
                           const Manifest& manifest) {
   auto kind = kind_for(api, kinds, manifest.object);
-  if (!kind) return fail(with_context(kind.error(), manifest.origin));
+  if (!kind) return fail(with_context(kind.error(), manifest.where("kind")));
   Applied to{*kind, namespace_for(manifest, kind->type, flags.target.ns),
              resource::name_of(manifest.object)};
-  if (to.name.empty()) {
-    return fail(Code::kInvalid,
-                fmt::format("{}: {}: metadata.name: is missing", manifest.origin, kind->type.kind));
-  }
   const auto verb = put(api, flags, to, manifest.object);
-  if (!verb) return fail(explained(api, to, manifest.origin, verb.error()));
+  if (!verb) return fail(explained(api, to, manifest, verb.error()));
   std::cout << fmt::format("{}/{} {}{}\n", kind->qualified_singular(), to.name, *verb,
                            flags.dry_run ? " (dry run)" : "");
   std::cout.flush();
   return to;
 }
 
-Result<int> wait_for_all(ApiClient& api, const ApplyFlags& flags,
+// True when a definition among the manifests brings the kind.
+bool is_defined_here(const std::vector<Manifest>& manifests, const std::string& kind) {
+  return std::ranges::any_of(manifests, [&](const Manifest& manifest) {
+    return base::string_at(manifest.object, {"kind"}) == "CustomResourceDefinition" &&
+           base::string_at(manifest.object, {"spec", "names", "kind"}) == kind;
+  });
+}
+
+// What can be known to be wrong before anything is changed.
+std::vector<Error> problems_of(const std::vector<Manifest>& manifests, const Kinds& kinds) {
+  std::vector<Error> out;
+  for (const Manifest& manifest : manifests) {
+    const std::string kind = base::string_at(manifest.object, {"kind"});
+    const auto known = kinds.of(base::string_at(manifest.object, {"apiVersion"}), kind);
+    if (!known && !is_defined_here(manifests, kind)) {
+      out.push_back(with_context(known.error(), manifest.where("kind")));
+    }
+    if (resource::name_of(manifest.object).empty()) {
+      out.push_back(
+          {Code::kInvalid,
+           fmt::format("{}: {}: metadata.name: is missing", manifest.where("metadata"), kind),
+           {}});
+    }
+  }
+  return out;
+}
+
+Result<int> wait_for_all(const Daemon& daemon, const ApplyFlags& flags,
                          const std::vector<Applied>& applied) {
   HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
-  int code = kOk;
+  std::vector<Awaited> awaited;
   for (const Applied& one : applied) {
-    if (!becomes_ready(one.kind)) continue;
-    const Status ready = wait_ready(api, one.kind, one.ns, one.name, timeout);
-    // The others are waited for all the same: all that fails is said at once.
+    if (becomes_ready(one.kind)) awaited.push_back({one.kind, one.ns, one.name});
+  }
+  int code = kOk;
+  // All are waited for, whatever happens to one: all that fails is said at once.
+  for (const Status& ready : wait_all_ready(daemon, awaited, timeout)) {
     if (ready) continue;
     if (const int failed = report(ready.error()); code == kOk) code = failed;
   }
@@ -114,20 +146,33 @@ Result<int> wait_for_all(ApiClient& api, const ApplyFlags& flags,
 Result<int> run(const ApplyFlags& flags) {
   HEARTH_TRY(manifests, load_manifests(flags.files));
   HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
+  ApiClient api(daemon);
   HEARTH_TRY(kinds, Kinds::load(api));
+  if (const auto problems = problems_of(manifests, kinds); !problems.empty()) {
+    for (const Error& problem : problems) (void)report(problem);
+    std::cerr << "nothing was applied\n";
+    return kInvalidCode;
+  }
   std::vector<Applied> applied;
+  std::string left_out;
   int code = kOk;
   for (const Manifest& manifest : manifests) {
     auto one = apply_one(api, kinds, flags, manifest);
     // The others are applied all the same, as kubectl does; the first failure gives the code.
-    if (one)
+    if (one) {
       applied.push_back(std::move(*one));
-    else if (const int failed = report(one.error()); code == kOk)
-      code = failed;
+      continue;
+    }
+    if (const int failed = report(one.error()); code == kOk) code = failed;
+    left_out += fmt::format("\n  {} \"{}\" of {}", base::string_at(manifest.object, {"kind"}),
+                            resource::name_of(manifest.object), manifest.origin);
+  }
+  if (!left_out.empty() && manifests.size() > 1) {
+    std::cerr << fmt::format("{} of {} applied; not applied:{}\n", applied.size(), manifests.size(),
+                             left_out);
   }
   if (!flags.wait || flags.dry_run) return code;
-  HEARTH_TRY(waited, wait_for_all(api, flags, applied));
+  HEARTH_TRY(waited, wait_for_all(daemon, flags, applied));
   return code == kOk ? waited : code;
 }
 

@@ -1,7 +1,6 @@
 // hearth build: asks for a new build of a function; hearth build logs: what the build wrote.
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -41,18 +40,19 @@ Status rebuild(const BuildFlags& flags) {
   std::cout.flush();
   if (!flags.wait) return {};
   HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
-  const auto begin = std::chrono::steady_clock::now();
+  const Awaited awaited{
+      {.type = resource::kFunctions, .singular = "lambdafunction"}, flags.target.ns, name};
   // An annotation is no new generation: the status says when the request was taken up.
-  while (true) {
-    HEARTH_TRY(current, find_function(api, flags.target.ns, name));
-    if (base::string_at(current, {"status", "buildStatus", "rebuildRequested"}) == now) break;
-    if (std::chrono::steady_clock::now() - begin > timeout) {
-      return fail(Code::kDeadlineExceeded, "the rebuild was not taken up");
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto taken_up = [&now](const Json* current) -> Result<bool> {
+    return current == nullptr ||
+           base::string_at(*current, {"status", "buildStatus", "rebuildRequested"}) == now;
+  };
+  const Status seen = watch_object(api, awaited, timeout, taken_up);
+  if (!seen && seen.error().code == Code::kDeadlineExceeded) {
+    return fail(Code::kDeadlineExceeded, "the rebuild was not taken up");
   }
-  const Kind kind{.type = resource::kFunctions, .singular = "lambdafunction"};
-  return wait_ready(api, kind, flags.target.ns, name, timeout);
+  HEARTH_CHECK_OK(seen);
+  return wait_ready(api, awaited, timeout);
 }
 
 Status show_logs(const BuildFlags& flags) {
@@ -99,6 +99,7 @@ void register_build(CLI::App& app, int& exit_code) {
   logs->add_option("name", log_flags->name, "Function")->required()->type_name("NAME");
   logs->add_flag("-f,--follow", log_flags->follow, "Go on until the build ends");
   add_target_flags(*logs, log_flags->target);
+  logs->footer("Examples:\n  hearth build logs hello-python\n  hearth build logs -f hello-python");
   logs->callback([log_flags, &exit_code] { exit_code = finish(show_logs(*log_flags)); });
   build->callback([flags, build, &exit_code] {
     if (!build->get_subcommands().empty()) return;

@@ -1,6 +1,9 @@
 // One subcommand of `hearth`: registers its flags, runs when it was chosen.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "platform/base/result.h"
 
 namespace CLI {
@@ -20,12 +23,18 @@ void register_doctor(CLI::App& app, int& exit_code);
 void register_down(CLI::App& app, int& exit_code);
 void register_event(CLI::App& app, int& exit_code);
 void register_get(CLI::App& app, int& exit_code);
+void register_help(CLI::App& app, int& exit_code);
 void register_invoke(CLI::App& app, int& exit_code);
 void register_kubeconfig(CLI::App& app, int& exit_code);
 void register_logs(CLI::App& app, int& exit_code);
+void register_s3(CLI::App& app, int& exit_code);
 void register_status(CLI::App& app, int& exit_code);
 void register_up(CLI::App& app, int& exit_code);
 void register_version(CLI::App& app, int& exit_code);
+
+// `hearth __complete WORDS…`, which the shells run: no flags of its own, so that it may be given
+// any.
+int complete(std::vector<std::string> words);
 
 // Prints the error, when there is one; returns the exit code.
 int finish(const Status& status);

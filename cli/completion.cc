@@ -13,8 +13,10 @@
 namespace hearth::cli {
 namespace {
 
-constexpr std::string_view kFunctionNames =
-    R"(hearth get functions -o name 2>/dev/null | sed 's|.*/||')";
+// The commands whose arguments the daemon knows: hearth __complete is asked for them.
+constexpr std::string_view kAskedCommands = "get describe delete invoke logs build";
+constexpr std::string_view kAskedPaths =
+    R"(get|describe|delete|invoke|logs|build|"build logs"|"dlq show"|"dlq replay"|"dlq purge")";
 
 struct Entry {
   std::string path;   // "event send"
@@ -51,10 +53,11 @@ void print_bash(const std::vector<Entry>& entries) {
   }
   std::cout << "  esac\n"
                "  case \"$path\" in\n"
-               "    invoke|logs|build|\"build logs\")\n"
-               "      [[ $current == -* ]] || words=\"$words $("
-            << kFunctionNames
-            << ")\" ;;\n"
+               "    "
+            << kAskedPaths
+            << ")\n"
+               "      [[ $current == -* ]] || words=\"$words $(hearth __complete "
+               "\"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\" ;;\n"
                "  esac\n"
                "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                "  [[ ${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -f -- \"$current\"))\n"
@@ -90,9 +93,9 @@ void print_fish(const CLI::App& root) {
     }
   }
   std::cout << fmt::format(
-      "complete -c hearth -n '__fish_seen_subcommand_from invoke logs build' "
-      "-a \"({})\"\n",
-      kFunctionNames);
+      "complete -c hearth -n '__fish_seen_subcommand_from {}' "
+      "-a \"(hearth __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)\"\n",
+      kAskedCommands);
 }
 
 }  // namespace

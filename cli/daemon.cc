@@ -77,6 +77,8 @@ Result<Daemon> find_daemon(const fs::path& state) {
                 .api = base::string_at(endpoints, {"api"}),
                 .s3 = base::string_at(endpoints, {"s3"}),
                 .registry = base::string_at(endpoints, {"registry"}),
+                .s3_access_key = base::string_at(endpoints, {"s3AccessKey"}),
+                .s3_secret_key = base::string_at(endpoints, {"s3SecretKey"}),
                 .kubeconfig = base::string_at(endpoints, {"kubeconfig"})};
   HEARTH_CHECK_OK(read_credentials(daemon));
   return daemon;

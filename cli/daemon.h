@@ -20,6 +20,8 @@ struct Daemon {
   std::string api;       // https://127.0.0.1:6443
   std::string s3;        // http://127.0.0.1:9000
   std::string registry;  // 127.0.0.1:5001
+  std::string s3_access_key;
+  std::string s3_secret_key;
   std::filesystem::path kubeconfig;
   std::string ca_pem;
   std::string token;

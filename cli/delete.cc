@@ -37,7 +37,7 @@ Result<std::vector<Doomed>> from_files(const DeleteFlags& flags, const Kinds& ki
   for (const Manifest& manifest : manifests) {
     auto kind = kinds.of(base::string_at(manifest.object, {"apiVersion"}),
                          base::string_at(manifest.object, {"kind"}));
-    if (!kind) return fail(with_context(kind.error(), manifest.origin));
+    if (!kind) return fail(with_context(kind.error(), manifest.where("kind")));
     out.push_back({*kind, namespace_for(manifest, kind->type, flags.target.ns),
                    resource::name_of(manifest.object)});
   }
@@ -88,7 +88,7 @@ Result<int> run(const DeleteFlags& flags) {
     if (const int failed = report(removed.error()); code == kOk) code = failed;
   }
   for (const Doomed& one : doomed) {
-    if (flags.wait) HEARTH_CHECK_OK(wait_gone(api, one.kind, one.ns, one.name, timeout));
+    if (flags.wait) HEARTH_CHECK_OK(wait_gone(api, {one.kind, one.ns, one.name}, timeout));
   }
   return code;
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/api_client.h"
+#include "cli/broker_records.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -18,26 +19,22 @@ namespace {
 using base::string_at;
 
 struct DlqFlags {
-  Target target;
+  RecordFlags records;
   std::int64_t id = -1;
   std::string trigger;
-  std::string output;
-  int limit = 100;
   bool all = false;
-  bool all_namespaces = false;
 };
 
 std::string scope_query(const DlqFlags& flags, bool with_limit) {
-  return query_of({{"namespace", flags.all_namespaces ? "" : flags.target.ns},
+  return query_of({{"namespace", flags.records.ns()},
                    {"trigger", flags.trigger},
-                   {"limit", with_limit ? std::to_string(flags.limit) : ""}});
+                   {"limit", with_limit ? std::to_string(flags.records.limit) : ""}});
 }
 
 Status list(const DlqFlags& flags) {
-  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
+  HEARTH_TRY(api, connect(flags.records.target));
   HEARTH_TRY(letters, api.administer("GET", "deadletters" + scope_query(flags, true)));
-  HEARTH_TRY(output, Output::parse(flags.output));
+  HEARTH_TRY(output, Output::parse(flags.records.output));
   if (!output.is_table()) return print_value(output, letters);
   TextTable table({"ID", "AT", "TRIGGER", "EVENT TYPE", "EVENT ID", "ATTEMPTS", "CODE", "REASON"});
   for (const Json& letter : letters["items"]) {
@@ -48,24 +45,16 @@ Status list(const DlqFlags& flags) {
                std::to_string(base::int_at(letter, {"code"}).value_or(0)),
                string_at(letter, {"reason"})});
   }
-  if (table.has_rows())
-    table.print(std::cout);
-  else
-    std::cerr << "No dead letters.\n";
+  print_records(table, "No dead letters.");
   return {};
 }
 
 Status show(const DlqFlags& flags) {
-  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
-  HEARTH_TRY(letter, api.administer("GET", fmt::format("deadletters/{}", flags.id)));
-  HEARTH_TRY(output, Output::parse(flags.output == "json" ? "json" : "yaml"));
-  return print_value(output, letter);
+  return show_record(flags.records, fmt::format("deadletters/{}", flags.id));
 }
 
 Status replay(const DlqFlags& flags) {
-  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
+  HEARTH_TRY(api, connect(flags.records.target));
   const std::string path = flags.all ? "deadletters/replay" + scope_query(flags, false)
                                      : fmt::format("deadletters/{}/replay", flags.id);
   HEARTH_TRY(answer, api.administer("POST", path));
@@ -76,8 +65,7 @@ Status replay(const DlqFlags& flags) {
 }
 
 Status purge(const DlqFlags& flags) {
-  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
+  HEARTH_TRY(api, connect(flags.records.target));
   const std::string path = flags.all ? "deadletters" + scope_query(flags, false)
                                      : fmt::format("deadletters/{}", flags.id);
   HEARTH_TRY(answer, api.administer("DELETE", path));
@@ -91,12 +79,8 @@ void register_list(CLI::App& dlq, int& exit_code) {
   auto flags = std::make_shared<DlqFlags>();
   CLI::App* command = dlq.add_subcommand("list", "List dead letters, oldest first");
   command->add_option("--trigger", flags->trigger, "Only of this trigger");
-  command->add_option("--limit", flags->limit, "At most this many")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->add_flag("-A,--all-namespaces", flags->all_namespaces, "All namespaces");
-  add_output_flag(*command, flags->output);
-  add_target_flags(*command, flags->target);
+  add_record_list_flags(*command, flags->records);
+  command->footer("Examples:\n  hearth dlq list\n  hearth dlq list -A -o json");
   command->callback([flags, &exit_code] { exit_code = finish(list(*flags)); });
 }
 
@@ -104,8 +88,8 @@ void register_show(CLI::App& dlq, int& exit_code) {
   auto flags = std::make_shared<DlqFlags>();
   CLI::App* command = dlq.add_subcommand("show", "Show a dead letter with its event");
   command->add_option("id", flags->id, "Id of `dlq list`")->required()->type_name("ID");
-  add_output_flag(*command, flags->output);
-  add_state_flag(*command, flags->target);
+  add_record_flags(*command, flags->records);
+  command->footer("Example:\n  hearth dlq show 7");
   command->callback([flags, &exit_code] { exit_code = finish(show(*flags)); });
 }
 
@@ -117,9 +101,12 @@ void register_action(CLI::App& dlq, const char* name, const char* help, Action a
   CLI::Option* id = command->add_option("id", flags->id, "Id of `dlq list`")->type_name("ID");
   CLI::Option* all = command->add_flag("--all", flags->all, "All of the namespace")->excludes(id);
   command->add_option("--trigger", flags->trigger, "With --all: only of this trigger")->needs(all);
-  command->add_flag("-A,--all-namespaces", flags->all_namespaces, "With --all: all namespaces")
+  command
+      ->add_flag("-A,--all-namespaces", flags->records.all_namespaces, "With --all: all namespaces")
       ->needs(all);
-  add_target_flags(*command, flags->target);
+  add_target_flags(*command, flags->records.target);
+  command->footer(fmt::format(
+      "Examples:\n  hearth dlq {} 7\n  hearth dlq {} --all --trigger orders", name, name));
   command->callback([flags, action, &exit_code] {
     if (flags->id < 0 && !flags->all) throw CLI::RequiredError("ID or --all");
     exit_code = finish(action(*flags));

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cli/api_client.h"
+#include "cli/broker_records.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/flag_values.h"
@@ -29,16 +30,13 @@ struct SendFlags {
 };
 
 struct ListFlags {
-  Target target;
-  std::string type, source, subject, output;
-  int limit = 100;
-  bool all_namespaces = false;
+  RecordFlags records;
+  std::string type, source, subject;
 };
 
 struct ShowFlags {
-  Target target;
+  RecordFlags records;
   std::string id;
-  std::string output = "yaml";
 };
 
 // Attributes travel as headers (binary mode); outside printable ASCII is percent-encoded.
@@ -113,17 +111,15 @@ std::string deliveries_text(const Json& event) {
 }
 
 Status list(const ListFlags& flags) {
-  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
+  HEARTH_TRY(api, connect(flags.records.target));
   HEARTH_TRY(
       events,
-      api.administer(
-          "GET", "events" + query_of({{"namespace", flags.all_namespaces ? "" : flags.target.ns},
-                                      {"type", flags.type},
-                                      {"source", flags.source},
-                                      {"subject", flags.subject},
-                                      {"limit", std::to_string(flags.limit)}})));
-  HEARTH_TRY(output, Output::parse(flags.output));
+      api.administer("GET", "events" + query_of({{"namespace", flags.records.ns()},
+                                                 {"type", flags.type},
+                                                 {"source", flags.source},
+                                                 {"subject", flags.subject},
+                                                 {"limit", std::to_string(flags.records.limit)}})));
+  HEARTH_TRY(output, Output::parse(flags.records.output));
   if (!output.is_table()) return print_value(output, events);
   TextTable table({"SEQUENCE", "RECEIVED", "BROKER", "TYPE", "SOURCE", "SUBJECT", "DELIVERIES"});
   for (const Json& event : events["items"]) {
@@ -133,19 +129,12 @@ Status list(const ListFlags& flags) {
                string_at(event, {"type"}), string_at(event, {"source"}),
                string_at(event, {"subject"}), deliveries_text(event)});
   }
-  if (table.has_rows())
-    table.print(std::cout);
-  else
-    std::cerr << "No events found.\n";
+  print_records(table, "No events found.");
   return {};
 }
 
 Status show(const ShowFlags& flags) {
-  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-  ApiClient api(std::move(daemon));
-  HEARTH_TRY(event, api.administer("GET", "events/" + base::percent_encode(flags.id)));
-  HEARTH_TRY(output, Output::parse(flags.output == "json" ? "json" : "yaml"));
-  return print_value(output, event);
+  return show_record(flags.records, "events/" + base::percent_encode(flags.id));
 }
 
 void register_send(CLI::App& event, int& exit_code) {
@@ -164,6 +153,10 @@ void register_send(CLI::App& event, int& exit_code) {
       ->type_name("NAME=VALUE");
   command->add_option("--broker", flags->broker, "Broker")->capture_default_str();
   add_target_flags(*command, flags->target);
+  command->footer(
+      "Examples:\n"
+      "  hearth event send --type shop.order.placed --source /shop -d '{\"n\":1}'\n"
+      "  hearth event send --type shop.order.placed --source /shop -d @order.json -e tenant=one");
   command->callback([flags, &exit_code] { exit_code = finish(send(*flags)); });
 }
 
@@ -173,12 +166,9 @@ void register_list(CLI::App& event, int& exit_code) {
   command->add_option("--type", flags->type, "Only of this type");
   command->add_option("--source", flags->source, "Only of this source");
   command->add_option("--subject", flags->subject, "Only of this subject");
-  command->add_option("--limit", flags->limit, "At most this many")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->add_flag("-A,--all-namespaces", flags->all_namespaces, "All namespaces");
-  add_output_flag(*command, flags->output);
-  add_target_flags(*command, flags->target);
+  add_record_list_flags(*command, flags->records);
+  command->footer(
+      "Examples:\n  hearth event list\n  hearth event list -A --type shop.order.placed");
   command->callback([flags, &exit_code] { exit_code = finish(list(*flags)); });
 }
 
@@ -187,8 +177,8 @@ void register_show(CLI::App& event, int& exit_code) {
   CLI::App* command =
       event.add_subcommand("show", "Show an event, its deliveries and the verdicts");
   command->add_option("id", flags->id, "Sequence or id")->required()->type_name("ID");
-  add_output_flag(*command, flags->output);
-  add_state_flag(*command, flags->target);
+  add_record_flags(*command, flags->records);
+  command->footer("Examples:\n  hearth event show 42\n  hearth event show 42 -o json");
   command->callback([flags, &exit_code] { exit_code = finish(show(*flags)); });
 }
 

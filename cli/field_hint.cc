@@ -30,8 +30,12 @@ const Json* step_into(const Json* schema, std::string_view step) {
 std::string nearest_field(ApiClient& api, const Kind& kind, const std::string& path) {
   const auto crd = api.get(
       path_of(resource::kCustomResourceDefinitions, {}, kind.type.plural + "." + kind.type.group));
-  if (!crd) return {};
-  const Json* schema = schema_of(*crd, kind.type.version);
+  return crd ? nearest_field_of(*crd, kind.type.version, path) : "";
+}
+
+std::string nearest_field_of(const Json& definition, const std::string& version,
+                             const std::string& path) {
+  const Json* schema = schema_of(definition, version);
   const auto steps = base::split(path, '.');
   std::string parent;
   for (std::size_t i = 0; i + 1 < steps.size() && schema != nullptr; ++i) {

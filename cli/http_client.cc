@@ -64,10 +64,13 @@ Result<HttpReply> HttpClient::call(HttpCall call) {
   for (const auto& [name, value] : call.headers) request.headers.emplace(name, value);
   HttpReply reply;
   bool ended_by_us = false;
-  request.response_handler = [&](const httplib::Response& response) {
+  const auto take_head = [&reply](const httplib::Response& response) {
     reply.status = response.status;
     reply.reason = response.reason;
     for (const auto& [name, value] : response.headers) reply.headers.emplace_back(name, value);
+  };
+  request.response_handler = [&](const httplib::Response& response) {
+    take_head(response);
     return true;
   };
   request.content_receiver = [&](const char* bytes, std::size_t size, std::uint64_t,
@@ -84,6 +87,8 @@ Result<HttpReply> HttpClient::call(HttpCall call) {
   state_->client.set_write_timeout(call.timeout);
   const auto begin = std::chrono::steady_clock::now();
   const httplib::Result result = state_->client.send(request);
+  // Without a body (204, HEAD) the library shows the head here only.
+  if (result && reply.status == 0) take_head(*result);
   if (result || ended_by_us) return reply;
   // The library has one word, "read", for a silent peer and a closed connection.
   const bool timed_out = result.error() == httplib::Error::Read &&

@@ -83,6 +83,12 @@ std::vector<std::string> Kinds::all_names() const {
   return names;
 }
 
+std::vector<std::string> Kinds::plurals() const {
+  std::vector<std::string> names{"functions"};
+  for (const Kind& kind : kinds_) names.push_back(kind.type.plural);
+  return names;
+}
+
 Result<Kind> Kinds::find(const std::string& word) const {
   const std::string wanted = without_alias(base::lower(word));
   const auto it = std::ranges::find_if(kinds_, [&](const Kind& k) { return has_name(k, wanted); });

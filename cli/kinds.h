@@ -25,6 +25,8 @@ class Kinds {
 
   // kNotFound with the nearest name.
   Result<Kind> find(const std::string& word) const;
+  // What completion offers: "functions", then the plurals.
+  std::vector<std::string> plurals() const;
   // For a manifest.
   Result<Kind> of(const std::string& api_version, const std::string& kind) const;
 

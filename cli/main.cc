@@ -25,10 +25,12 @@ void register_commands(CLI::App& app, int& exit_code) {
   register_build(app, exit_code);
   register_event(app, exit_code);
   register_dlq(app, exit_code);
+  register_s3(app, exit_code);
   register_kubeconfig(app, exit_code);
   register_doctor(app, exit_code);
   register_version(app, exit_code);
   register_completion(app, exit_code);
+  register_help(app, exit_code);
 }
 
 // "hearth invok": CLI11 only says that the word was not expected.
@@ -45,6 +47,9 @@ void suggest_command(const CLI::App& app, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "__complete") {
+    return hearth::cli::complete({argv + 2, argv + argc});
+  }
   CLI::App app{"Hearth: the local home of Knative Lambda", "hearth"};
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help for every command");

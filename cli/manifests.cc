@@ -42,11 +42,11 @@ Result<std::vector<fs::path>> files_of(const std::string& path) {
 Status check(const Manifest& manifest) {
   const Json& object = manifest.object;
   if (!object.is_object()) {
-    return fail(Code::kInvalid, fmt::format("{}: a document is no mapping", manifest.origin));
+    return fail(Code::kInvalid, fmt::format("{}: a document is no mapping", manifest.where()));
   }
   for (const char* field : {"apiVersion", "kind"}) {
     if (base::string_at(object, {field}).empty()) {
-      return fail(Code::kInvalid, fmt::format("{}: {}: is missing", manifest.origin, field));
+      return fail(Code::kInvalid, fmt::format("{}: {}: is missing", manifest.where(), field));
     }
   }
   return {};
@@ -54,22 +54,29 @@ Status check(const Manifest& manifest) {
 
 Status add_documents(const std::string& text, const std::string& origin,
                      std::vector<Manifest>& out) {
-  auto documents = base::parse_yaml_documents(text);
-  if (!documents) {
-    return fail(Code::kInvalid, fmt::format("{}: {}", origin, documents.error().message));
-  }
-  for (Json& document : *documents) {
+  auto documents = base::parse_yaml_documents(text, origin);
+  if (!documents) return fail(Code::kInvalid, documents.error().message);
+  const auto shared = std::make_shared<const std::string>(text);
+  for (std::size_t i = 0; i < documents->size(); ++i) {
+    Json& document = (*documents)[i];
     const Json* items = base::find(document, {"items"});
     if (base::string_at(document, {"kind"}).ends_with("List") && items && items->is_array()) {
-      for (const Json& item : *items) out.push_back({origin, item});
+      for (std::size_t n = 0; n < items->size(); ++n) {
+        out.push_back({origin, items->at(n), shared, i, fmt::format("items[{}].", n)});
+      }
     } else {
-      out.push_back({origin, std::move(document)});
+      out.push_back({origin, std::move(document), shared, i});
     }
   }
   return {};
 }
 
 }  // namespace
+
+std::string Manifest::where(std::string_view field) const {
+  const auto at = base::position_of(*text, document, prefix + std::string(field));
+  return fmt::format("{}:{}:{}", origin, at.line, at.column);
+}
 
 Result<std::vector<Manifest>> load_manifests(const std::vector<std::string>& paths) {
   std::vector<Manifest> out;

@@ -2,7 +2,9 @@
 // taken apart.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platform/base/json.h"
@@ -13,10 +15,17 @@ namespace hearth::cli {
 struct Manifest {
   std::string origin;  // the file's name, for errors
   Json object;
+  std::shared_ptr<const std::string> text;  // what it was read from
+  std::size_t document = 0;                 // which one of the text
+  std::string prefix = {};                  // "items[2]." of a List
+
+  // "function.yaml:12:3": where a field ("spec.source.type") of the object stands, or its nearest
+  // ancestor that is there.
+  std::string where(std::string_view field = {}) const;
 };
 
 // `paths`: files, folders (their *.yaml, *.yml and *.json, not deeper) or "-". kInvalid names the
-// file, kNotFound when there is none.
+// file, line and column, kNotFound when there is none.
 Result<std::vector<Manifest>> load_manifests(const std::vector<std::string>& paths);
 
 // The manifest's namespace, `fallback` when it has none, nothing for what has no namespace.

@@ -17,6 +17,8 @@ void TextTable::print(std::ostream& out) const {
       // The last column has no padding: no trailing blanks.
       if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 3, ' ');
     }
+    // Nor where the last cells are empty.
+    line.erase(line.find_last_not_of(' ') + 1);
     out << line << "\n";
   }
 }

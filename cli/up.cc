@@ -3,6 +3,7 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -19,12 +20,15 @@
 #include "platform/base/json.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
+#include "platform/base/unique_fd.h"
 #include "platform/telemetry/log.h"
 
 namespace hearth::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr telemetry::Log kLog("config");
 
 std::uint16_t port_or(int given, int base_port, std::uint16_t standard) {
   if (given >= 0) return static_cast<std::uint16_t>(given);
@@ -58,8 +62,9 @@ void print_endpoints(const std::string& gateway, const std::string& kubeconfig,
       gateway.substr(gateway.rfind(':')), gateway, kubeconfig, s3, registry);
 }
 
-// Blocks the stop signals for all threads that are started later, so that one place waits for them.
-sigset_t block_stop_signals() {
+// Blocks the signals to stop and to reload for all threads that are started later, so that one
+// place waits for them.
+sigset_t block_signals() {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
@@ -75,7 +80,20 @@ void configure_log(const UpFlags& flags) {
                                                                   : telemetry::Level::kInfo,
                             .format = flags.log_format == "json"   ? telemetry::LogFormat::kJson
                                       : flags.log_format == "text" ? telemetry::LogFormat::kText
-                                                                   : telemetry::LogFormat::kAuto});
+                                                                   : telemetry::LogFormat::kAuto,
+                            .access_log = flags.access_log});
+}
+
+// What the flags were before the configuration file, to read it again.
+struct Configuration {
+  UpFlags given;
+  IsGiven is_given;
+};
+
+std::map<std::string, std::string> s3_keys(const UpFlags& flags) {
+  auto keys = flags.s3_credentials;
+  keys[flags.s3_access_key] = flags.s3_secret_key;
+  return keys;
 }
 
 emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& state) {
@@ -86,8 +104,7 @@ emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& sta
   options.api_port = port_or(flags.api_port, flags.port, 6443);
   options.s3_port = port_or(flags.s3_port, flags.port, 9000);
   options.registry_port = port_or(flags.registry_port, flags.port, 5001);
-  options.s3_credentials = flags.s3_credentials;
-  options.s3_credentials[flags.s3_access_key] = flags.s3_secret_key;
+  options.s3_credentials = s3_keys(flags);
   options.languages = flags.languages;
   options.gcs_endpoint = flags.gcs_endpoint;
   options.dev = flags.dev;
@@ -112,9 +129,43 @@ Error with_port_holder(Error error, const emulator::EmulatorOptions& options) {
   return error;
 }
 
+// A terminal that is closed sends SIGHUP to what runs in it.
+bool has_terminal() {
+  return base::UniqueFd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).get() >= 0;
+}
+
+// Reads the configuration file again and takes over what a running daemon can; says the rest. A
+// file that is wrong changes nothing.
+void reload(const Configuration& configuration, UpFlags& running, const fs::path& state,
+            emulator::Emulator& emulator) {
+  UpFlags next = configuration.given;
+  if (const Status read = apply_config_file(next, configuration.is_given); !read) {
+    kLog.error("config_refused", {{"error", read.error().message}});
+    return;
+  }
+  const ChangedKeys changed = changed_keys(running, next);
+  running.log_level = next.log_level;
+  running.log_format = next.log_format;
+  running.access_log = next.access_log;
+  running.s3_access_key = next.s3_access_key;
+  running.s3_secret_key = next.s3_secret_key;
+  running.s3_credentials = next.s3_credentials;
+  configure_log(running);
+  emulator.set_s3_credentials(s3_keys(running));
+  const Status written =
+      write_endpoints(endpoints_file(state), running, state, emulator.endpoints());
+  if (!written) kLog.error("endpoints_not_written", {{"error", written.error().message}});
+  kLog.info("config_reloaded",
+            {{"file", running.config}, {"changed", base::join(changed.taken_over, ",")}});
+  if (!changed.need_restart.empty()) {
+    kLog.warn("config_needs_restart", {{"keys", base::join(changed.need_restart, ",")}});
+  }
+}
+
 // From ready to the stop signal.
-Status serve(const UpFlags& flags, const fs::path& state, const emulator::Endpoints& endpoints,
-             Detached& detached, const sigset_t& stop_signals) {
+Status serve(UpFlags flags, const Configuration& configuration, const fs::path& state,
+             emulator::Emulator& emulator, Detached& detached, const sigset_t& signals) {
+  const emulator::Endpoints& endpoints = emulator.endpoints();
   HEARTH_CHECK_OK(write_endpoints(endpoints_file(state), flags, state, endpoints));
   if (!flags.ready_file.empty()) {
     HEARTH_CHECK_OK(write_endpoints(flags.ready_file, flags, state, endpoints));
@@ -123,20 +174,23 @@ Status serve(const UpFlags& flags, const fs::path& state, const emulator::Endpoi
                   endpoints.registry);
   report_ready(detached);
   int number = 0;
-  sigwait(&stop_signals, &number);
+  while (sigwait(&signals, &number) == 0 && number == SIGHUP && !flags.config.empty() &&
+         !has_terminal()) {
+    reload(configuration, flags, state, emulator);
+  }
   std::error_code ignored;
   fs::remove(endpoints_file(state), ignored);
   return {};
 }
 
-int run_daemon(const UpFlags& flags, const fs::path& state, Detached detached) {
+int run_daemon(const UpFlags& flags, const Configuration& configuration, const fs::path& state,
+               Detached detached) {
   configure_log(flags);
-  const sigset_t stop_signals = block_stop_signals();
+  const sigset_t signals = block_signals();
   const emulator::EmulatorOptions options = options_from(flags, state);
   auto started = emulator::Emulator::start(options);
-  const Status served = started
-                            ? serve(flags, state, (*started)->endpoints(), detached, stop_signals)
-                            : Status(fail(with_port_holder(started.error(), options)));
+  const Status served = started ? serve(flags, configuration, state, **started, detached, signals)
+                                : Status(fail(with_port_holder(started.error(), options)));
   if (started) started->reset();
   if (flags.ephemeral) {
     std::error_code ignored;
@@ -156,12 +210,12 @@ int announce(const fs::path& state) {
   return kOk;
 }
 
-int run(const UpFlags& flags) {
+int run(const UpFlags& flags, const Configuration& configuration) {
   fs::path state = Target{.state = flags.state}.state_folder();
   if (flags.ephemeral) {
     state = fs::temp_directory_path() / ("hearth-" + base::random_hex(6));
   }
-  if (!flags.detach) return run_daemon(flags, state, {});
+  if (!flags.detach) return run_daemon(flags, configuration, state, {});
   if (const auto pid = running_daemon(state)) {
     return report({Code::kConflict,
                    fmt::format("process {} is up already with {}", *pid, state.string()),
@@ -169,7 +223,9 @@ int run(const UpFlags& flags) {
   }
   auto detached = detach(state);
   if (!detached) return report(detached.error());
-  if (!detached->is_parent) return run_daemon(flags, state, std::move(*detached));
+  if (!detached->is_parent) {
+    return run_daemon(flags, configuration, state, std::move(*detached));
+  }
   return detached->exit_code == kOk ? announce(state) : detached->exit_code;
 }
 
@@ -210,6 +266,8 @@ void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
   up.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->envname("HEARTH_LOG_LEVEL");
+  up.add_flag("--access-log", flags.access_log, "Log a line for every request")
+      ->envname("HEARTH_ACCESS_LOG");
 }
 
 }  // namespace
@@ -235,9 +293,10 @@ void register_up(CLI::App& app, int& exit_code) {
       "  hearth up -d --port 0\n"
       "  hearth up --config config/hearth.yaml --ephemeral");
   up->callback([flags, up, &exit_code] {
-    const Status configured = apply_config_file(
-        *flags, [up](const std::string& name) { return up->get_option(name)->count() > 0; });
-    exit_code = configured ? run(*flags) : report(configured.error());
+    const Configuration configuration{
+        *flags, [up](const std::string& name) { return up->get_option(name)->count() > 0; }};
+    const Status configured = apply_config_file(*flags, configuration.is_given);
+    exit_code = configured ? run(*flags, configuration) : report(configured.error());
   });
 }
 

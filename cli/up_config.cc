@@ -22,9 +22,10 @@ struct Key {
   const char* flag;
   Member member;
   std::string_view choices = {};  // "auto,json,text"; empty: anything
+  bool reloadable = false;        // SIGHUP takes it over
 };
 
-constexpr std::array<Key, 17> kKeys{{
+constexpr std::array<Key, 18> kKeys{{
     {"state", "--state", &UpFlags::state},
     {"listen", "--listen", &UpFlags::listen},
     {"port", "--port", &UpFlags::port},
@@ -35,27 +36,15 @@ constexpr std::array<Key, 17> kKeys{{
     {"dev", "--dev", &UpFlags::dev},
     {"sandbox", "--no-sandbox", &UpFlags::no_sandbox},
     {"controllers", "--controllers", &UpFlags::controllers},
-    {"s3AccessKey", "--s3-access-key", &UpFlags::s3_access_key},
-    {"s3SecretKey", "--s3-secret-key", &UpFlags::s3_secret_key},
+    {"s3AccessKey", "--s3-access-key", &UpFlags::s3_access_key, "", true},
+    {"s3SecretKey", "--s3-secret-key", &UpFlags::s3_secret_key, "", true},
     {"languages", "--languages", &UpFlags::languages},
     {"gcsEndpoint", "--gcs-endpoint", &UpFlags::gcs_endpoint},
-    {"logFormat", "--log-format", &UpFlags::log_format, "auto,json,text"},
-    {"logLevel", "--log-level", &UpFlags::log_level, "debug,info,warn,error"},
+    {"logFormat", "--log-format", &UpFlags::log_format, "auto,json,text", true},
+    {"logLevel", "--log-level", &UpFlags::log_level, "debug,info,warn,error", true},
+    {"accessLog", "--access-log", &UpFlags::access_log, "", true},
     {"s3Credentials", "", &UpFlags::config},
 }};
-
-// Keys stand at the beginning of their lines: the file is one flat mapping.
-std::size_t line_of(std::string_view text, std::string_view key) {
-  const auto lines = base::split(text, '\n');
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    std::string_view line = lines[i];
-    if (line.starts_with('"') || line.starts_with('\'')) line.remove_prefix(1);
-    if (!line.starts_with(key)) continue;
-    line.remove_prefix(key.size());
-    if (line.starts_with(':') || line.starts_with('"') || line.starts_with('\'')) return i + 1;
-  }
-  return 1;
-}
 
 Result<std::string> text_value(const Json& value, const Key& key) {
   if (!value.is_string()) return fail(Code::kInvalid, "expected text");
@@ -104,7 +93,7 @@ Error unknown_key(const std::string& name) {
 }
 
 Status set_key(UpFlags& flags, const std::string& name, const Json& value,
-               const std::function<bool(const std::string&)>& is_given) {
+               const IsGiven& is_given) {
   if (name == "s3Credentials") return set_credentials(flags, value);
   for (const Key& key : kKeys) {
     if (key.name != name) continue;
@@ -119,13 +108,11 @@ Status set_key(UpFlags& flags, const std::string& name, const Json& value,
 
 }  // namespace
 
-Status apply_config_file(UpFlags& flags, const std::function<bool(const std::string&)>& is_given) {
+Status apply_config_file(UpFlags& flags, const IsGiven& is_given) {
   if (flags.config.empty()) return {};
   HEARTH_TRY(text, base::read_file(flags.config, kConfigBytesMax));
-  const auto parsed = base::parse_yaml_documents(text);
-  if (!parsed) {
-    return fail(Code::kInvalid, fmt::format("{}: {}", flags.config, parsed.error().message));
-  }
+  const auto parsed = base::parse_yaml_documents(text, flags.config);
+  if (!parsed) return fail(Code::kInvalid, parsed.error().message);
   if (parsed->empty()) return {};  // comments only
   const Json& config = parsed->front();
   if (!config.is_object() || parsed->size() > 1) {
@@ -134,10 +121,25 @@ Status apply_config_file(UpFlags& flags, const std::function<bool(const std::str
   for (const auto& [name, value] : config.items()) {
     const Status set = set_key(flags, name, value, is_given);
     if (set) continue;
-    return fail(Code::kInvalid, fmt::format("{}:{}: {}: {}", flags.config, line_of(text, name),
+    const auto at = base::position_of(text, 0, name);
+    return fail(Code::kInvalid, fmt::format("{}:{}:{}: {}: {}", flags.config, at.line, at.column,
                                             name, set.error().message));
   }
   return {};
+}
+
+ChangedKeys changed_keys(const UpFlags& before, const UpFlags& after) {
+  ChangedKeys out;
+  for (const Key& key : kKeys) {
+    const bool credentials = key.name == "s3Credentials";
+    const bool same =
+        credentials
+            ? before.s3_credentials == after.s3_credentials
+            : std::visit([&](auto member) { return before.*member == after.*member; }, key.member);
+    if (same) continue;
+    (key.reloadable || credentials ? out.taken_over : out.need_restart).emplace_back(key.name);
+  }
+  return out;
 }
 
 }  // namespace hearth::cli

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "platform/base/result.h"
 
@@ -31,10 +32,21 @@ struct UpFlags {
   std::map<std::string, std::string> s3_credentials;  // more of them: access key → secret
   std::string log_format = "auto";
   std::string log_level = "info";
+  bool access_log = false;
 };
 
-// Sets what the file at flags.config says and neither flag nor environment did: `is_given` answers
-// that for "--port". kInvalid names file, line and key; an unknown key also the nearest one.
-Status apply_config_file(UpFlags& flags, const std::function<bool(const std::string&)>& is_given);
+// Answers for "--port" whether flag or environment set it.
+using IsGiven = std::function<bool(const std::string&)>;
+
+// Sets what the file at flags.config says and neither flag nor environment did. kInvalid names
+// file, line, column and key; an unknown key also the nearest one.
+Status apply_config_file(UpFlags& flags, const IsGiven& is_given);
+
+// The keys whose values differ, and of them those that a running daemon can't take over.
+struct ChangedKeys {
+  std::vector<std::string> taken_over;
+  std::vector<std::string> need_restart;
+};
+ChangedKeys changed_keys(const UpFlags& before, const UpFlags& after);
 
 }  // namespace hearth::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <iostream>
 #include <thread>
 
@@ -15,8 +16,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-// Short enough that nobody notices it, long enough that the daemon doesn't either.
-constexpr std::chrono::milliseconds kPollInterval{50};
+constexpr std::size_t kWatchesAtOnceMax = 16;
 
 constexpr std::array<std::string_view, 8> kReadyPlurals{
     "lambdafunctions", "lambdaagents", "services",       "routes",
@@ -55,7 +55,54 @@ Error timed_out(const std::string& what, const std::string& state, const std::st
           {}};
 }
 
+std::string target_of(const Awaited& awaited, const std::string& resource_version) {
+  return path_of(awaited.kind.type, awaited.ns) +
+         query_of({{"fieldSelector", "metadata.name=" + awaited.name},
+                   {"watch", resource_version.empty() ? "" : "true"},
+                   {"resourceVersion", resource_version}});
+}
+
+// One change of the object after `version`, which moves on with it. False: none came, because the
+// server ended the watch or has forgotten that version; then the object has to be read again.
+Result<bool> next_change(ApiClient& api, const Awaited& awaited, Steady::duration left,
+                         std::string& version, Json& object) {
+  bool changed = false;
+  const auto on_line = [&](std::string_view line) {
+    const auto event = base::parse_json(line);
+    const std::string type = event ? base::string_at(*event, {"type"}) : "ERROR";
+    if (type == "BOOKMARK") return true;
+    if (type == "ERROR") return false;
+    version = base::string_at(*event, {"object", "metadata", "resourceVersion"});
+    object = type == "DELETED" ? Json() : (*event)["object"];
+    changed = true;
+    return false;
+  };
+  // The rest of the time, not a whole silence more: each change begins a watch of its own.
+  HEARTH_CHECK_OK(api.stream(target_of(awaited, version), kAcceptJson, on_line,
+                             std::chrono::ceil<std::chrono::milliseconds>(left)));
+  return changed;
+}
+
 }  // namespace
+
+Status watch_object(ApiClient& api, const Awaited& awaited, std::chrono::nanoseconds timeout,
+                    const std::function<Result<bool>(const Json*)>& is_done) {
+  const auto deadline = Steady::now() + timeout;
+  while (true) {
+    HEARTH_TRY(list, api.get(target_of(awaited, "")));
+    std::string version = base::string_at(list, {"metadata", "resourceVersion"});
+    Json object = list["items"].empty() ? Json() : list["items"][0];
+    bool changed = true;
+    while (changed) {
+      HEARTH_TRY(done, is_done(object.is_null() ? nullptr : &object));
+      if (done) return {};
+      const auto left = deadline - Steady::now();
+      if (left.count() <= 0) return fail(Code::kDeadlineExceeded, "");
+      HEARTH_TRY(more, next_change(api, awaited, left, version, object));
+      changed = more;
+    }
+  }
+}
 
 bool becomes_ready(const Kind& kind) {
   const bool ours =
@@ -63,48 +110,55 @@ bool becomes_ready(const Kind& kind) {
   return ours && std::ranges::find(kReadyPlurals, kind.type.plural) != kReadyPlurals.end();
 }
 
-Status wait_ready(ApiClient& api, const Kind& kind, const std::string& ns, const std::string& name,
-                  std::chrono::nanoseconds timeout) {
+Status wait_ready(ApiClient& api, const Awaited& awaited, std::chrono::nanoseconds timeout) {
   const auto begin = Steady::now();
-  const std::string what = kind.singular + "/" + name;
+  const std::string what = awaited.text();
+  Readiness state;
   std::string shown;
-  while (true) {
-    const auto object = api.get(path_of(kind.type, ns, name));
-    if (!object && object.error().code == Code::kNotFound) {
+  const auto is_done = [&](const Json* object) -> Result<bool> {
+    if (object == nullptr) {
       return fail(Code::kNotFound, what + " was deleted while its readiness was waited for");
     }
-    if (!object) return fail(object.error());
-    const Readiness state = readiness_of(*object);
+    state = readiness_of(*object);
     if (state.text != shown) {
       std::cerr << fmt::format("{}: {} ({})\n", what, state.text, seconds_since(begin));
       shown = state.text;
     }
-    if (state.ready) return {};
-    if (state.failed) {
-      return fail(Code::kInternal,
-                  fmt::format("{} failed: {}\n  see `hearth describe {} {}` and `hearth build logs "
-                              "{}`",
-                              what, state.message, kind.singular, name, name));
-    }
-    if (Steady::now() - begin > timeout) {
-      return fail(timed_out(what, state.text, state.message, timeout));
-    }
-    std::this_thread::sleep_for(kPollInterval);
-  }
+    if (!state.failed) return state.ready;
+    return fail(
+        Code::kInternal,
+        fmt::format("{} failed: {}\n  see `hearth describe {} {}` and `hearth build logs {}`", what,
+                    state.message, awaited.kind.singular, awaited.name, awaited.name));
+  };
+  const Status waited = watch_object(api, awaited, timeout, is_done);
+  if (waited || waited.error().code != Code::kDeadlineExceeded) return waited;
+  return fail(timed_out(what, state.text, state.message, timeout));
 }
 
-Status wait_gone(ApiClient& api, const Kind& kind, const std::string& ns, const std::string& name,
-                 std::chrono::nanoseconds timeout) {
-  const auto begin = Steady::now();
-  while (true) {
-    const auto object = api.get(path_of(kind.type, ns, name));
-    if (!object && object.error().code == Code::kNotFound) return {};
-    if (!object) return fail(object.error());
-    if (Steady::now() - begin > timeout) {
-      return fail(timed_out(kind.singular + "/" + name, "there", "", timeout));
+std::vector<Status> wait_all_ready(const Daemon& daemon, const std::vector<Awaited>& awaited,
+                                   std::chrono::nanoseconds timeout) {
+  std::vector<Status> outcomes(awaited.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    ApiClient api(daemon);
+    for (std::size_t i = next++; i < awaited.size(); i = next++) {
+      outcomes[i] = wait_ready(api, awaited[i], timeout);
     }
-    std::this_thread::sleep_for(kPollInterval);
+  };
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < std::min(awaited.size(), kWatchesAtOnceMax); ++i) {
+    threads.emplace_back(work);
   }
+  work();
+  threads.clear();
+  return outcomes;
+}
+
+Status wait_gone(ApiClient& api, const Awaited& awaited, std::chrono::nanoseconds timeout) {
+  const Status waited = watch_object(
+      api, awaited, timeout, [](const Json* object) -> Result<bool> { return object == nullptr; });
+  if (waited || waited.error().code != Code::kDeadlineExceeded) return waited;
+  return fail(timed_out(awaited.text(), "there", "", timeout));
 }
 
 }  // namespace hearth::cli

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "emulator/access_log.h"
 #include "emulator/apiserver/certificates.h"
 #include "emulator/apiserver/kubeconfig.h"
 #include "emulator/apiserver/server.h"
@@ -15,6 +16,7 @@
 #include "emulator/front_page.h"
 #include "emulator/gateway/gateway.h"
 #include "emulator/journal/journal.h"
+#include "emulator/metrics_page.h"
 #include "emulator/objectstore/service.h"
 #include "emulator/registry/registry.h"
 #include "emulator/runtime/runtime.h"
@@ -66,6 +68,9 @@ struct Emulator::Rooms {
                 std::string& url, const char* scheme);
   Status write_kubeconfig();
   void listen_at_cluster_address();
+  void observe_servers();
+  Task<std::string> metrics_text();
+  std::vector<RevisionView> revisions() const;
   void write_hosts(const gateway::RouteTable& table);
   bool runs(const char* controller) const;
   Task<Status> define_kinds();
@@ -127,6 +132,8 @@ struct Emulator::Rooms {
   std::string cluster;
   std::unique_ptr<http::Server> cluster_gateway_server;
   std::unique_ptr<http::Server> cluster_s3_server;
+  telemetry::RequestMetrics api_requests;
+  telemetry::RequestMetrics registry_requests;
 };
 
 bool Emulator::Rooms::runs(const char* controller) const {
@@ -212,8 +219,9 @@ Status Emulator::Rooms::open_functions() {
       control,
       gateway::GatewayHooks{
           .need_instance = [this](const gateway::RevisionPtr& r) { scaler->activate(r->key()); },
-          .instance_broken = [this](const std::string& id,
-                                    const std::string& why) { scaler->replace(id, why); },
+          .instance_broken = [this](
+                                 const std::string& id, const std::string& why,
+                                 std::string_view trace_id) { scaler->replace(id, why, trace_id); },
           .other = [this](http::Exchange& exchange) { return front_page->handle(exchange); }});
   scaler->on_instances_change(
       [this](const std::string& key) { data_plane->instances_changed(key); });
@@ -243,6 +251,7 @@ Status Emulator::Rooms::open_servers() {
   api_server = std::make_unique<http::Server>(control, "api", handler(api), &*server_tls);
   registry_server = std::make_unique<http::Server>(control, "registry", handler(image_registry));
   s3_server = std::make_unique<http::Server>(objects, "s3", handler(object_store));
+  observe_servers();
   HEARTH_CHECK_OK(listen(*gateway_server, options.gateway_port, "the gateway", "--port",
                          endpoints.gateway, "http://"));
   HEARTH_CHECK_OK(listen(*api_server, options.api_port, "the Kubernetes API", "--api-port",
@@ -302,7 +311,8 @@ Status Emulator::Rooms::open_servers() {
       },
       [this](const std::string& ns, const std::string& name) {
         return scaler->scale_to_zero(ns, name);
-      });
+      },
+      [this] { return metrics_text(); });
   api = std::make_unique<apiserver::ApiServer>(
       *objects_store, definitions, clock,
       [this](resource::ObjectPtr pod, apiserver::LogOptions log, apiserver::LogSink sink) {
@@ -324,12 +334,66 @@ Status Emulator::Rooms::open_servers() {
   return write_kubeconfig();
 }
 
+// The gateway and the object store count their requests themselves, by revision and by method.
+void Emulator::Rooms::observe_servers() {
+  gateway_server->observe([](http::Exchange& e) { log_access("gateway", e); });
+  s3_server->observe([](http::Exchange& e) { log_access("s3", e); });
+  const auto counted = [](telemetry::RequestMetrics& requests, std::string_view server) {
+    return [&requests, server](http::Exchange& e) {
+      requests.observe(e.status() == 0 ? 499 : e.status(),
+                       std::chrono::steady_clock::now() - e.started());
+      log_access(server, e);
+    };
+  };
+  api_server->observe(counted(api_requests, "api"));
+  registry_server->observe(counted(registry_requests, "registry"));
+}
+
+// Each once, however many hosts and routes lead to it.
+std::vector<RevisionView> Emulator::Rooms::revisions() const {
+  std::map<std::string, RevisionView> by_key;
+  for (const auto& [name, route] : data_plane->table()->by_name) {
+    for (const gateway::RouteTarget& target : route->targets) {
+      const std::string key = target.revision->key();
+      by_key[key] = {target.revision, scaler->health(key).desired};
+    }
+  }
+  std::vector<RevisionView> out;
+  for (auto& [key, view] : by_key) out.push_back(std::move(view));
+  return out;
+}
+
+Task<std::string> Emulator::Rooms::metrics_text() {
+  telemetry::MetricsPage page;
+  write_revision_metrics(page, revisions());
+  broker->write_metrics(page);
+  write_object_store_metrics(page, object_store->metrics());
+  write_build_metrics(page, jobs->metrics());
+  write_server_metrics(page, {{"api", &api_requests}, {"registry", &registry_requests}});
+  write_store_metrics(
+      page, {writer->counts(), objects_store->resource_version(), objects_store->watches()});
+  std::vector<LoopLag> lags;
+  for (async::Loop* loop : {&control, &objects}) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto turn = co_await async::completion<std::chrono::steady_clock::time_point>(
+        [loop](async::Resolve<std::chrono::steady_clock::time_point> done) {
+          loop->post(
+              [done = std::move(done)]() mutable { done(std::chrono::steady_clock::now()); });
+        });
+    lags.emplace_back(loop->name(), turn - begin);
+  }
+  write_process_metrics(page, lags);
+  co_return page.text();
+}
+
 void Emulator::Rooms::listen_at_cluster_address() {
   const std::string address = cluster_address(state.path());
   cluster_gateway_server = std::make_unique<http::Server>(
       control, "cluster-gateway", [this](http::Exchange& e) { return data_plane->handle(e); });
   cluster_s3_server = std::make_unique<http::Server>(
       objects, "cluster-s3", [this](http::Exchange& e) { return object_store->handle(e); });
+  cluster_gateway_server->observe([](http::Exchange& e) { log_access("gateway", e); });
+  cluster_s3_server->observe([](http::Exchange& e) { log_access("s3", e); });
   const auto gateway = cluster_gateway_server->listen({.address = address, .port = 80});
   const auto s3 = cluster_s3_server->listen({.address = address, .port = 9000});
   if (gateway && s3)
@@ -586,6 +650,16 @@ Emulator::~Emulator() {
   rooms_->control.stop();
   std::error_code ignored;
   std::filesystem::remove_all(rooms_->state.run_dir(), ignored);
+}
+
+void Emulator::set_s3_credentials(std::map<std::string, std::string> credentials) {
+  rooms_->objects.post([rooms = rooms_.get(), credentials] {
+    rooms->object_store->set_credentials({credentials.begin(), credentials.end()});
+  });
+  // The platform's own reads of the store sign with the first of them.
+  rooms_->control.post([rooms = rooms_.get(), credentials = std::move(credentials)]() mutable {
+    rooms->options.s3_credentials = std::move(credentials);
+  });
 }
 
 const Endpoints& Emulator::endpoints() const { return rooms_->endpoints; }

@@ -52,6 +52,8 @@ class Emulator {
   ~Emulator();
 
   const Endpoints& endpoints() const;
+  // Replaces the keys of the object store, access key to secret. From any thread but the loops'.
+  void set_s3_credentials(std::map<std::string, std::string> credentials);
 
  private:
   struct Rooms;

@@ -44,12 +44,14 @@ bool is_own_host(const std::string& host) {
 }  // namespace
 
 FrontPage::FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands,
-                     std::string token, std::function<Json()> status, ScaleToZero scale_to_zero)
+                     std::string token, std::function<Json()> status, ScaleToZero scale_to_zero,
+                     std::function<Task<std::string>()> metrics)
     : eventing_(eventing),
       commands_(commands),
       token_(std::move(token)),
       status_(std::move(status)),
-      scale_to_zero_(std::move(scale_to_zero)) {}
+      scale_to_zero_(std::move(scale_to_zero)),
+      metrics_(std::move(metrics)) {}
 
 Task<bool> FrontPage::handle(http::Exchange& exchange) {
   const std::string host = exchange.request().host();
@@ -66,6 +68,11 @@ Task<bool> FrontPage::handle(http::Exchange& exchange) {
   if (path == "/" || path == "/status") {
     (void)co_await exchange.respond(200, "application/json",
                                     base::dump_json_pretty(status_()) + "\n");
+    co_return true;
+  }
+  if (path == "/metrics") {
+    const std::string page = co_await metrics_();
+    (void)co_await exchange.respond(200, "text/plain; version=0.0.4; charset=utf-8", page);
     co_return true;
   }
   if (path == "/events") {

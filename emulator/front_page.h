@@ -22,9 +22,10 @@ class FrontPage {
   // Ends the idle instances of a function, returns how many.
   using ScaleToZero = std::function<std::size_t(const std::string& ns, const std::string& name)>;
 
-  // `token` guards what changes or shows data of others; `status` is public.
+  // `token` guards what changes or shows data of others; `status` and `metrics` are public.
   FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands, std::string token,
-            std::function<Json()> status, ScaleToZero scale_to_zero);
+            std::function<Json()> status, ScaleToZero scale_to_zero,
+            std::function<Task<std::string>()> metrics);
 
   // False when the request is for nothing here.
   Task<bool> handle(http::Exchange& exchange);
@@ -37,6 +38,7 @@ class FrontPage {
   std::string token_;
   std::function<Json()> status_;
   ScaleToZero scale_to_zero_;
+  std::function<Task<std::string>()> metrics_;
 };
 
 }  // namespace hearth::emulator

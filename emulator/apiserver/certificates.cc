@@ -7,22 +7,16 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "platform/base/c_handle.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
 
 namespace hearth::apiserver {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free>>;
+using Key = base::CHandle<EVP_PKEY, EVP_PKEY_free>;
+using Certificate = base::CHandle<X509, X509_free>;
+using Bio = base::CHandle<BIO, BIO_free>;
 
 constexpr long kLifeSeconds = 10L * 365 * 86'400;
 

@@ -46,6 +46,11 @@ std::string encode(const event::CloudEvent& event, Format format, http::Headers&
   return event::encode_structured(visible);
 }
 
+std::string_view trace_id_of(const journal::Entry& entry) {
+  const auto it = std::ranges::find(entry.headers, "traceparent", &event::Attribute::name);
+  return it == entry.headers.end() ? std::string_view() : telemetry::trace_id_of(it->value);
+}
+
 // Text that may be an attribute's value.
 std::string printable(std::string text) {
   for (char& c : text) {
@@ -58,7 +63,8 @@ std::string printable(std::string text) {
 
 Deliverer::Deliverer(async::Loop& loop, const base::Clock& clock, journal::Journal& journal,
                      const Catalog& catalog, const Destinations& destinations,
-                     const Dispatch& dispatch, Publish publish, const Options& options)
+                     const Dispatch& dispatch, Publish publish, EventingMetrics& metrics,
+                     const Options& options)
     : loop_(loop),
       clock_(clock),
       journal_(journal),
@@ -66,6 +72,7 @@ Deliverer::Deliverer(async::Loop& loop, const base::Clock& clock, journal::Journ
       destinations_(destinations),
       dispatch_(dispatch),
       publish_(std::move(publish)),
+      metrics_(metrics),
       options_(options),
       recording_(loop) {}
 
@@ -160,12 +167,16 @@ Task<Deliverer::Again> Deliverer::deliver(journal::TriggerId id, journal::Sequen
   auto entry = journal_.read(sequence);
   if (!entry) co_return Lane::Again{attempts, clock_.wall() + kStorageRetry};
   if (!*entry) co_return std::nullopt;
+  const auto started = std::chrono::steady_clock::now();
   Attempt attempt = co_await send(route, *entry);
   // Cut off: the journal still says that it waits.
   if (stopping_ || !catalog_.find(id)) co_return std::nullopt;
+  metrics_.of(*route).attempts.observe(attempt.code == 0 ? 500 : attempt.code,
+                                       std::chrono::steady_clock::now() - started);
   if (!attempt.delivered) {
-    co_return co_await settle_failure(route, sequence, attempts, std::move(attempt));
+    co_return co_await settle_failure(route, *entry, sequence, attempts, std::move(attempt));
   }
+  metrics_.of(*route).delivered.add();
   Outcome outcome{
       .sequence = sequence, .trigger = id, .attempts = attempts + 1, .code = attempt.code};
   if (recording_.size() < kRecordingMax)
@@ -253,8 +264,9 @@ Task<Deliverer::Attempt> Deliverer::take_reply(RoutePtr route, journal::EntryPtr
   co_return attempt;
 }
 
-Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::Sequence sequence,
-                                                 int attempts, Attempt attempt) {
+Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::EntryPtr entry,
+                                                 journal::Sequence sequence, int attempts,
+                                                 Attempt attempt) {
   const int made = attempts + 1;
   Outcome outcome{.sequence = sequence,
                   .trigger = route->id,
@@ -265,31 +277,35 @@ Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::Sequen
                   .destination = attempt.destination,
                   .body_excerpt = attempt.body};
   if (!attempt.retryable || made > route->policy.retry) {
-    co_return co_await bury(route, std::move(outcome));
+    co_return co_await bury(route, std::move(entry), std::move(outcome));
   }
   outcome.not_before = clock_.wall() + wait_before_retry(route->policy, made, options_.backoff_max,
                                                          attempt.retry_after);
   const Lane::Again again{made, outcome.not_before};
+  metrics_.of(*route).retried.add();
   kLog.info("delivery_failed", {{"trigger", route->trigger.ns + "/" + route->trigger.name},
                                 {"attempt", made},
-                                {"reason", attempt.reason}});
+                                {"reason", attempt.reason},
+                                {"trace_id", trace_id_of(*entry)}});
   co_await record(std::move(outcome));
   co_return again;
 }
 
 // Stored first, then the sink is tried (§7.1, 8).
-Task<Deliverer::Again> Deliverer::bury(RoutePtr route, Outcome outcome) {
+Task<Deliverer::Again> Deliverer::bury(RoutePtr route, journal::EntryPtr entry, Outcome outcome) {
   outcome.state = DeliveryState::kDeadLettered;
   outcome.has_sink = !route->dead_letter_sink.is_null();
   const Lane::Again again{outcome.attempts - 1, clock_.wall() + kStorageRetry};
   kLog.warn("dead_lettered", {{"trigger", route->trigger.ns + "/" + route->trigger.name},
                               {"sequence", outcome.sequence},
                               {"attempts", outcome.attempts},
-                              {"reason", outcome.reason}});
+                              {"reason", outcome.reason},
+                              {"trace_id", trace_id_of(*entry)}});
   const bool has_sink = outcome.has_sink;
   const auto id = co_await journal_.record(std::move(outcome));
   // Not stored: the delivery is not over.
   if (!id) co_return again;
+  metrics_.of(*route).dead_lettered.add();
   const auto lanes = lanes_.find(route->id);
   if (*id != 0 && has_sink && lanes != lanes_.end()) lanes->second.sinks->push(*id);
   co_return std::nullopt;
@@ -312,9 +328,10 @@ Task<Deliverer::Again> Deliverer::forward(journal::TriggerId id, std::int64_t de
                                                 attempt.retry_after)};
   }
   if (!attempt.delivered) {
-    kLog.warn(
-        "dead_letter_sink_failed",
-        {{"trigger", route->trigger.ns + "/" + route->trigger.name}, {"reason", attempt.reason}});
+    kLog.warn("dead_letter_sink_failed",
+              {{"trigger", route->trigger.ns + "/" + route->trigger.name},
+               {"reason", attempt.reason},
+               {"trace_id", trace_id_of(**entry)}});
   }
   (void)co_await journal_.record_sink(dead_letter,
                                       attempt.delivered ? SinkState::kSent : SinkState::kFailed);

@@ -10,6 +10,7 @@
 #include "emulator/eventing/destination.h"
 #include "emulator/eventing/eventing.h"
 #include "emulator/eventing/lane.h"
+#include "emulator/eventing/metrics.h"
 #include "emulator/journal/journal.h"
 #include "platform/async/task_group.h"
 
@@ -23,7 +24,7 @@ class Deliverer {
 
   Deliverer(async::Loop& loop, const base::Clock& clock, journal::Journal& journal,
             const Catalog& catalog, const Destinations& destinations, const Dispatch& dispatch,
-            Publish publish, const Options& options);
+            Publish publish, EventingMetrics& metrics, const Options& options);
 
   // Makes the trigger's lanes, or gives them their new parallelism. New lanes begin with what the
   // journal says is waiting.
@@ -59,9 +60,9 @@ class Deliverer {
   Task<Attempt> hand_over(Destination broker, event::CloudEvent event);
   Task<Attempt> take_reply(RoutePtr route, journal::EntryPtr entry, http::Response response,
                            Attempt attempt);
-  Task<Again> settle_failure(RoutePtr route, journal::Sequence sequence, int attempts,
-                             Attempt attempt);
-  Task<Again> bury(RoutePtr route, journal::Outcome outcome);
+  Task<Again> settle_failure(RoutePtr route, journal::EntryPtr entry, journal::Sequence sequence,
+                             int attempts, Attempt attempt);
+  Task<Again> bury(RoutePtr route, journal::EntryPtr entry, journal::Outcome outcome);
   Task<void> record(journal::Outcome outcome);
   Task<Attempt> send_dead_letter(RoutePtr route, journal::DeadLetter letter,
                                  journal::EntryPtr entry);
@@ -74,6 +75,7 @@ class Deliverer {
   const Destinations& destinations_;
   const Dispatch& dispatch_;
   Publish publish_;
+  EventingMetrics& metrics_;
   const Options& options_;
   std::map<journal::TriggerId, Lanes> lanes_;
   std::vector<Lanes> retired_;

@@ -46,6 +46,7 @@ struct Eventing::State {
   resource::Informer cron_jobs;
   Destinations destinations;
   Catalog catalog;
+  EventingMetrics metrics;
   Deliverer deliverer;
   Ingress ingress;
   Admin admin;
@@ -77,8 +78,9 @@ Eventing::State::State(async::Loop& loop, resource::Store& store, journal::Journ
       pings(loop, store, resource::kPingSources),
       cron_jobs(loop, store, resource::kCronJobSources),
       destinations(knative_services, services, brokers, options.address),
-      deliverer(loop, clock, journal, catalog, destinations, dispatch, publisher(), options),
-      ingress(loop, clock, journal, brokers, catalog, deliverer, options),
+      deliverer(loop, clock, journal, catalog, destinations, dispatch, publisher(), metrics,
+                options),
+      ingress(loop, clock, journal, brokers, catalog, deliverer, metrics, options),
       admin(journal, catalog, deliverer),
       broker_controller(loop, store, clock, brokers, namespaces, destinations),
       trigger_controller(loop, store, clock, journal, triggers, brokers, destinations, catalog,
@@ -180,6 +182,10 @@ Task<void> Eventing::ingress(http::Exchange& exchange, std::string ns, std::stri
 
 Task<Status> Eventing::publish(std::string ns, std::string broker, event::CloudEvent event) {
   return state_->ingress.publish(std::move(ns), std::move(broker), std::move(event));
+}
+
+void Eventing::write_metrics(telemetry::MetricsPage& page) const {
+  eventing::write_metrics(page, state_->metrics, state_->catalog, state_->deliverer);
 }
 
 Task<void> Eventing::admin(http::Exchange& exchange) { return state_->admin.handle(exchange); }

@@ -30,6 +30,9 @@ class Journal;
 namespace hearth::resource {
 class Store;
 }
+namespace hearth::telemetry {
+class MetricsPage;
+}
 
 namespace hearth::eventing {
 
@@ -80,6 +83,8 @@ class Eventing {
   // Paths under /hearth/v1/: events, events/{sequence or id}, deadletters, deadletters/{id},
   // deadletters/{id}/replay, deadletters/replay. JSON. See docs in admin.h.
   Task<void> admin(http::Exchange& exchange);
+
+  void write_metrics(telemetry::MetricsPage& page) const;
 
   struct State;
 

@@ -1,5 +1,6 @@
 #include "emulator/eventing/ingress.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -84,16 +85,22 @@ std::vector<event::Attribute> headers_to_keep(const http::Headers& headers) {
   return kept;
 }
 
+std::string_view trace_id_of(const std::vector<event::Attribute>& headers) {
+  const auto it = std::ranges::find(headers, "traceparent", &event::Attribute::name);
+  return it == headers.end() ? std::string_view() : telemetry::trace_id_of(it->value);
+}
+
 }  // namespace
 
 Ingress::Ingress(async::Loop& loop, const base::Clock& clock, journal::Journal& journal,
                  const resource::Informer& brokers, const Catalog& catalog, Deliverer& deliverer,
-                 const Options& options)
+                 EventingMetrics& metrics, const Options& options)
     : clock_(clock),
       journal_(journal),
       brokers_(brokers),
       catalog_(catalog),
       deliverer_(deliverer),
+      metrics_(metrics),
       options_(options),
       phase_changed_(loop) {}
 
@@ -134,6 +141,7 @@ Task<void> Ingress::take_post(http::Exchange& exchange, std::string ns, std::str
     accepted = co_await accept(std::move(ns), std::move(broker), std::move(*event),
                                headers_to_keep(headers));
   }
+  if (!accepted) metrics_.refused.add();
   if (!accepted) co_return co_await respond_problem(exchange, accepted.error());
   http::ResponseHead head{.status = 202, .headers = {}};
   head.headers.add("Allow", "POST, OPTIONS");
@@ -155,9 +163,10 @@ Task<Status> Ingress::accept(std::string ns, std::string broker, event::CloudEve
   if (phase_ != Phase::kOpen) co_return fail(Code::kUnavailable, "the broker is not up");
   if (!brokers_.get({ns, broker})) co_return fail(unknown_broker(ns, broker));
   const base::WallTime now = clock_.wall();
-  HEARTH_CO_CHECK_OK(stamp(event, now));
+  HEARTH_CO_CHECK_OK(stamp(event, now, trace_id_of(headers)));
   // The triggers of this moment get the event (§7.1, 7).
   const std::vector<journal::TriggerId> triggers = catalog_.matching({ns, broker}, event);
+  telemetry::Counter& counted = metrics_.accepted[{ns, broker}];
   auto entry =
       std::make_shared<const journal::Entry>(journal::Entry{.ns = std::move(ns),
                                                             .broker = std::move(broker),
@@ -165,11 +174,13 @@ Task<Status> Ingress::accept(std::string ns, std::string broker, event::CloudEve
                                                             .event = std::move(event),
                                                             .headers = std::move(headers)});
   HEARTH_CO_TRY(sequence, co_await journal_.append(std::move(entry), triggers));
+  counted.add();
   for (const journal::TriggerId trigger : triggers) deliverer_.push(trigger, sequence);
   co_return Status();
 }
 
-Status Ingress::stamp(event::CloudEvent& event, base::WallTime now) const {
+Status Ingress::stamp(event::CloudEvent& event, base::WallTime now,
+                      std::string_view trace_id) const {
   int ttl = kTtlMax;
   if (const auto text = event.attribute(kTtl)) {
     if (const auto left = base::parse_int<int>(*text)) ttl = *left - 1;
@@ -179,7 +190,8 @@ Status Ingress::stamp(event::CloudEvent& event, base::WallTime now) const {
         event::attribute_error(kTtl, "the event's hops are used up; replies run in a loop"));
   }
   if (ttl == kTtlMax - kHopsSuspicious) {
-    kLog.warn("event_hops_suspicious", {{"type", event.type}, {"hops", kHopsSuspicious}});
+    kLog.warn("event_hops_suspicious",
+              {{"type", event.type}, {"hops", kHopsSuspicious}, {"trace_id", trace_id}});
   }
   event.set(kTtl, std::to_string(ttl));
   event.set("knativearrivaltime", base::format_rfc3339_micros(now));

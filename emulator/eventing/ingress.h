@@ -8,6 +8,7 @@
 #include "emulator/eventing/catalog.h"
 #include "emulator/eventing/deliverer.h"
 #include "emulator/eventing/eventing.h"
+#include "emulator/eventing/metrics.h"
 #include "emulator/journal/journal.h"
 #include "platform/async/signal.h"
 #include "platform/resource/informer.h"
@@ -18,7 +19,7 @@ class Ingress {
  public:
   Ingress(async::Loop& loop, const base::Clock& clock, journal::Journal& journal,
           const resource::Informer& brokers, const Catalog& catalog, Deliverer& deliverer,
-          const Options& options);
+          EventingMetrics& metrics, const Options& options);
 
   // The triggers are known: what has waited goes on.
   void open();
@@ -36,13 +37,14 @@ class Ingress {
   Task<void> take_post(http::Exchange& exchange, std::string ns, std::string broker);
   Error unknown_broker(const std::string& ns, const std::string& broker) const;
   // Arrival time and hop counter; kInvalid when the hops are used up.
-  Status stamp(event::CloudEvent& event, base::WallTime now) const;
+  Status stamp(event::CloudEvent& event, base::WallTime now, std::string_view trace_id) const;
 
   const base::Clock& clock_;
   journal::Journal& journal_;
   const resource::Informer& brokers_;
   const Catalog& catalog_;
   Deliverer& deliverer_;
+  EventingMetrics& metrics_;
   const Options& options_;
   async::Signal phase_changed_;
   Phase phase_ = Phase::kStarting;

@@ -25,8 +25,15 @@ bool closed_by_peer(int fd) {
 }  // namespace
 
 struct Activator::Waiter {
-  explicit Waiter(async::Loop& loop) : signal(loop) {}
+  Waiter(async::Loop& loop, RevisionPtr r) : signal(loop), revision(std::move(r)) {
+    revision->metrics.queued.add(1);
+  }
+  ~Waiter() { revision->metrics.queued.add(-1); }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
   async::Signal signal;
+  RevisionPtr revision;
 };
 
 struct Activator::RevisionState {
@@ -101,7 +108,7 @@ Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision,
   }
   was_cold = revision->instances()->empty();
   need_instance_(revision);
-  Waiter waiter(loop_);
+  Waiter waiter(loop_, revision);
   state.waiting.push_back(&waiter);
   const auto position = std::prev(state.waiting.end());
   const auto deadline = std::chrono::steady_clock::now() + timeout;

@@ -52,6 +52,27 @@ class InFlight {
   RevisionPtr revision_;
 };
 
+// Records what became of a request when it ends, also when it was cut off.
+class Observation {
+ public:
+  Observation(http::Exchange& exchange, Revision& revision)
+      : exchange_(exchange), revision_(revision) {
+    exchange_.notes().revision = revision.settings().name;
+  }
+  ~Observation() {
+    // 499: the client went before there was an answer (nginx's code for it).
+    const int status = exchange_.status() == 0 ? 499 : exchange_.status();
+    revision_.metrics.requests.observe(status,
+                                       std::chrono::steady_clock::now() - exchange_.started());
+  }
+  Observation(const Observation&) = delete;
+  Observation& operator=(const Observation&) = delete;
+
+ private:
+  http::Exchange& exchange_;
+  Revision& revision_;
+};
+
 int status_of(const Error& error) {
   switch (error.code) {
     case Code::kDeadlineExceeded:
@@ -138,15 +159,21 @@ Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& e
 
 Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revision) {
   const InFlight counted(revision);
-  bool cold = false;
+  const Observation observed(exchange, *revision);
+  (void)exchange.trace_id();
+  bool& cold = exchange.notes().cold;
   auto place = co_await activator.acquire(revision, revision->settings().timeout, cold);
   if (!place) {
     co_await fail_request(exchange, place.error());
     co_return;
   }
+  if (cold) {
+    revision->metrics.cold_starts.observe(std::chrono::steady_clock::now() - exchange.started());
+  }
   auto connection = co_await activator.connect(place->instance());
   if (!connection) {
-    hooks.instance_broken(place->instance()->id, connection.error().message);
+    hooks.instance_broken(place->instance()->id, connection.error().message,
+                          exchange.trace_id());
     co_await fail_request(exchange, connection.error());
     co_return;
   }
@@ -156,7 +183,7 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
   if (done) done = co_await relay(exchange, **connection, cold);
   if (!done) {
     if (done.error().code == Code::kDeadlineExceeded) {
-      hooks.instance_broken(place->instance()->id, "a request timed out");
+      hooks.instance_broken(place->instance()->id, "a request timed out", exchange.trace_id());
       co_await fail_request(exchange, {Code::kDeadlineExceeded, "request timeout", {}});
     } else {
       co_await fail_request(exchange, done.error());
@@ -201,8 +228,10 @@ Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHea
   if (!revision) co_return fail(Code::kUnavailable, host + " has no ready revision yet");
   const InFlight counted(revision);
   bool cold = false;
+  const auto started = std::chrono::steady_clock::now();
   timeout = std::min(timeout, revision->settings().timeout);
   HEARTH_CO_TRY(place, co_await state->activator.acquire(revision, timeout, cold));
+  if (cold) revision->metrics.cold_starts.observe(std::chrono::steady_clock::now() - started);
   HEARTH_CO_TRY(connection, co_await state->activator.connect(place.instance()));
   connection->stream().expire_after(timeout);
   HEARTH_CO_CHECK_OK(co_await connection->send_request(head, body));
@@ -220,6 +249,8 @@ Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHea
   }
   connection->stream().never_expire();
   if (connection->reusable()) state->activator.keep(*place.instance(), std::move(connection));
+  revision->metrics.requests.observe(response.head.status,
+                                     std::chrono::steady_clock::now() - started);
   co_return response;
 }
 

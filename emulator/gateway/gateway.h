@@ -21,7 +21,9 @@ struct GatewayHooks {
   // Called on the gateway's loop; must not block.
   std::function<void(const RevisionPtr&)> need_instance;
   // An instance timed out or broke: it should be replaced.
-  std::function<void(const std::string& instance_id, const std::string& reason)> instance_broken;
+  std::function<void(const std::string& instance_id, const std::string& reason,
+                     std::string_view trace_id)>
+      instance_broken;
   // Requests that are for no function: brokers, status, admin. False: not for it either.
   std::function<Task<bool>(http::Exchange&)> other;
 };

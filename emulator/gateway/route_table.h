@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "platform/telemetry/metrics.h"
+
 namespace hearth::gateway {
 
 struct InstanceEndpoint {
@@ -29,6 +31,13 @@ struct RevisionSettings {
   std::chrono::milliseconds timeout{300'000};
 };
 
+// What the gateway counts of a revision.
+struct RevisionMetrics {
+  telemetry::RequestMetrics requests;  // by status, from arrival to the end of the answer
+  telemetry::Histogram cold_starts;    // how long a request waited for the first instance
+  telemetry::Gauge queued;             // requests without a place on an instance
+};
+
 // Shared by control (sets instances, reads the counters) and the gateway's loops.
 class Revision {
  public:
@@ -42,6 +51,7 @@ class Revision {
   // Requests that wait or run now, and all that ever came.
   std::atomic<std::int64_t> in_flight{0};
   std::atomic<std::uint64_t> arrivals{0};
+  RevisionMetrics metrics;
 
  private:
   RevisionSettings settings_;

@@ -65,7 +65,9 @@ std::string_view Call::parameter(std::string_view name) const {
 
 Task<Result<std::size_t>> Call::read_body(char* data, std::size_t size) {
   body_begun_ = true;
-  co_return co_await exchange_.read(data, size);
+  auto got = co_await exchange_.read(data, size);
+  if (got) body_bytes_read_ += *got;
+  co_return got;
 }
 
 Task<void> Call::drop_body() {

@@ -26,6 +26,7 @@ class Call {
   const http::Headers& headers() const { return exchange_.request().headers; }
   std::string_view method() const { return exchange_.request().method; }
   const std::string& request_id() const { return request_id_; }
+  std::uint64_t body_bytes_read() const { return body_bytes_read_; }
   const std::string& bucket() const { return bucket_; }
   const std::string& key() const { return key_; }
   const std::vector<http::QueryParameter>& query() const { return query_; }
@@ -67,6 +68,7 @@ class Call {
   std::vector<http::QueryParameter> query_;
   Identity identity_;
   bool body_begun_ = false;
+  std::uint64_t body_bytes_read_ = 0;
 };
 
 }  // namespace hearth::objectstore

@@ -1,5 +1,7 @@
 #include "emulator/objectstore/service.h"
 
+#include <algorithm>
+
 #include "emulator/objectstore/authenticate.h"
 #include "emulator/objectstore/call.h"
 #include "emulator/objectstore/dispatch.h"
@@ -31,8 +33,10 @@ struct ObjectStore::State {
   Services services;
   Authenticator authenticator;
   std::string domain;
+  std::unique_ptr<Metrics> metrics = std::make_unique<Metrics>();
 
   Task<Status> serve(Call& call);
+  Task<void> answer(Call& call);
 };
 
 const std::span<const std::string_view> ObjectStore::kMigrations = kSchemaSteps;
@@ -75,9 +79,30 @@ Task<Status> ObjectStore::State::serve(Call& call) {
   co_return co_await operation(services, call);
 }
 
+void ObjectStore::set_credentials(std::unordered_map<std::string, std::string> credentials) {
+  // Signing keys are kept by access key: a secret that changed must not find its old one.
+  state_->authenticator.cache = {};
+  state_->authenticator.secrets = std::move(credentials);
+}
+
+const Metrics& ObjectStore::metrics() const { return *state_->metrics; }
+
 Task<void> ObjectStore::handle(http::Exchange& exchange) {
   Call call(exchange, new_request_id());
-  const Status served = co_await state_->serve(call);
+  co_await state_->answer(call);
+  Metrics& metrics = *state_->metrics;
+  const auto* method = std::ranges::find(Metrics::kMethods, call.method());
+  const auto index = std::min<std::size_t>(
+      static_cast<std::size_t>(method - Metrics::kMethods.begin()), Metrics::kMethods.size() - 1);
+  metrics.requests[index].observe(exchange.status() == 0 ? 499 : exchange.status(),
+                                  std::chrono::steady_clock::now() - exchange.started());
+  metrics.bytes_received.add(call.body_bytes_read());
+  metrics.bytes_sent.add(exchange.body_bytes_sent());
+}
+
+Task<void> ObjectStore::State::answer(Call& call) {
+  http::Exchange& exchange = call.exchange();
+  const Status served = co_await serve(call);
   if (served) co_return;
   const Error& error = served.error();
   const int status = wire_error(error).status;
@@ -85,6 +110,7 @@ Task<void> ObjectStore::handle(http::Exchange& exchange) {
     kLog.warn("request_failed", {{"request_id", call.request_id()},
                                  {"method", call.method()},
                                  {"resource", call.resource()},
+                                 {"trace_id", exchange.trace_id()},
                                  {"code", code_name(error.code)},
                                  {"error", error.message}});
   }

@@ -17,6 +17,7 @@
 #include "emulator/objectstore/services.h"
 #include "platform/async/task.h"
 #include "platform/base/result.h"
+#include "platform/telemetry/metrics.h"
 
 namespace hearth::async {
 class Loop;
@@ -33,6 +34,15 @@ struct Options {
   std::unordered_map<std::string, std::string> credentials;  // access key → secret
   std::string region = "us-east-1";
   std::string domain = "s3.localhost";  // of virtual-host style: {bucket}.{domain}; may be empty
+};
+
+// What was asked of the store. Atomics: any thread may read them.
+struct Metrics {
+  static constexpr std::array<std::string_view, 6> kMethods{"GET",  "HEAD",   "PUT",
+                                                            "POST", "DELETE", "other"};
+  std::array<telemetry::RequestMetrics, kMethods.size()> requests;
+  telemetry::Counter bytes_received;
+  telemetry::Counter bytes_sent;
 };
 
 class ObjectStore {
@@ -56,6 +66,10 @@ class ObjectStore {
 
   // Called on the loop after an object was created or removed.
   void on_event(std::function<void(const ObjectEvent&)> hook);
+
+  // Replaces the keys that may sign. On the loop.
+  void set_credentials(std::unordered_map<std::string, std::string> credentials);
+  const Metrics& metrics() const;
 
   // Blobs that objects or unfinished uploads refer to, for garbage collection. On the loop.
   Result<std::unordered_set<std::string>> live_digests();

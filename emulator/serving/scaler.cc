@@ -203,12 +203,14 @@ std::size_t Scaler::scale_to_zero(const std::string& ns, const std::string& serv
   return static_cast<std::size_t>(ended);
 }
 
-void Scaler::replace(const std::string& instance_id, const std::string& reason) {
+void Scaler::replace(const std::string& instance_id, const std::string& reason,
+                     std::string_view trace_id) {
   Entry* entry = state_->owner_of(instance_id);
   if (entry == nullptr) return;
   const auto it = entry->instances.find(instance_id);
   if (it == entry->instances.end() || it->second.stopping) return;
-  kLog.warn("instance_replaced", {{"instance", instance_id}, {"reason", reason}});
+  kLog.warn("instance_replaced",
+            {{"instance", instance_id}, {"reason", reason}, {"trace_id", trace_id}});
   it->second.stopping = true;
   state_->publish(*entry);
   // It hangs: SIGTERM would wait for the very request that does not end.

@@ -64,7 +64,9 @@ class Scaler {
   // window of silence; returns how many. min-scale brings its own back.
   std::size_t scale_to_zero(const std::string& ns, const std::string& service);
   // An instance hung or broke: it is ended, the revision gets another when it needs one.
-  void replace(const std::string& instance_id, const std::string& reason);
+  // `trace_id` (may be empty): of the request that saw it.
+  void replace(const std::string& instance_id, const std::string& reason,
+               std::string_view trace_id);
 
   RevisionHealth health(const std::string& key) const;
   gateway::RevisionPtr revision(const std::string& key) const;

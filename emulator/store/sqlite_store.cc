@@ -155,6 +155,7 @@ Status SqliteStore::load() {
 }
 
 std::uint64_t SqliteStore::resource_version() const { return state_->published; }
+std::size_t SqliteStore::watches() const { return state_->hub.size(); }
 
 Task<void> SqliteStore::stop() {
   const auto state = state_;

@@ -54,6 +54,8 @@ class SqliteStore final : public resource::Store {
 
   // The version of the last change that watchers have seen.
   std::uint64_t resource_version() const;
+  // How many watches are open.
+  std::size_t watches() const;
   // Ends all watches and background work.
   Task<void> stop();
 

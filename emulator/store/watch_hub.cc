@@ -96,4 +96,6 @@ void WatchHub::close() {
   for (Subscription* subscription : state_->subscriptions) subscription->wake();
 }
 
+std::size_t WatchHub::size() const { return state_->subscriptions.size(); }
+
 }  // namespace hearth::store

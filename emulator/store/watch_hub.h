@@ -46,6 +46,7 @@ class WatchHub {
                                              std::vector<resource::WatchEvent> replay);
   void publish(const Change& change);
   void close();
+  std::size_t size() const;
 
  private:
   struct State;

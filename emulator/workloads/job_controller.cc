@@ -151,6 +151,7 @@ struct JobController::State {
   async::TaskGroup tasks;
   Controller controller;
   std::map<std::string, std::shared_ptr<std::atomic<bool>>> running;  // by Job uid
+  BuildMetrics metrics;
 };
 
 JobController::JobController(async::Loop& loop, async::BlockingPool& pool, Store& store,
@@ -158,6 +159,8 @@ JobController::JobController(async::Loop& loop, async::BlockingPool& pool, Store
                              const base::Clock& clock, JobControllerOptions options)
     : state_(std::make_shared<State>(loop, pool, store, builder, logs, clock, std::move(options))) {
 }
+const BuildMetrics& JobController::metrics() const { return state_->metrics; }
+
 JobController::~JobController() = default;
 
 void JobController::start() {
@@ -201,7 +204,9 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   (void)co_await update_status(store, kJobs, key, std::move(status));
   co_await mirror_pod(*job, "Running");
   const std::filesystem::path folder = options.scratch / ("context-" + base::random_hex(6));
+  const auto started = std::chrono::steady_clock::now();
   auto result = co_await build(*job, folder, cancelled);
+  (result ? metrics.succeeded : metrics.failed).observe(std::chrono::steady_clock::now() - started);
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
   running.erase(uid);

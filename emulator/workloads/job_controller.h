@@ -12,6 +12,7 @@
 #include "platform/async/task.h"
 #include "platform/base/clock.h"
 #include "platform/resource/store.h"
+#include "platform/telemetry/metrics.h"
 
 namespace hearth::async {
 class BlockingPool;
@@ -40,6 +41,11 @@ struct JobControllerOptions {
   std::function<Task<Result<std::string>>(BucketContext)> fetch_context;
 };
 
+struct BuildMetrics {
+  telemetry::Histogram succeeded;
+  telemetry::Histogram failed;
+};
+
 class JobController {
  public:
   JobController(async::Loop& loop, async::BlockingPool& pool, resource::Store& store,
@@ -49,6 +55,7 @@ class JobController {
 
   void start();
   Task<void> stop();
+  const BuildMetrics& metrics() const;
 
   struct State;
 

@@ -1,7 +1,9 @@
 #include "platform/base/yaml.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
@@ -12,8 +14,15 @@
 namespace hearth::base {
 namespace {
 
+std::string place(const YAML::Mark& mark, std::string_view origin) {
+  return origin.empty() ? fmt::format("line {}, column {}", mark.line + 1, mark.column + 1)
+                        : fmt::format("{}:{}:{}", origin, mark.line + 1, mark.column + 1);
+}
+
 class Converter {
  public:
+  explicit Converter(std::string_view origin) : origin_(origin) {}
+
   Result<Json> convert(const YAML::Node& node, std::size_t depth = 0) {
     // Aliases are expanded: the count bounds "billion laughs", the depth bounds recursion.
     if (depth > limits::kJsonDepthMax) return fail(Code::kBadRequest, "YAML is nested too deeply");
@@ -48,11 +57,11 @@ class Converter {
       const std::string key = item.first.IsScalar() ? item.first.Scalar() : std::string();
       if (!item.first.IsScalar()) {
         return fail(Code::kBadRequest,
-                    fmt::format("line {}: a mapping key must be a scalar", node.Mark().line + 1));
+                    place(item.first.Mark(), origin_) + ": a mapping key must be a scalar");
       }
       if (out.contains(key)) {
-        return fail(Code::kBadRequest, fmt::format("line {}: key \"{}\" already set in map",
-                                                   item.first.Mark().line + 1, key));
+        return fail(Code::kBadRequest, fmt::format("{}: key \"{}\" already set in map",
+                                                   place(item.first.Mark(), origin_), key));
       }
       HEARTH_TRY(value, convert(item.second, depth + 1));
       out[key] = std::move(value);
@@ -113,14 +122,67 @@ class Converter {
     return value;
   }
 
+  std::string_view origin_;
   std::size_t nodes_ = 0;
 };
 
-Error yaml_error(const YAML::Exception& e) {
+Error yaml_error(const YAML::Exception& e, std::string_view origin) {
+  const std::string where = place(e.mark, origin);
   return Error{Code::kBadRequest,
-               fmt::format("invalid YAML: line {}, column {}: {}", e.mark.line + 1,
-                           e.mark.column + 1, e.msg),
+               origin.empty() ? fmt::format("invalid YAML: {}: {}", where, e.msg)
+                              : fmt::format("{}: invalid YAML: {}", where, e.msg),
                {}};
+}
+
+// One step of a path: a key, or the index of "[2]".
+struct Step {
+  std::string key;
+  std::optional<std::size_t> index;
+};
+
+// "spec.env[0].name"; keys with dots stand in brackets: metadata.labels[a.b/c].
+std::vector<Step> steps_of(std::string_view path) {
+  std::vector<Step> out;
+  while (!path.empty()) {
+    if (path.front() == '[') {
+      const auto end = std::min(path.find(']'), path.size());
+      const std::string_view inner = path.substr(1, end - 1);
+      out.push_back({std::string(inner), parse_int<std::size_t>(inner)});
+      path.remove_prefix(std::min(end + 1, path.size()));
+    } else {
+      const auto end = std::min(path.find_first_of(".["), path.size());
+      if (end > 0) out.push_back({std::string(path.substr(0, end)), std::nullopt});
+      path.remove_prefix(end < path.size() && path[end] == '.' ? end + 1 : end);
+    }
+  }
+  return out;
+}
+
+// The child of a step and where it begins: at its key, or at the item of a list.
+std::optional<std::pair<YAML::Node, YAML::Mark>> child_of(const YAML::Node& node,
+                                                          const Step& step) {
+  if (node.IsSequence() && step.index && *step.index < node.size()) {
+    const YAML::Node item = node[*step.index];
+    return std::pair(item, item.Mark());
+  }
+  if (!node.IsMap()) return std::nullopt;
+  for (const auto& entry : node) {
+    if (entry.first.IsScalar() && entry.first.Scalar() == step.key) {
+      return std::pair(YAML::Node(entry.second), entry.first.Mark());
+    }
+  }
+  return std::nullopt;
+}
+
+TextPosition position_in(YAML::Node node, std::string_view path) {
+  YAML::Mark mark = node.Mark();
+  for (const Step& step : steps_of(path)) {
+    const auto child = child_of(node, step);
+    if (!child) break;
+    node.reset(child->first);
+    mark = child->second;
+  }
+  return {static_cast<std::size_t>(mark.line) + 1, static_cast<std::size_t>(mark.column) + 1};
 }
 
 void emit(YAML::Emitter& out, const Json& value) {
@@ -163,21 +225,33 @@ void emit(YAML::Emitter& out, const Json& value) {
 
 }  // namespace
 
-Result<std::vector<Json>> parse_yaml_documents(std::string_view text) {
+Result<std::vector<Json>> parse_yaml_documents(std::string_view text, std::string_view origin) {
   if (text.size() > limits::kYamlBytesMax) {
-    return fail(Code::kTooLarge, fmt::format("YAML of {} bytes is over the limit of {}",
-                                             text.size(), limits::kYamlBytesMax));
+    return fail(Code::kTooLarge,
+                fmt::format("{}{}YAML of {} bytes is over the limit of {}", origin,
+                            origin.empty() ? "" : ": ", text.size(), limits::kYamlBytesMax));
   }
   try {
     std::vector<Json> out;
     for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
-      HEARTH_TRY(value, Converter().convert(node));
+      HEARTH_TRY(value, Converter(origin).convert(node));
       if (!value.is_null()) out.push_back(std::move(value));
     }
     return out;
   } catch (const YAML::Exception& e) {
-    return fail(yaml_error(e));
+    return fail(yaml_error(e, origin));
   }
+}
+
+TextPosition position_of(std::string_view text, std::size_t document, std::string_view path) {
+  try {
+    for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
+      if (!node.IsNull() && node.IsDefined() && document-- == 0) return position_in(node, path);
+    }
+  } catch (const YAML::Exception&) {
+    // Not as it was parsed before: its beginning is as good an answer as any.
+  }
+  return {};
 }
 
 Result<Json> parse_yaml(std::string_view text) {

@@ -9,10 +9,20 @@
 
 namespace hearth::base {
 
-// All documents of a stream; empty documents are left out. Errors name line and column.
-Result<std::vector<Json>> parse_yaml_documents(std::string_view text);
+// All documents of a stream; empty documents are left out. Errors begin with where: "line 3, column
+// 5: …", or "ORIGIN:3:5: …" when the text has an origin, its file's name.
+Result<std::vector<Json>> parse_yaml_documents(std::string_view text, std::string_view origin = {});
 // Exactly one document.
 Result<Json> parse_yaml(std::string_view text);
+// A place in a text, from 1.
+struct TextPosition {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+// Where a field of a document stands: "spec.env[0].name", the document counted as
+// parse_yaml_documents() counts. Of a path that leads nowhere the deepest part that is there.
+// The text must have been parsed without error.
+TextPosition position_of(std::string_view text, std::size_t document, std::string_view path);
 // Block style, keys sorted, multi-line strings as literal blocks: as `kubectl -o yaml` prints.
 std::string dump_yaml(const Json& value);
 

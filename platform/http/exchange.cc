@@ -5,6 +5,7 @@
 #include "platform/base/limits.h"
 #include "platform/http/head_writer.h"
 #include "platform/http/stream.h"
+#include "platform/telemetry/trace.h"
 
 namespace hearth::http {
 
@@ -19,7 +20,20 @@ void Exchange::start(ParsedHead parsed) {
   send_body_ = true;
   continue_sent_ = false;
   body_left_.reset();
+  started_ = std::chrono::steady_clock::now();
+  status_ = 0;
+  body_bytes_sent_ = 0;
+  notes_.revision.clear();
+  notes_.cold = false;
   reader_.start(parsed.framing);
+}
+
+std::string_view Exchange::trace_id() {
+  http::Headers& headers = request_.headers;
+  if (telemetry::trace_id_of(headers.get_or("traceparent", "")).empty()) {
+    headers.set("traceparent", telemetry::new_trace().traceparent());
+  }
+  return telemetry::trace_id_of(headers.get_or("traceparent", ""));
 }
 
 std::optional<std::uint64_t> Exchange::content_length() const {
@@ -50,6 +64,7 @@ bool Exchange::is_bodiless(int status) const {
 
 void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t> length) {
   out_.clear();
+  status_ = head.status;
   append_status_line(out_, head.status);
   append_fields(out_, head.headers);
   if (!head.headers.contains("date")) append_date(out_);
@@ -71,6 +86,7 @@ void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t
 Task<Status> Exchange::respond(const ResponseHead& head, std::string_view body) {
   format_head(head, body.size());
   phase_ = Phase::kFinished;
+  if (send_body_) body_bytes_sent_ = body.size();
   stream_.expire_after(limits::kBodyStallTimeout);
   co_return co_await stream_.write(out_, send_body_ ? body : std::string_view());
 }
@@ -91,6 +107,7 @@ Task<Status> Exchange::begin(const ResponseHead& head, std::optional<std::uint64
 
 Task<Status> Exchange::write(std::string_view data) {
   if (data.empty() || !send_body_) co_return Status();
+  body_bytes_sent_ += data.size();
   stream_.expire_after(limits::kBodyStallTimeout);
   if (chunked_) {
     out_ = chunk_head(data.size());
@@ -111,6 +128,7 @@ Task<Status> Exchange::finish() {
 
 Task<Status> Exchange::upgrade(const ResponseHead& head, std::string& buffered) {
   out_.clear();
+  status_ = head.status;
   append_status_line(out_, head.status);
   for (const auto field : head.headers) append_field(out_, field.name, field.value);
   out_ += "\r\n";

@@ -1,6 +1,7 @@
 // One request and its response on a server connection. Lives for the duration of the handler.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,12 @@
 #include "platform/http/message.h"
 
 namespace hearth::http {
+
+// What a handler adds to the record of a request, for the access log.
+struct RequestNotes {
+  std::string revision;
+  bool cold = false;
+};
 
 class Exchange {
  public:
@@ -43,6 +50,15 @@ class Exchange {
   bool finished() const { return phase_ == Phase::kFinished; }
   void close_after() { keep_alive_ = false; }
 
+  // The record of the request: when its head was read, what was answered so far (0: nothing).
+  std::chrono::steady_clock::time_point started() const { return started_; }
+  int status() const { return status_; }
+  std::uint64_t body_bytes_sent() const { return body_bytes_sent_; }
+  RequestNotes& notes() { return notes_; }
+  // The trace that the request belongs to. A request without a valid traceparent gets a new one
+  // into its head, so that it travels on. A view of the head: until its next change.
+  std::string_view trace_id();
+
  private:
   friend class ServerConnection;
   enum class Phase { kWaiting, kStreaming, kFinished };
@@ -62,6 +78,10 @@ class Exchange {
   bool send_body_ = true;
   bool continue_sent_ = false;
   std::optional<std::uint64_t> body_left_;
+  std::chrono::steady_clock::time_point started_;
+  int status_ = 0;
+  std::uint64_t body_bytes_sent_ = 0;
+  RequestNotes notes_;
 };
 
 }  // namespace hearth::http

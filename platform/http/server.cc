@@ -49,6 +49,7 @@ struct Server::State {
   async::Loop& loop;
   std::string name;
   Handler handler;
+  Observer observer;
   const TlsContext* tls;
   tcp::acceptor acceptor;
   async::TaskGroup tasks;
@@ -97,6 +98,7 @@ Task<void> ServerConnection::serve() {
   while (!server_.stopping && co_await read_head()) {
     idle_ = false;
     co_await handle();
+    if (server_.observer) server_.observer(exchange_);
     if (!exchange_.finished() || !exchange_.keep_alive_ || !stream_->is_open()) break;
     if (!co_await drain_body()) break;
     idle_ = true;
@@ -141,6 +143,7 @@ Task<void> ServerConnection::handle() {
   kLog.error("handler_threw", {{"server", server_.name},
                                {"method", exchange_.request_.method},
                                {"target", exchange_.request_.target},
+                               {"trace_id", exchange_.trace_id()},
                                {"error", bug}});
   if (!exchange_.responded()) co_await exchange_.respond(500, "text/plain", "internal error\n");
 }
@@ -233,6 +236,8 @@ Task<void> Server::shutdown(std::chrono::milliseconds grace) {
   state->tasks.cancel();
   co_await state->tasks.drain();
 }
+
+void Server::observe(Observer observer) { state_->observer = std::move(observer); }
 
 std::size_t Server::connections() const { return state_->connections.size(); }
 

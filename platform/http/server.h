@@ -22,6 +22,8 @@ namespace hearth::http {
 class TlsContext;
 
 using Handler = std::function<Task<void>(Exchange&)>;
+// Called on the loop once a request has its answer.
+using Observer = std::function<void(Exchange&)>;
 
 struct ListenOptions {
   std::string address = "127.0.0.1";
@@ -40,6 +42,8 @@ class Server {
   // Stops accepting, closes idle connections, lets requests end until `grace` has passed.
   Task<void> shutdown(std::chrono::milliseconds grace);
   std::size_t connections() const;
+  // Before listen().
+  void observe(Observer observer);
 
  private:
   friend class ServerConnection;

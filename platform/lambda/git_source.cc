@@ -5,23 +5,17 @@
 #include <fmt/format.h>
 #include <git2.h>
 
+#include "platform/base/c_handle.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
 
 namespace hearth::lambda {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Repository = std::unique_ptr<git_repository, Deleter<git_repository_free>>;
-using Object = std::unique_ptr<git_object, Deleter<git_object_free>>;
-using Tree = std::unique_ptr<git_tree, Deleter<git_tree_free>>;
-using Blob = std::unique_ptr<git_blob, Deleter<git_blob_free>>;
+using Repository = base::CHandle<git_repository, git_repository_free>;
+using Object = base::CHandle<git_object, git_object_free>;
+using Tree = base::CHandle<git_tree, git_tree_free>;
+using Blob = base::CHandle<git_blob, git_blob_free>;
 
 class ScratchFolder {
  public:

@@ -198,16 +198,36 @@ Result<ListPage> parse_list_page(std::string_view body) {
   HEARTH_TRY(root, parse_root(document, body, "ListBucketResult"));
   ListPage out;
   for (const pugi::xml_node& node : root.children()) {
+    if (local_name(node) == "CommonPrefixes") out.prefixes.emplace_back(text_of(node, "Prefix"));
     if (local_name(node) != "Contents") continue;
     out.objects.push_back(
         {.key = std::string(text_of(node, "Key")),
          .etag = unquoted(text_of(node, "ETag")),
-         .size = base::parse_int<std::uint64_t>(text_of(node, "Size")).value_or(0)});
+         .size = base::parse_int<std::uint64_t>(text_of(node, "Size")).value_or(0),
+         .last_modified = std::string(text_of(node, "LastModified"))});
   }
   if (text_of(root, "IsTruncated") == "true") {
     out.next_token = text_of(root, "NextContinuationToken");
   }
   return out;
+}
+
+Result<std::vector<ListedBucket>> parse_bucket_list(std::string_view body) {
+  pugi::xml_document document;
+  HEARTH_TRY(root, parse_root(document, body, "ListAllMyBucketsResult"));
+  std::vector<ListedBucket> out;
+  for (const pugi::xml_node& node : child(root, "Buckets").children()) {
+    out.push_back({std::string(text_of(node, "Name")), std::string(text_of(node, "CreationDate"))});
+  }
+  return out;
+}
+
+Result<std::string> parse_upload_id(std::string_view body) {
+  pugi::xml_document document;
+  HEARTH_TRY(root, parse_root(document, body, "InitiateMultipartUploadResult"));
+  std::string id(text_of(root, "UploadId"));
+  if (id.empty()) return fail(malformed());
+  return id;
 }
 
 std::optional<Error> parse_error_document(std::string_view body) {

@@ -68,13 +68,24 @@ struct ListedObject {
   std::string key;
   std::string etag;
   std::uint64_t size = 0;
+  std::string last_modified;  // RFC 3339
 };
 struct ListPage {
   std::vector<ListedObject> objects;
-  std::string next_token;  // empty: the last page
+  std::vector<std::string> prefixes;  // what a delimiter folded
+  std::string next_token;             // empty: the last page
 };
 // An answer to ListObjectsV2 without encoding-type.
 Result<ListPage> parse_list_page(std::string_view body);
+
+struct ListedBucket {
+  std::string name;
+  std::string created;  // RFC 3339
+};
+Result<std::vector<ListedBucket>> parse_bucket_list(std::string_view body);
+
+// The id of InitiateMultipartUploadResult.
+Result<std::string> parse_upload_id(std::string_view body);
 
 // Code and message of an error document, as s3_error(); nullopt when it is none.
 std::optional<Error> parse_error_document(std::string_view body);

@@ -1,5 +1,6 @@
 #include "platform/sqlite/writer.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -28,6 +29,8 @@ struct Writer::State {
   std::condition_variable wake;
   std::deque<Work> queue;
   bool stopping = false;
+  std::atomic<std::uint64_t> writes{0};
+  std::atomic<std::uint64_t> commits{0};
   std::thread thread;
 };
 
@@ -49,6 +52,11 @@ Writer::~Writer() {
 
 void Writer::observe_batches(std::function<void(const Status&)> observer) {
   state_->observers.push_back(std::move(observer));
+}
+
+WriterCounts Writer::counts() const {
+  return {state_->writes.load(std::memory_order_relaxed),
+          state_->commits.load(std::memory_order_relaxed)};
 }
 
 void Writer::enqueue(Work work) {
@@ -115,6 +123,10 @@ void Writer::State::apply_batch(std::vector<Work>& batch) {
       }
     }
     if (committed) committed = database.execute("COMMIT");
+    if (committed) {
+      writes.fetch_add(batch.size(), std::memory_order_relaxed);
+      commits.fetch_add(1, std::memory_order_relaxed);
+    }
     if (!committed) (void)database.execute("ROLLBACK");
   }
   for (const auto& observer : observers) observer(committed);

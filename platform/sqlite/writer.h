@@ -12,6 +12,11 @@
 
 namespace hearth::sqlite {
 
+struct WriterCounts {
+  std::uint64_t writes = 0;   // works that were applied
+  std::uint64_t commits = 0;  // transactions, each with one flush
+};
+
 class Writer {
  public:
   // Takes over a database that is open for writing.
@@ -24,6 +29,8 @@ class Writer {
   // `observer` runs on the writer's thread after each batch (with the commit's outcome), before the
   // answers go out. Register before the first write.
   void observe_batches(std::function<void(const Status&)> observer);
+  // Since the start. Thread-safe.
+  WriterCounts counts() const;
 
   // Applies `work` (called with the database, on the writer's thread, within a savepoint) and
   // returns its result once it is durable. A work that fails is rolled back alone. If the commit

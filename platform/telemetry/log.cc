@@ -15,6 +15,7 @@ namespace {
 struct State {
   std::atomic<Level> level{Level::kInfo};
   std::atomic<bool> json{true};
+  std::atomic<bool> access_log{false};
 };
 
 State& state() {
@@ -46,7 +47,10 @@ void configure_log(const LogOptions& options) {
   state().level = options.level;
   state().json = options.format == LogFormat::kJson ||
                  (options.format == LogFormat::kAuto && ::isatty(STDERR_FILENO) == 0);
+  state().access_log = options.access_log || options.level == Level::kDebug;
 }
+
+bool access_log_wanted() { return state().access_log.load(std::memory_order_relaxed); }
 
 void Log::debug(std::string_view event, std::initializer_list<Field> fields) const {
   write(Level::kDebug, event, fields);

@@ -32,10 +32,13 @@ enum class LogFormat { kAuto, kJson, kText };
 struct LogOptions {
   Level level = Level::kInfo;
   LogFormat format = LogFormat::kAuto;  // kAuto: text when standard error is a terminal
+  bool access_log = false;              // a line a request; at kDebug always
 };
 
-// Once, at start, before other threads log.
+// At start, and again when the configuration is read again: any thread may log meanwhile.
 void configure_log(const LogOptions& options);
+// Whether a line a request is wanted: asked before the line is made.
+bool access_log_wanted();
 
 class Log {
  public:

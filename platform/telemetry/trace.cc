@@ -23,21 +23,26 @@ TraceContext TraceContext::child() const { return {trace_id, base::random_hex(8)
 
 TraceContext new_trace() { return {base::random_hex(16), base::random_hex(8), true}; }
 
-std::optional<TraceContext> parse_traceparent(std::string_view header) {
+std::string_view trace_id_of(std::string_view header) {
   // version "-" trace-id "-" parent-id "-" flags
-  if (header.size() < 55 || header[2] != '-' || header[35] != '-' || header[52] != '-') {
-    return std::nullopt;
-  }
+  if (header.size() < 55 || header[2] != '-' || header[35] != '-' || header[52] != '-') return {};
   const auto version = header.substr(0, 2);
   const auto trace = header.substr(3, 32);
   const auto span = header.substr(36, 16);
   const auto flags = header.substr(53, 2);
-  if (!is_lower_hex(version) || version == "ff" || (version == "00" && header.size() != 55) ||
-      !is_lower_hex(trace) || all_zero(trace) || !is_lower_hex(span) || all_zero(span) ||
-      !is_lower_hex(flags)) {
-    return std::nullopt;
-  }
-  return TraceContext{std::string(trace), std::string(span), (flags[1] - '0') % 2 == 1};
+  const bool valid = is_lower_hex(version) && version != "ff" &&
+                     (version != "00" || header.size() == 55) && is_lower_hex(trace) &&
+                     !all_zero(trace) && is_lower_hex(span) && !all_zero(span) &&
+                     is_lower_hex(flags);
+  return valid ? trace : std::string_view();
+}
+
+std::optional<TraceContext> parse_traceparent(std::string_view header) {
+  const std::string_view trace = trace_id_of(header);
+  if (trace.empty()) return std::nullopt;
+  const char flags = header[54];
+  const int low = flags <= '9' ? flags - '0' : flags - 'a' + 10;
+  return TraceContext{std::string(trace), std::string(header.substr(36, 16)), low % 2 == 1};
 }
 
 }  // namespace hearth::telemetry

@@ -20,5 +20,7 @@ struct TraceContext {
 TraceContext new_trace();
 // nullopt when the header is not a valid version-00 (or later) traceparent.
 std::optional<TraceContext> parse_traceparent(std::string_view header);
+// The trace id within a valid header, a view of it; empty otherwise. Allocates nothing.
+std::string_view trace_id_of(std::string_view header);
 
 }  // namespace hearth::telemetry

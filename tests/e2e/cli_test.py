@@ -138,10 +138,40 @@ class WithDaemonTest(unittest.TestCase):
         file = self.cli.folder / "typo.yaml"
         file.write_text(SAMPLE.read_text().replace("source:", "sourc:"))
         done = self.run_cli("apply", "-f", str(file), code=INVALID)
-        self.assertIn(str(file), done.stderr)
+        line = 1 + file.read_text().splitlines().index("  sourc:")
+        self.assertIn("%s:%d:3: " % (file, line), done.stderr)
         self.assertIn('unknown field "spec.sourc"', done.stderr)
         self.assertIn('did you mean "spec.source"?', done.stderr)
         self.assertEqual(done.stdout, "")
+
+    def test_nothing_is_applied_when_a_document_can_not_be(self):
+        good = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: never}\n---\n"
+        for bad, what in (("apiVersion: v1\nkind: ConfgMap\nmetadata: {name: x}\n",
+                           'standard input:6:1: no kind "ConfgMap"'),
+                          ("apiVersion: v1\nkind: Secret\n", "metadata.name: is missing"),
+                          ("kind: [\n", "standard input:6:1: invalid YAML")):
+            done = self.run_cli("apply", "-f", "-", input=good + bad, code=INVALID)
+            self.assertIn(what, done.stderr)
+            self.assertEqual(done.stdout, "")
+        self.run_cli("get", "cm", "never", code=NOT_FOUND)
+
+    def test_what_the_server_refused_is_named_beside_what_was_applied(self):
+        text = ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: half}\n---\n"
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Not_A_Name}\n")
+        done = self.run_cli("apply", "-f", "-", input=text, code=INVALID)
+        self.assertEqual(done.stdout, "configmap/half created\n")
+        self.assertIn("standard input:7:12: ConfigMap", done.stderr)
+        self.assertIn('1 of 2 applied; not applied:\n  ConfigMap "Not_A_Name"', done.stderr)
+
+    def test_completion_asks_the_daemon(self):
+        words = lambda *line: self.run_cli("__complete", *line).stdout.split()
+        self.assertIn("lambdafunctions", words("get", ""))
+        self.assertIn("hello-python", words("get", "functions", "hel"))
+        self.assertIn("functions/hello-python", words("describe", "functions/"))
+        self.assertIn("hello-python", words("invoke", ""))
+        self.assertIn("hello-python", words("logs", "-n", "default", ""))
+        self.assertNotIn("hello-python", words("logs", "-n", "kube-system", ""))
+        self.assertEqual(words("get", "nonsense", ""), [])
 
     def test_an_unknown_kind_is_invalid(self):
         manifest = SAMPLE.read_text().replace("kind: LambdaFunction", "kind: LambdaFunktion")
@@ -199,6 +229,10 @@ class WithDaemonTest(unittest.TestCase):
             self.assertIn(part, text)
         done = self.run_cli("describe", "function", "helo-python", code=NOT_FOUND)
         self.assertIn('did you mean "hello-python"?', done.stderr)
+
+    def test_invoke_head_has_a_status(self):
+        done = self.run_cli("invoke", "hello-python", "-X", "HEAD", "-p", "/health", "-i")
+        self.assertRegex(done.stdout, "^HTTP/1.1 [1-9]")
 
     def test_invoke(self):
         done = self.run_cli("invoke", "hello-python", "-d", '{"name":"Ada"}')
@@ -340,8 +374,15 @@ class WithoutDaemonTest(unittest.TestCase):
 
     def test_help_has_examples(self):
         for command in ("up", "apply", "get", "describe", "delete", "logs", "invoke", "event", "dlq",
-                        "build", "kubeconfig", "doctor", "down", "status", "version", "completion"):
-            self.assertIn("Example", self.cli.run(command, "--help").stdout)
+                        "build", "kubeconfig", "doctor", "down", "status", "version", "completion",
+                        "help", "s3", "s3 cp", "s3 ls", "s3 sync", "event send", "event list",
+                        "event show", "dlq list", "dlq show", "dlq replay", "dlq purge",
+                        "build logs"):
+            text = self.cli.run(*command.split(), "--help").stdout
+            self.assertIn("Example", text, command)
+            self.assertEqual(self.cli.run("help", *command.split()).stdout, text)
+        done = self.cli.run("help", "event", "sned", code=USAGE)
+        self.assertIn('did you mean "send"?', done.stderr)
 
     def test_doctor(self):
         done = self.cli.run("doctor", "-o", "json", code=None)
@@ -388,10 +429,11 @@ class WithoutDaemonTest(unittest.TestCase):
 
     def test_config_file_errors(self):
         file = self.cli.folder / "config.yaml"
-        for text, where in (("port: 0\napiPrt: 1\n", ':2: apiPrt: unknown key; did you mean "apiPort"?'),
-                            ("port: many\n", ":1: port: expected a port"),
-                            ("# x\n\nlogLevel: loud\n", ":3: logLevel: "),
-                            ("sandbox: 1\n", ":1: sandbox: expected true or false")):
+        for text, where in (("port: 0\napiPrt: 1\n", ':2:1: apiPrt: unknown key; did you mean "apiPort"?'),
+                            ("port: many\n", ":1:1: port: expected a port"),
+                            ("# x\n\nlogLevel: loud\n", ":3:1: logLevel: "),
+                            ("port: [\n", ":2:1: invalid YAML: "),
+                            ("sandbox: 1\n", ":1:1: sandbox: expected true or false")):
             file.write_text(text)
             self.assertIn(str(file) + where, self.cli.run("up", "--config", str(file),
                                                           code=INVALID).stderr)
@@ -400,7 +442,7 @@ class WithoutDaemonTest(unittest.TestCase):
         text = (ROOT / "config/hearth.yaml").read_text()
         for key in ("state", "listen", "port", "apiPort", "s3Port", "registryPort", "ephemeral", "dev",
                     "sandbox", "controllers", "languages", "s3AccessKey", "s3SecretKey",
-                    "s3Credentials", "logFormat", "logLevel"):
+                    "s3Credentials", "logFormat", "logLevel", "accessLog"):
             self.assertRegex(text, r"(?m)^(# )?%s:" % key)
         # Its ports may be taken here: flags win over the file.
         self.cli.run("up", "-d", "--config", str(ROOT / "config/hearth.yaml"), "--port", "0",

@@ -1,6 +1,8 @@
 """State across the daemon's death: what was acknowledged is there."""
 
+import contextlib
 import json
+import sqlite3
 import threading
 import unittest
 import urllib.request
@@ -8,6 +10,21 @@ import urllib.request
 from daemon import Daemon, wait_for
 
 HELLO = "def handler(event):\n    return 'alive'\n"
+
+
+@contextlib.contextmanager
+def database(hearth):
+    """The state's database while no daemon uses it, or for reading beside one."""
+    connection = sqlite3.connect(hearth.folder / "state/hearth.db")
+    try:
+        yield connection
+        connection.commit()
+    finally:
+        connection.close()
+
+
+def versions(connection):
+    return dict(connection.execute("SELECT room, version FROM schema_versions"))
 
 
 class RestartTest(unittest.TestCase):
@@ -29,6 +46,38 @@ class RestartTest(unittest.TestCase):
                 second.start()
             self.assertIn("in use by process", str(refused.exception))
             self.assertEqual(hearth.stop(), 0)
+
+    def test_a_state_of_a_newer_program_is_refused_and_left_alone(self):
+        with Daemon() as hearth:
+            hearth.stop()
+            with database(hearth) as state:
+                state.execute("UPDATE schema_versions SET version = 99 WHERE room = 'journal'")
+            with self.assertRaises(AssertionError) as refused:
+                hearth.start()
+            self.assertIn('the state\'s "journal" schema has version 99', str(refused.exception))
+            self.assertIn("use a newer hearth or another state folder", str(refused.exception))
+            with database(hearth) as state:
+                self.assertEqual(versions(state)["journal"], 99)
+
+    def test_an_older_state_is_migrated_and_keeps_what_it_had(self):
+        """A state from before the registry had tables: those come, the function stays."""
+        with Daemon() as hearth:
+            hearth.apply({"apiVersion": "v1", "kind": "ConfigMap",
+                          "metadata": {"name": "old", "namespace": "default"}, "data": {"a": "1"}})
+            hearth.stop()
+            with database(hearth) as state:
+                before = versions(state)
+                tables = [name for (name,) in state.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE "
+                    "'registry\\_%' ESCAPE '\\'")]
+                self.assertTrue(tables)
+                for table in tables:
+                    state.execute("DROP TABLE %s" % table)
+                state.execute("DELETE FROM schema_versions WHERE room = 'registry'")
+            hearth.start()
+            with database(hearth) as state:
+                self.assertEqual(versions(state), before)
+            self.assertEqual(hearth.get("configmap", "old")["data"], {"a": "1"})
 
     def test_nothing_acknowledged_is_lost_by_kill_9_under_load(self):
         """Objects, events and S3 writes from four threads, then the axe, three times."""

@@ -1,0 +1,44 @@
+#include "cli/broker_records.h"
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/output.h"
+
+namespace hearth::cli {
+
+void add_record_flags(CLI::App& command, RecordFlags& flags) {
+  add_output_flag(command, flags.output);
+  add_state_flag(command, flags.target);
+}
+
+void add_record_list_flags(CLI::App& command, RecordFlags& flags) {
+  command.add_option("--limit", flags.limit, "At most this many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command.add_flag("-A,--all-namespaces", flags.all_namespaces, "All namespaces");
+  add_namespace_flag(command, flags.target);
+  add_record_flags(command, flags);
+}
+
+Result<ApiClient> connect(const Target& target) {
+  HEARTH_TRY(daemon, find_daemon(target.state_folder()));
+  return ApiClient(std::move(daemon));
+}
+
+Status show_record(const RecordFlags& flags, const std::string& path) {
+  HEARTH_TRY(api, connect(flags.target));
+  HEARTH_TRY(record, api.administer("GET", path));
+  HEARTH_TRY(output, Output::parse(flags.output == "json" ? "json" : "yaml"));
+  return print_value(output, record);
+}
+
+void print_records(const TextTable& table, std::string_view none) {
+  if (table.has_rows())
+    table.print(std::cout);
+  else
+    std::cerr << none << "\n";
+}
+
+}  // namespace hearth::cli

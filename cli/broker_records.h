@@ -1,0 +1,38 @@
+// What `hearth event` and `hearth dlq` share: they list and show what the broker keeps.
+#pragma once
+
+#include <string>
+
+#include "cli/api_client.h"
+#include "cli/state_location.h"
+#include "cli/text_table.h"
+
+namespace CLI {
+class App;
+}
+
+namespace hearth::cli {
+
+struct RecordFlags {
+  Target target;
+  std::string output;
+  int limit = 100;
+  bool all_namespaces = false;
+
+  // For the query: empty means every namespace.
+  std::string ns() const { return all_namespaces ? "" : target.ns; }
+};
+
+// --limit, -A, -o, -n and --state.
+void add_record_list_flags(CLI::App& command, RecordFlags& flags);
+// -o and --state.
+void add_record_flags(CLI::App& command, RecordFlags& flags);
+
+// The client of the daemon that the flags name.
+Result<ApiClient> connect(const Target& target);
+// One record, as YAML unless -o says json.
+Status show_record(const RecordFlags& flags, const std::string& path);
+// On standard output, or `none` on standard error.
+void print_records(const TextTable& table, std::string_view none);
+
+}  // namespace hearth::cli
