@@ -333,7 +333,8 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
                                                       .env = std::move(*env),
                                                       .command = spec.command,
                                                       .args = spec.args,
-                                                      .memory_bytes = spec.memory_bytes})
+                                                      .memory_bytes = spec.memory_bytes,
+                                                      .cpu_milli = spec.cpu_milli})
                      : Result<runtime::Instance>(fail(env.error()));
   entry = state->find(key);
   if (entry == nullptr) {
