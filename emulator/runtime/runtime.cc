@@ -89,7 +89,8 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   void emit(InstanceEvent event) {
     if (handler) handler(event);
   }
-  process::CgroupLimits limits_of(const InstanceSpec& spec, std::uint64_t memory_min) const;
+  static process::CgroupLimits limits_of(Entry& entry, const InstanceSpec& spec,
+                                         std::uint64_t memory_min);
   void ended(const std::string& id, int code, bool out_of_memory);
   void handle_control(const std::string& id, std::string_view line);
   static Task<void> read_control(std::shared_ptr<State> state, std::string id,
@@ -196,8 +197,7 @@ Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
   HEARTH_CHECK_OK(ensure_zygote());
   const std::filesystem::path app = image.path / "app";
   const bool jailed = zygote->sandboxed();
-  const auto limits = limits_of(spec, kForkedMemoryMin);
-  entry.memory_bytes = limits.memory_bytes;
+  const auto limits = limits_of(entry, spec, kForkedMemoryMin);
   auto env = environment(spec, image);
   if (!jailed) env["TMPDIR"] = options.run_dir / "tmp";
   Json order{{"env", std::move(env)},
@@ -235,8 +235,7 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
     jail.hostname = spec.id.substr(0, 63);
     request.jail = std::move(jail);
   }
-  const auto limits = limits_of(spec, kSpawnedMemoryMin);
-  entry.memory_bytes = limits.memory_bytes;
+  const auto limits = limits_of(entry, spec, kSpawnedMemoryMin);
   entry.group = confinement.take_group(limits);
   request.cgroup = entry.group.get();
   confinement.apply(request, limits.memory_bytes, {});
@@ -281,7 +280,7 @@ Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
   base::UniqueFd ours(control[0]);
   const base::UniqueFd theirs(control[1]);
   State::Entry& entry = state->entries[spec.id];
-  entry.instance = {spec.id, socket_path, image.digest};
+  entry.instance = {spec.id, socket_path, image.digest, {}};
   const Status started = forks(spec, image)
                              ? state->fork_instance(entry, spec, image, listener.get(),
                                                     theirs.get(), output.write.get())
@@ -357,15 +356,19 @@ Task<void> Runtime::State::watch_exit(std::shared_ptr<State> state, std::string 
 }
 
 // The limit, or what the runtime needs, whichever is more.
-process::CgroupLimits Runtime::State::limits_of(const InstanceSpec& spec,
-                                                std::uint64_t memory_min) const {
+process::CgroupLimits Runtime::State::limits_of(Entry& entry, const InstanceSpec& spec,
+                                                std::uint64_t memory_min) {
   process::CgroupLimits out{.memory_bytes = spec.memory_bytes,
                             .processes = kInstanceTasksMax,
                             .cpu_milli = spec.cpu_milli};
-  if (out.memory_bytes == 0 || out.memory_bytes >= memory_min) return out;
-  kLog.warn("memory_limit_raised",
-            {{"instance", spec.id}, {"from_bytes", spec.memory_bytes}, {"to_bytes", memory_min}});
-  out.memory_bytes = memory_min;
+  if (out.memory_bytes > 0 && out.memory_bytes < memory_min) {
+    out.memory_bytes = memory_min;
+    entry.instance.warning = fmt::format(
+        "the memory limit of {} KiB is below what the runtime itself needs; {} MiB are "
+        "given",
+        spec.memory_bytes >> 10, memory_min >> 20);
+  }
+  entry.memory_bytes = out.memory_bytes;
   return out;
 }
 

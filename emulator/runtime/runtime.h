@@ -40,6 +40,7 @@ struct Instance {
   std::string id;
   std::string socket_path;
   std::string image_digest;
+  std::string warning;  // what was done other than asked; mostly empty
 };
 
 struct InstanceEvent {

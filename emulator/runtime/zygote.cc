@@ -187,6 +187,7 @@ Status Zygote::fork(const std::string& id, const Json& order, const process::Cgr
   fds.push_back(file.get());
   const Json packet{{"op", "fork"},
                     {"id", id},
+                    {"app", base::string_at(order, {"app"})},
                     {"sandbox", state_->options.sandbox},
                     {"limits", state_->options.confinement.fork_server_limits(limits)}};
   HEARTH_CHECK_OK(send_packet(state_->socket.get(), base::dump_json(packet), fds));

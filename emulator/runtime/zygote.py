@@ -3,7 +3,7 @@
 Started once by the host as `python3 -I zygote.py` with HEARTH_ZYGOTE_FD, a SOCK_SEQPACKET socket
 on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to preload.
 
-    host -> zygote  {"op":"fork","id","sandbox","limits"} with the descriptors
+    host -> zygote  {"op":"fork","id","app","sandbox","limits"} with the descriptors
                     [listen, control, stdout, stderr, order]
                     {"op":"kill","id","signal"}
     zygote -> host  {"op":"forked","id","pid"}            (once also "degraded": [what is missing])
@@ -49,17 +49,21 @@ import traceback
 
 CLONE_NEWNS, CLONE_NEWUTS = 0x00020000, 0x04000000
 CLONE_NEWIPC, CLONE_NEWPID = 0x08000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE = 32, 4096, 16384, 1 << 18, 1 << 19
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_REC, MS_PRIVATE = 16384, 1 << 18
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 SECCOMP_MODE_FILTER = 2
 SYS_LANDLOCK_CREATE_RULESET, SYS_LANDLOCK_ADD_RULE, SYS_LANDLOCK_RESTRICT_SELF = 444, 445, 446
 LANDLOCK_RULE_PATH_BENEATH = 1
+SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
+AT_FDCWD, AT_EMPTY_PATH = 2 ** 64 - 100, 0x1000
+OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
 CAPABILITY_VERSION_3 = 0x20080522
 
-LISTEN_FD, CONTROL_FD, KEPT_FD, FIRST_FREE_FD = 3, 4, 5, 6
-DESCRIPTORS_PER_FORK = 5
+LISTEN_FD, CONTROL_FD, FIRST_FREE_FD = 3, 4, 5
+FUNCTION_DESCRIPTORS, DESCRIPTORS_PER_FORK = 4, 5
 PACKET_BYTES_MAX = 1 << 18
 RUNTIME_MODULE = "hearth_runtime"
 # A new spare child waits for a quiet moment, so that it takes no time from children that start.
@@ -95,7 +99,7 @@ libc_prctl = prototype("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ct
 libc_capset = prototype("capset", ctypes.c_char_p, ctypes.c_char_p)
 libc_sethostname = prototype("sethostname", ctypes.c_char_p, ctypes.c_size_t)
 libc_syscall = prototype("syscall", ctypes.c_long, ctypes.c_ulong, ctypes.c_ulong,
-                         ctypes.c_ulong, ctypes.c_ulong)
+                         ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 CAPABILITY_HEADER = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
 NO_CAPABILITIES = bytes(24)
 
@@ -140,7 +144,7 @@ class Landlock:
 
     def collect(self):
         self.ruleset = libc_syscall(SYS_LANDLOCK_CREATE_RULESET,
-                                    ctypes.addressof(self.attributes), self.size, 0, 0)
+                                    ctypes.addressof(self.attributes), self.size, 0, 0, 0)
         if self.ruleset < 0:
             raise SandboxError("landlock: %s" % os.strerror(ctypes.get_errno()))
         for path, folder_access, file_access in self.rules:
@@ -154,7 +158,7 @@ class Landlock:
         try:
             rule = ctypes.create_string_buffer(struct.pack("=Qi", access, folder))
             call(libc_syscall, SYS_LANDLOCK_ADD_RULE, self.ruleset, LANDLOCK_RULE_PATH_BENEATH,
-                 ctypes.addressof(rule), 0)
+                 ctypes.addressof(rule), 0, 0)
         finally:
             os.close(folder)
 
@@ -163,7 +167,7 @@ class Landlock:
         self.ruleset = ruleset
         if self.read_access and application:
             self.add(application, self.read_access)
-        call(libc_syscall, SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0, 0)
+        call(libc_syscall, SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0, 0, 0)
 
 
 class ControlGroups:
@@ -300,19 +304,35 @@ class Degradation:
 
 def leave_shared_namespaces():
     call(libc_unshare, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
-    # Own mounts must not appear in the host's namespace, but an image that the host mounts while
-    # a spare child waits must still appear here.
-    mount(None, "/", None, MS_REC | MS_SLAVE)
-
-
-def close_mount_namespace():
+    # Own mounts must not appear in the fork server's namespace.
     mount(None, "/", None, MS_REC | MS_PRIVATE)
 
 
-def mount_application(source, target):
-    mount(source, target, None, MS_BIND)
-    # A bind mount takes no other flags: read-only needs a second call.
-    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+READ_ONLY = ctypes.create_string_buffer(struct.pack(
+    "=QQQQ", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, 0))
+EMPTY = ctypes.create_string_buffer(b"\0")
+APPLICATION = ctypes.create_string_buffer(b"/app\0")
+
+
+def clone_application(source):
+    """In the parent, which sees the images: a descriptor of a read-only mount of one of them, that
+    is nowhere yet. So a child can let go of the images before it has an order, when nobody waits
+    for it: unmounting takes longer than all other steps together."""
+    path = ctypes.create_string_buffer(os.fsencode(source) + b"\0")
+    tree = libc_syscall(SYS_OPEN_TREE, AT_FDCWD, ctypes.addressof(path),
+                        OPEN_TREE_CLONE | os.O_CLOEXEC, 0, 0)
+    if tree < 0:
+        return -1
+    if libc_syscall(SYS_MOUNT_SETATTR, tree, ctypes.addressof(EMPTY), AT_EMPTY_PATH,
+                    ctypes.addressof(READ_ONLY), ctypes.sizeof(READ_ONLY)) < 0:
+        os.close(tree)
+        return -1
+    return tree
+
+
+def mount_application(tree):
+    call(libc_syscall, SYS_MOVE_MOUNT, tree, ctypes.addressof(EMPTY), AT_FDCWD,
+         ctypes.addressof(APPLICATION), MOVE_MOUNT_F_EMPTY_PATH)
 
 
 def mount_temporary_files():
@@ -324,7 +344,7 @@ def mount_processes():
 
 
 def hide_images():
-    """Other functions' code. The bind mount on /app keeps what this child needs of it."""
+    """All functions' code. What this child needs of it comes as a descriptor."""
     try:
         call(libc_umount2, b"/images", MNT_DETACH)
     except PermissionError:
@@ -368,38 +388,40 @@ class Sandbox:
         # Without a pid namespace of its own the fresh /proc would show the same processes again.
         if self.own_pid_namespace:
             self.attempt("proc", mount_processes)
+        self.attempt("images", hide_images)
 
-    def fill(self, order):
+    def fill(self, order, tree):
         if not self.wanted:
             return
-        bind_application(order, self.has_mounts)
+        show_application(order, self.has_mounts, tree)
         if not self.has_mounts:
             return
-        self.attempt("images", hide_images)
-        close_mount_namespace()
         if order.get("hostname"):
             self.attempt("hostname", set_hostname, order["hostname"])
 
 
-    def close(self, order):
+    def close(self, order, ruleset):
         """The last step: what is forbidden from here on is forbidden for good."""
         if self.confinement.landlock:
-            self.confinement.landlock.restrict(KEPT_FD, order.get("app"))
-            os.close(KEPT_FD)
+            self.confinement.landlock.restrict(ruleset, order.get("app"))
+            os.close(ruleset)
         if self.confinement.filter:
             self.confinement.filter.install()
 
 
-def bind_application(order, mounts):
+def show_application(order, mounts, tree):
     source, target = order.get("app"), order.get("cwd", "/app")
     if not source or source == target:
         return  # the host's file system is laid out already
     if not mounts:
         raise SandboxError("no mount namespace, so %s can't be shown at /app" % source)
+    if tree < 0:
+        raise SandboxError("%s is not there, or this kernel can't show it at /app" % source)
     try:
-        mount_application(source, "/app")
+        mount_application(tree)
     except OSError as error:
         raise SandboxError("can't show %s at /app: %s" % (source, error)) from None
+    os.close(tree)
 
 
 def give_up_rights(order):
@@ -428,12 +450,12 @@ def limit_resources(limits):
 
 # ---- the child ------------------------------------------------------------------------------
 
-def take_descriptors(descriptors, kept=-1):
-    """Puts [listen, control, stdout, stderr] where the wrapper expects them and `kept` to KEPT_FD,
-    closes the rest."""
+def take_descriptors(descriptors, kept=()):
+    """Puts [listen, control, stdout, stderr] where the wrapper expects them and `kept` from
+    FIRST_FREE_FD on, closes the rest."""
     # First out of the way: a target number may be in use by another one of them.
-    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 16) for one in descriptors[:4]]
-    kept = fcntl.fcntl(kept, fcntl.F_DUPFD_CLOEXEC, 16) if kept >= 0 else -1
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 32)
+             for one in (*descriptors[:FUNCTION_DESCRIPTORS], *kept)]
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(moved[2], 1)
@@ -441,9 +463,9 @@ def take_descriptors(descriptors, kept=-1):
     # Not for programs that the function starts: they would keep the instance's sockets open.
     os.dup2(moved[0], LISTEN_FD, inheritable=False)
     os.dup2(moved[1], CONTROL_FD, inheritable=False)
-    if kept >= 0:
-        os.dup2(kept, KEPT_FD, inheritable=False)
-    os.closerange(FIRST_FREE_FD if kept >= 0 else KEPT_FD, 1 << 20)
+    for number, one in enumerate(moved[FUNCTION_DESCRIPTORS:]):
+        os.dup2(one, FIRST_FREE_FD + number, inheritable=False)
+    os.closerange(FIRST_FREE_FD + len(kept), 1 << 20)
 
 
 def read_order(descriptor):
@@ -487,14 +509,15 @@ def begin_child(sandbox):
 
 def complete_child(sandbox, descriptors):
     order = read_order(descriptors[4])
+    kept = list(descriptors[DESCRIPTORS_PER_FORK:])  # the application, when there is a sandbox
     landlock = sandbox.confinement.landlock
-    take_descriptors(descriptors, landlock.ruleset if landlock else -1)
+    take_descriptors(descriptors, kept + ([landlock.ruleset] if landlock else []))
     directory = order.get("cwd", "/app")
-    sandbox.fill(order)
+    sandbox.fill(order, FIRST_FREE_FD if kept else -1)
     sys.dont_write_bytecode = sandbox.wanted  # /app is read-only then
     give_up_rights(order)
     limit_resources(dict({"core": 0}, **order.get("rlimits") or {}))
-    sandbox.close(order)
+    sandbox.close(order, FIRST_FREE_FD + len(kept))
     os.chdir(directory)
     environment = order.get("env") or {}
     set_environment(environment)
@@ -524,8 +547,9 @@ def run_child(runtime, sandbox, descriptors):
 def run_spare(runtime, sandbox, inbox):
     """The spare child: ready but for the order, which it waits for."""
     try:
-        begin_child(sandbox)
         rehearse(runtime)
+        inbox = rehearse_order(inbox)
+        begin_child(sandbox)
         packet, descriptors = receive_packet(inbox)
         if packet:
             run_child(runtime, sandbox, descriptors)
@@ -546,6 +570,20 @@ def rehearse(runtime):
     os.close(server.wake_writer)
     rehearse_request(runtime, server)
     runtime.encode_json({"ts": runtime.timestamp(time.time()), "msg": "rehearsal"})
+
+
+def rehearse_order(inbox):
+    """Reads an order and takes its descriptors; `inbox` gets a new number."""
+    order = os.memfd_create("order")
+    os.write(order, b'{"env": {"A": "1"}, "rlimits": {"core": 0}}')
+    read_order(order)
+    null = os.open("/dev/null", os.O_RDWR)
+    error = os.dup(2)
+    take_descriptors([null, null, error, error], [inbox.fileno()])
+    inbox.detach()
+    set_import_path("/", {})
+    sys.path.remove("/")
+    return socket.socket(fileno=FIRST_FREE_FD)
 
 
 def rehearse_request(runtime, server):
@@ -674,6 +712,9 @@ class Zygote:
                              % (DESCRIPTORS_PER_FORK, len(descriptors)))
         if identity in self.by_identity:
             raise ValueError("instance %r exists" % identity)
+        tree = clone_application(order["app"]) if order.get("sandbox") and order.get("app") else -1
+        if tree >= 0:
+            descriptors.append(tree)  # closed with the others
         child = self.take_spare(order, descriptors) or self.fork_for(order, descriptors)
         child.identity = identity
         self.by_identity[identity] = child
@@ -772,7 +813,7 @@ class Zygote:
         try:
             sandbox = Sandbox(True, self.degradation, isolated)
             sandbox.enter()
-            sandbox.fill({"hostname": "probe"})
+            sandbox.fill({"hostname": "probe"}, -1)
             os.write(writer, json.dumps(self.degradation.steps).encode())
         finally:
             os._exit(0)
@@ -816,7 +857,7 @@ class Zygote:
 
 def receive_packet(sock):
     """One packet and the descriptors that came with it."""
-    room = socket.CMSG_SPACE(DESCRIPTORS_PER_FORK * array.array("i").itemsize)
+    room = socket.CMSG_SPACE((DESCRIPTORS_PER_FORK + 1) * array.array("i").itemsize)
     packet, ancillary, flags, _address = sock.recvmsg(PACKET_BYTES_MAX, room,
                                                       socket.MSG_CMSG_CLOEXEC)
     descriptors = array.array("i")

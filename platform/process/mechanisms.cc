@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/base/text.h"
+#include "platform/process/cgroup.h"
 #include "platform/process/landlock.h"
 #include "platform/process/seccomp_filter.h"
 
@@ -42,8 +44,17 @@ Mechanism seccomp() {
   return {"seccomp", false, "functions may make every system call"};
 }
 
+Mechanism control_groups() {
+  const auto tree = CgroupTree::make("hearth");
+  if (!tree) return {"control groups", false, tree.error().message};
+  return {"control groups", true,
+          fmt::format("version {}: {}", tree->version(), base::join(tree->controllers(), ", "))};
+}
+
 }  // namespace
 
-std::vector<Mechanism> kernel_mechanisms() { return {namespaces(), landlock(), seccomp()}; }
+std::vector<Mechanism> kernel_mechanisms() {
+  return {namespaces(), landlock(), seccomp(), control_groups()};
+}
 
 }  // namespace hearth::process

@@ -13,7 +13,7 @@ struct Mechanism {
   std::string detail;  // its version, or what is done instead
 };
 
-// Namespaces, landlock, seccomp. Forks once.
+// Namespaces, landlock, seccomp, control groups. Forks; makes a group and removes it.
 std::vector<Mechanism> kernel_mechanisms();
 
 }  // namespace hearth::process

@@ -92,7 +92,7 @@ class Host:
         self.controls[identity] = ours
         out = output if output is not None else os.open(os.devnull, os.O_WRONLY)
         packet = {"op": "fork", "id": identity, "sandbox": more.pop("sandbox", False),
-                  "limits": more.pop("limits", [])}
+                  "limits": more.pop("limits", []), "app": more.get("app", folder)}
         order = {"env": {"FUNCTION_DIR": folder}, "cwd": folder, "app": folder, "rlimits": {}}
         order.update(more)
         with tempfile.TemporaryFile() as file:
