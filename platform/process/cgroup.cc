@@ -117,7 +117,7 @@ Result<CgroupTree> CgroupTree::make(const std::string& prefix) {
   CgroupTree tree;
   const std::string name = fmt::format("{}-{}", prefix, ::getpid());
   std::error_code error;
-  Status unified = fail(Code::kUnavailable, "no cgroup file system at /sys/fs/cgroup");
+  Status unified = fail(Code::kUnavailable, "no hierarchy below /sys/fs/cgroup may be written");
   if (fs::exists(fs::path(kMount) / "cgroup.controllers", error)) {
     unified = tree.open_unified(name);
     if (unified) remove_stale(tree.folders_.front().path.parent_path(), prefix);
@@ -126,8 +126,7 @@ Result<CgroupTree> CgroupTree::make(const std::string& prefix) {
     for (const Folder& folder : tree.folders_) remove_stale(folder.path.parent_path(), prefix);
   }
   if (!tree.folders_.empty()) return tree;
-  return fail(Code::kUnavailable,
-              unified ? "no hierarchy may be written" : unified.error().message);
+  return fail(unified.error());
 }
 
 CgroupTree::~CgroupTree() {
