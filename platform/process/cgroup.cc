@@ -200,8 +200,10 @@ std::vector<std::pair<std::string, std::string>> CgroupTree::writes(
       out.emplace_back("unified/memory.max", number(limits.memory_bytes));
       out.emplace_back("unified/memory.swap.max", "0");
     } else {
+      // With swap: the same, so none. Where swap isn't accounted the file is missing. It may never
+      // be below the limit without swap, so it makes way first.
+      out.emplace_back("memory/memory.memsw.limit_in_bytes", "-1");
       out.emplace_back("memory/memory.limit_in_bytes", number(limits.memory_bytes));
-      // With swap: the same, so none. Where swap isn't accounted the file is missing.
       out.emplace_back("memory/memory.memsw.limit_in_bytes", number(limits.memory_bytes));
     }
   }

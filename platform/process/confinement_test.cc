@@ -182,6 +182,24 @@ TEST_F(CgroupTest, EndsAProcessAtItsMemoryLimitAndSaysSo) {
   EXPECT_TRUE(group->out_of_memory());
 }
 
+TEST_F(CgroupTest, WritesLimitsInAnOrderThatAlsoRaisesThem) {
+  if (!has("memory") || tree_->version() != 1) GTEST_SKIP() << "no memory hierarchy of version 1";
+  auto folders = tree_->make_folders("raised");
+  ASSERT_TRUE(folders);
+  const auto write = [&](std::uint64_t bytes) {
+    for (const auto& [file, value] : tree_->writes({.memory_bytes = bytes})) {
+      const auto path = folders->front().path / file.substr(file.find('/') + 1);
+      if (!std::filesystem::exists(path)) continue;
+      std::ofstream out(path);
+      out << value << std::flush;
+      EXPECT_TRUE(out) << path << " " << value;
+    }
+  };
+  write(64 << 20);
+  write(256 << 20);
+  write(128 << 20);
+}
+
 TEST_F(CgroupTest, BoundsTheNumberOfProcesses) {
   if (!has("pids")) GTEST_SKIP() << "no pids controller";
   auto group = tree_->make_group("bomb", {.processes = 4});
