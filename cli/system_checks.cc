@@ -1,12 +1,7 @@
 #include "cli/system_checks.h"
 
 #include <fmt/format.h>
-#include <linux/landlock.h>
-#include <sched.h>
-#include <sys/prctl.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/daemon.h"
@@ -14,6 +9,7 @@
 #include "cli/program_probe.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
+#include "platform/process/mechanisms.h"
 
 namespace hearth::cli {
 namespace {
@@ -40,48 +36,27 @@ Check check_program(const std::string& name, const std::vector<std::string>& arg
       ""};
 }
 
-// In a child: the namespaces must not become this process's.
-bool can_unshare(int flags) {
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(::unshare(flags) == 0 ? 0 : 1);
-  int status = 0;
-  return pid > 0 && ::waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-         WEXITSTATUS(status) == 0;
-}
-
-Check check_namespace(const char* name, int flags, bool user_namespace) {
-  if (can_unshare(flags)) return {name, Verdict::kPass, "available; not used yet", ""};
-  return {name, Verdict::kFail, "the kernel withholds them",
-          user_namespace ? "sysctl -w kernel.unprivileged_userns_clone=1 (or "
-                           "kernel.apparmor_restrict_unprivileged_userns=0), or `hearth up "
-                           "--no-sandbox` for code that you trust"
-                         : "run outside of a restricted container, or `hearth up --no-sandbox` for "
-                           "code that you trust"};
-}
-
-Check check_landlock() {
-  const long version =
-      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version > 0)
-    return {"landlock", Verdict::kPass, fmt::format("version {}; not used yet", version), ""};
-  return {"landlock", Verdict::kWarn, "not available", "nothing to do: Hearth does not use it yet"};
-}
-
-Check check_seccomp() {
-  // PR_GET_SECCOMP fails with EINVAL on a kernel that was built without.
-  if (::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0)
-    return {"seccomp", Verdict::kPass, "available; not used yet", ""};
-  return {"seccomp", Verdict::kWarn, "not available", "nothing to do: Hearth does not use it yet"};
-}
-
-Check check_cgroup() {
-  std::error_code error;
-  if (fs::exists("/sys/fs/cgroup/cgroup.controllers", error)) {
-    return {"cgroup", Verdict::kPass, "version 2; not used yet", ""};
+std::string advice_for(const std::string& mechanism) {
+  if (mechanism == "namespaces") {
+    return "sysctl -w kernel.unprivileged_userns_clone=1 (or "
+           "kernel.apparmor_restrict_unprivileged_userns=0), run outside of a restricted "
+           "container, "
+           "or `hearth up --no-sandbox` for code that you trust";
   }
-  const bool v1 = fs::exists("/sys/fs/cgroup/memory", error);
-  return {"cgroup", Verdict::kWarn, v1 ? "version 1" : "none",
-          "nothing to do: Hearth does not use them yet, limits are rlimits"};
+  if (mechanism == "control groups") {
+    return "start the daemon with `systemd-run --user --scope -p Delegate=yes hearth up`, or as "
+           "root; until then limits are rlimits, which bound address space and not memory";
+  }
+  return "use a kernel that has it; functions run with what is left";
+}
+
+void add_mechanisms(std::vector<Check>& out) {
+  for (const process::Mechanism& found : process::kernel_mechanisms()) {
+    // Without namespaces functions see the machine: that is not what was promised.
+    const Verdict missing = found.name == "namespaces" ? Verdict::kFail : Verdict::kWarn;
+    out.push_back({found.name, found.available ? Verdict::kPass : missing, found.detail,
+                   found.available ? "" : advice_for(found.name)});
+  }
 }
 
 Check check_disk(const fs::path& state) {
@@ -130,22 +105,17 @@ const char* verdict_name(Verdict verdict) {
 
 std::vector<Check> check_system(const fs::path& state) {
   const pid_t daemon = running_daemon(state).value_or(0);
-  return {
+  std::vector<Check> out{
       check_program("python3", {"--version"}, Verdict::kFail, "Python functions"),
       check_program("node", {"--version"}, Verdict::kWarn, "Node.js functions"),
-      check_program("go", {"version"}, Verdict::kWarn, "Go functions"),
-      check_namespace("user namespaces", CLONE_NEWUSER, true),
-      check_namespace("mount namespaces",
-                      ::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS, false),
-      check_landlock(),
-      check_seccomp(),
-      check_cgroup(),
-      check_disk(state),
-      check_port(8080, "--port", daemon),
-      check_port(6443, "--api-port", daemon),
-      check_port(9000, "--s3-port", daemon),
-      check_port(5001, "--registry-port", daemon),
-  };
+      check_program("go", {"version"}, Verdict::kWarn, "Go functions")};
+  add_mechanisms(out);
+  out.push_back(check_disk(state));
+  out.push_back(check_port(8080, "--port", daemon));
+  out.push_back(check_port(6443, "--api-port", daemon));
+  out.push_back(check_port(9000, "--s3-port", daemon));
+  out.push_back(check_port(5001, "--registry-port", daemon));
+  return out;
 }
 
 }  // namespace hearth::cli

@@ -19,7 +19,7 @@
 #include "emulator/builder/dockerfile.h"
 #include "emulator/builder/host_view.h"
 #include "emulator/builder/layer_cache.h"
-#include "emulator/builder/sandbox.h"
+#include "emulator/builder/command.h"
 #include "emulator/builder/stage.h"
 #include "platform/oci/layer_writer.h"
 #include "platform/oci/reference.h"
@@ -112,15 +112,15 @@ class BuildJob {
   // run_step.cc
   Result<Step> plan_run(const Instruction& item);
   Status fill_run(const Instruction& item, bool network, oci::LayerWriter& writer);
-  Result<SandboxOutcome> execute(const Instruction& item, SandboxCommand command);
-  Result<SandboxOutcome> execute_isolated(SandboxCommand command);
-  Result<SandboxOutcome> execute_in_tree(const Instruction& item, SandboxCommand command);
+  Result<CommandOutcome> execute(const Instruction& item, Command command);
+  Result<CommandOutcome> execute_isolated(Command command);
+  Result<CommandOutcome> execute_in_tree(const Instruction& item, Command command);
   std::map<std::string, std::string> run_environment(const Instruction& item) const;
   // Where pip is to install: what the command says, else a folder of the image. Empty: not pip.
   std::string pip_target(const Instruction& item) const;
-  Status compile_packages(const Instruction& item, SandboxCommand command);
+  Status compile_packages(const Instruction& item, Command command);
   std::vector<std::string> run_arguments(const Instruction& item) const;
-  Status outcome_error(const SandboxOutcome& outcome) const;
+  Status outcome_error(const CommandOutcome& outcome) const;
 
   const blobs::BlobStore& blobs_;
   const BuilderOptions& options_;

@@ -4,7 +4,7 @@
 // Bases: an image of the embedded registry is built upon as it is; `scratch` is empty; any other
 // base makes the image host-backed (design decision "Base images"): it has no base layers, carries
 // `hearth.local/base: host` as label and annotation, and its RUN steps use this machine's
-// interpreters (sandbox.h says what they see).
+// interpreters (host_view.h says what they see).
 //
 // Every COPY, ADD, RUN and new WORKDIR is one layer. A layer's cache key is the hash of the key
 // before it, the instruction, and what it reads (content of copied files; environment of a RUN), so

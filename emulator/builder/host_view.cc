@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "emulator/builder/command.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
 
@@ -48,16 +49,16 @@ fs::path find_tool(std::string_view search_path, std::string_view name) {
 
 // What `python3` on that path really is: a shim only knows when it runs.
 fs::path real_python(const fs::path& tool, std::string_view search_path) {
-  SandboxCommand ask;
-  ask.isolation = SandboxCommand::Isolation::kNone;
+  Command ask;
+  ask.isolation = Command::Isolation::kNone;
   ask.argv = {tool.string(), "-c", "import os, sys; print(os.path.realpath(sys.prefix))"};
   ask.env = {fmt::format("PATH={}", search_path)};
   if (const char* home = std::getenv("HOME")) ask.env.push_back(fmt::format("HOME={}", home));
   ask.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   std::string prefix;
   ask.output = [&](std::string_view line) { prefix = line; };
-  const auto outcome = run_in_sandbox(ask);
-  if (!outcome || outcome->kind != SandboxOutcome::Kind::kExited || outcome->code != 0) return {};
+  const auto outcome = run_command(ask);
+  if (!outcome || outcome->kind != CommandOutcome::Kind::kExited || outcome->code != 0) return {};
   const fs::path python = fs::path(prefix) / "bin/python3";
   std::error_code error;
   return fs::exists(python, error) ? python : tool;
@@ -152,10 +153,8 @@ HostView::~HostView() {
   for (auto path = made_.rbegin(); path != made_.rend(); ++path) fs::remove(*path, error);
 }
 
-void HostView::add(SandboxMount::Kind kind, fs::path source, const fs::path& below_root) {
-  mounts_.push_back({.kind = kind,
-                     .source = std::move(source),
-                     .target = options_.tree / below_root.relative_path()});
+void HostView::add(process::Mount::Kind kind, fs::path source, const fs::path& below_root) {
+  mounts_.push_back({kind, source.string(), options_.tree / below_root.relative_path()});
 }
 
 // Makes the folder and its parents in the tree. A link of the image in the way is no place to
@@ -192,13 +191,12 @@ Status HostView::add_system_folder(const std::string& name) {
   if (fs::is_symlink(own)) return {};
   if (fs::is_directory(own)) {
     // The image has files here: its tree lies over the host's and takes what is written.
-    SandboxMount overlay{.kind = SandboxMount::Kind::kOverlay,
-                         .source = fs::canonical(host, error),
-                         .target = place,
-                         .scratch = options_.scratch / ("overlay-" + name)};
-    HEARTH_CHECK_OK(base::make_private_directory(overlay.scratch));
-    if ((overlay.target.string() + overlay.source.string()).find_first_of(",:\\") !=
-        std::string::npos) {
+    process::Mount overlay{.kind = process::Mount::Kind::kOverlay,
+                           .source = fs::canonical(host, error),
+                           .target = place,
+                           .options = options_.scratch / ("overlay-" + name)};
+    HEARTH_CHECK_OK(base::make_private_directory(overlay.options));
+    if ((overlay.target + overlay.source).find_first_of(",:\\") != std::string::npos) {
       return fail(Code::kInvalid, "the work folder's path has a character mount(2) can't take");
     }
     mounts_.push_back(std::move(overlay));
@@ -211,20 +209,20 @@ Status HostView::add_system_folder(const std::string& name) {
     return {};
   }
   HEARTH_CHECK_OK(add_folder(name));
-  add(SandboxMount::Kind::kReadOnly, host, name);
+  add(process::Mount::Kind::kReadOnly, host, name);
   return {};
 }
 
 Status HostView::add_prefixes(const HostTools& tools) {
   for (const fs::path& prefix : tools.prefixes) {
     HEARTH_CHECK_OK(add_folder(prefix));
-    add(SandboxMount::Kind::kReadOnly, prefix, prefix);
+    add(process::Mount::Kind::kReadOnly, prefix, prefix);
   }
   return {};
 }
 
 Status HostView::add_kernel_folders() {
-  using Kind = SandboxMount::Kind;
+  using Kind = process::Mount::Kind;
   HEARTH_CHECK_OK(add_folder("proc"));
   HEARTH_CHECK_OK(add_folder("dev"));
   add(Kind::kProc, {}, "proc");
@@ -255,7 +253,7 @@ Status HostView::add_kernel_folders() {
 }
 
 Status HostView::add_home(const HostTools& tools) {
-  using Kind = SandboxMount::Kind;
+  using Kind = process::Mount::Kind;
   std::error_code error;
   HEARTH_CHECK_OK(add_folder("run"));
   add(Kind::kTmpfs, {}, "run");
@@ -294,8 +292,8 @@ Status HostView::add_caches(const std::string& home) {
     const fs::path source = options_.caches / cache.name;
     HEARTH_CHECK_OK(base::make_private_directory(source));
     const std::string place = fmt::format("{}/.cache/{}", home, cache.name);
-    add(SandboxMount::Kind::kFolder, {}, place);
-    add(SandboxMount::Kind::kWritable, source, place);
+    add(process::Mount::Kind::kFolder, {}, place);
+    add(process::Mount::Kind::kWritable, source, place);
     env_[cache.variable] = place;
   }
   return {};

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "emulator/builder/sandbox.h"
 #include "platform/base/result.h"
+#include "platform/process/jail.h"
 
 namespace hearth::builder {
 
@@ -38,7 +38,7 @@ class HostView {
   HostView(const HostView&) = delete;
   HostView& operator=(const HostView&) = delete;
 
-  const std::vector<SandboxMount>& mounts() const { return mounts_; }
+  const std::vector<process::Mount>& mounts() const { return mounts_; }
   // HOME, caches; to be added to the image's own environment.
   const std::map<std::string, std::string>& env() const { return env_; }
 
@@ -51,11 +51,11 @@ class HostView {
   Status add_home(const HostTools& tools);
   Status add_caches(const std::string& home);
   Status add_folder(const std::filesystem::path& below_root);
-  void add(SandboxMount::Kind kind, std::filesystem::path source,
+  void add(process::Mount::Kind kind, std::filesystem::path source,
            const std::filesystem::path& below_root);
 
   Options options_;
-  std::vector<SandboxMount> mounts_;
+  std::vector<process::Mount> mounts_;
   std::map<std::string, std::string> env_;
   std::vector<std::filesystem::path> made_;  // in order of creation
 };

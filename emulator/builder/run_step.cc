@@ -111,7 +111,7 @@ Status BuildJob::fill_run(const Instruction& item, bool network, oci::LayerWrite
   fs::create_directories(state.tree / folder.substr(1), error);
   HEARTH_TRY(before, take_snapshot(state.tree));
   last_lines_.clear();
-  SandboxCommand command{.root = state.tree,
+  Command command{.root = state.tree,
                          .argv = run_arguments(item),
                          .working_dir = folder,
                          .network = network,
@@ -144,7 +144,7 @@ std::string BuildJob::pip_target(const Instruction& item) const {
 // pip compiles in a folder with a random name, which stays in the .pyc files. So it doesn't compile
 // here; this does, with the packages at their place: equal bytes from equal packages, and nothing
 // for an import to check.
-Status BuildJob::compile_packages(const Instruction& item, SandboxCommand command) {
+Status BuildJob::compile_packages(const Instruction& item, Command command) {
   const std::string target = pip_target(item);
   if (target.empty()) return {};
   std::string folder = stage().absolute(target);
@@ -153,11 +153,11 @@ Status BuildJob::compile_packages(const Instruction& item, SandboxCommand comman
                   "unchecked-hash", folder};
   // Packages may carry files that are no valid Python (templates): what compiles is compiled.
   HEARTH_TRY(outcome, execute(item, std::move(command)));
-  if (outcome.kind == SandboxOutcome::Kind::kExited) return {};
+  if (outcome.kind == CommandOutcome::Kind::kExited) return {};
   return outcome_error(outcome);
 }
 
-Result<SandboxOutcome> BuildJob::execute(const Instruction& item, SandboxCommand command) {
+Result<CommandOutcome> BuildJob::execute(const Instruction& item, Command command) {
   command.env = as_list(run_environment(item));
   if (!told_unisolated_) {
     auto outcome = execute_isolated(command);
@@ -177,7 +177,7 @@ Result<SandboxOutcome> BuildJob::execute(const Instruction& item, SandboxCommand
   return execute_in_tree(item, std::move(command));
 }
 
-Result<SandboxOutcome> BuildJob::execute_isolated(SandboxCommand command) {
+Result<CommandOutcome> BuildJob::execute_isolated(Command command) {
   const fs::path scratch = folder_ / fmt::format("scratch-{}", ++folders_made_);
   HEARTH_CHECK_OK(base::make_private_directory(scratch));
   HEARTH_TRY(view, HostView::prepare(tools_, {.tree = command.root,
@@ -189,13 +189,13 @@ Result<SandboxOutcome> BuildJob::execute_isolated(SandboxCommand command) {
   for (const auto& [name, value] : view->env()) {
     if (stage().env_value(name).empty()) command.env.push_back(name + "=" + value);
   }
-  return run_in_sandbox(command);
+  return run_command(command);
 }
 
-Result<SandboxOutcome> BuildJob::execute_in_tree(const Instruction& item, SandboxCommand command) {
+Result<CommandOutcome> BuildJob::execute_in_tree(const Instruction& item, Command command) {
   const std::string image_folder = command.working_dir;
   const std::string real = (command.root / image_folder.substr(1)).string();
-  command.isolation = SandboxCommand::Isolation::kNone;
+  command.isolation = Command::Isolation::kNone;
   command.working_dir = real;
   for (std::string& word : command.argv) word = map_folder(word, image_folder, real);
   const fs::path home = folder_ / "home";
@@ -206,7 +206,7 @@ Result<SandboxOutcome> BuildJob::execute_in_tree(const Instruction& item, Sandbo
     if (name != "PATH") value = map_folder(value, image_folder, real);
   }
   command.env = as_list(env);
-  return run_in_sandbox(command);
+  return run_command(command);
 }
 
 std::map<std::string, std::string> BuildJob::run_environment(const Instruction& item) const {
@@ -251,8 +251,8 @@ std::vector<std::string> BuildJob::run_arguments(const Instruction& item) const 
   return out;
 }
 
-Status BuildJob::outcome_error(const SandboxOutcome& outcome) const {
-  using Kind = SandboxOutcome::Kind;
+Status BuildJob::outcome_error(const CommandOutcome& outcome) const {
+  using Kind = CommandOutcome::Kind;
   if (outcome.kind == Kind::kExited && outcome.code == 0) return {};
   std::string tail;
   for (const std::string& line : last_lines_) tail += "\n" + line;

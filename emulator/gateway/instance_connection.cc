@@ -68,7 +68,11 @@ Task<Result<Frame>> InstanceConnection::read_frame() {
     auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
     buffer_.resize(before + (got ? *got : 0));
     if (!got) co_return fail(got.error());
-    if (*got == 0) co_return fail(Code::kUnavailable, "the instance closed the connection");
+    if (*got == 0)
+      co_return fail(
+          Code::kUnavailable,
+          "the instance ended or closed the connection before it had answered; its log and "
+          "its revision's events say why");
   }
 }
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "emulator/runtime/confinement.h"
 #include "emulator/runtime/zygote.h"
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"
@@ -27,9 +28,9 @@ namespace {
 constexpr telemetry::Log kLog("runtime");
 constexpr std::uint32_t kFunctionUser = 65532;
 constexpr std::size_t kTailLines = 20;
-// A Python process maps far more than it uses: its address space is no measure of its memory. The
-// bound only stops a runaway.
-constexpr std::uint64_t kAddressSpaceSlack = 1024ULL * 1024 * 1024;
+// What a runtime needs before it has done anything: a lower limit would only ever end it.
+constexpr std::uint64_t kForkedMemoryMin = 32ULL << 20;
+constexpr std::uint64_t kSpawnedMemoryMin = 96ULL << 20;
 
 struct Pipe {
   base::UniqueFd read;
@@ -59,18 +60,26 @@ Result<base::UniqueFd> listen_at(const std::string& path) {
 
 }  // namespace
 
-struct Runtime::State {
+struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   struct Entry {
     Instance instance;
     std::unique_ptr<http::Stream> control;
-    std::unique_ptr<process::Child> child;  // null: a child of the fork server
+    std::unique_ptr<process::Child> child;   // null: a child of the fork server
+    std::unique_ptr<process::Cgroup> group;  // null: the fork server's, or there are none
+    std::uint64_t memory_bytes = 0;          // its limit
     bool ready = false;
     bool failed = false;
     bool stopping = false;
   };
 
   State(async::Loop& l, LogStore& g, ImageStore& i, RuntimeOptions o)
-      : loop(l), logs(g), images(i), options(std::move(o)), tasks(l), emptied(l) {}
+      : loop(l),
+        logs(g),
+        images(i),
+        options(std::move(o)),
+        confinement({.sandbox = options.sandbox, .scratch = options.run_dir / "tmp"}),
+        tasks(l),
+        emptied(l) {}
 
   Status fork_instance(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
                        int listen_fd, int control_fd, int output_fd);
@@ -80,7 +89,9 @@ struct Runtime::State {
   void emit(InstanceEvent event) {
     if (handler) handler(event);
   }
-  void ended(const std::string& id, int code);
+  static process::CgroupLimits limits_of(Entry& entry, const InstanceSpec& spec,
+                                         std::uint64_t memory_min);
+  void ended(const std::string& id, int code, bool out_of_memory);
   void handle_control(const std::string& id, std::string_view line);
   static Task<void> read_control(std::shared_ptr<State> state, std::string id,
                                  http::Stream& control);
@@ -95,6 +106,7 @@ struct Runtime::State {
   ImageStore& images;
   RuntimeOptions options;
   EventHandler handler;
+  Confinement confinement;
   std::map<std::string, Entry> entries;
   std::unique_ptr<Zygote> zygote;
   async::TaskGroup tasks;
@@ -111,18 +123,25 @@ void Runtime::on_event(EventHandler handler) { state_->handler = std::move(handl
 std::size_t Runtime::running() const { return state_->entries.size(); }
 
 std::vector<std::string> Runtime::degraded() const {
-  return state_->zygote ? state_->zygote->degraded() : std::vector<std::string>();
+  std::vector<std::string> out = state_->confinement.missing();
+  if (!state_->zygote) return out;
+  const auto& found = state_->zygote->degraded();
+  out.insert(out.end(), found.begin(), found.end());
+  return out;
 }
 
 Status Runtime::State::ensure_zygote() {
   if (zygote && zygote->running()) return {};
   const std::string jail = options.run_dir / "jail";
   HEARTH_CHECK_OK(base::make_private_directory(jail));
+  HEARTH_CHECK_OK(base::make_private_directory(options.run_dir / "tmp"));
   zygote = std::make_unique<Zygote>(
       loop, tasks,
       ZygoteOptions{options.python, jail, images.root().string(), options.hosts_file.string(),
-                    options.run_dir.string(), options.sandbox},
-      [this](const std::string& id, int code) { ended(id, code); });
+                    options.run_dir.string(), confinement, options.sandbox},
+      [this](const std::string& id, int code, bool out_of_memory) {
+        ended(id, code, out_of_memory);
+      });
   return zygote->start();
 }
 
@@ -178,15 +197,19 @@ Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
   HEARTH_CHECK_OK(ensure_zygote());
   const std::filesystem::path app = image.path / "app";
   const bool jailed = zygote->sandboxed();
-  Json request{
-      {"env", environment(spec, image)},
-      {"cwd", jailed ? "/app" : app.string()},
-      {"app", jailed ? "/images/" + image.path.filename().string() + "/app" : app.string()},
-      {"hostname", spec.id.substr(0, 63)},
-      {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
-  if (spec.memory_bytes > 0) request["rlimits"]["as"] = spec.memory_bytes + kAddressSpaceSlack;
-  if (::geteuid() == 0) request["uid"] = kFunctionUser;
-  return zygote->fork(entry.instance.id, request, {listen_fd, control_fd, output_fd, output_fd});
+  const auto limits = limits_of(entry, spec, kForkedMemoryMin);
+  auto env = environment(spec, image);
+  if (!jailed) env["TMPDIR"] = options.run_dir / "tmp";
+  Json order{{"env", std::move(env)},
+             {"cwd", jailed ? "/app" : app.string()},
+             {"app", jailed ? "/images/" + image.path.filename().string() + "/app" : app.string()},
+             {"hostname", spec.id.substr(0, 63)},
+             {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
+  confinement.add_rlimits(order["rlimits"], limits.memory_bytes);
+  // Without a jail another user could not read the image, which only the daemon's user may.
+  if (::geteuid() == 0 && jailed) order["uid"] = kFunctionUser;
+  return zygote->fork(entry.instance.id, order, limits,
+                      {listen_fd, control_fd, output_fd, output_fd});
 }
 
 Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
@@ -212,6 +235,10 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
     jail.hostname = spec.id.substr(0, 63);
     request.jail = std::move(jail);
   }
+  const auto limits = limits_of(entry, spec, kSpawnedMemoryMin);
+  entry.group = confinement.take_group(limits);
+  request.cgroup = entry.group.get();
+  confinement.apply(request, limits.memory_bytes, {});
   auto child = process::spawn(request);
   if (!child && request.jail && child.error().code == Code::kForbidden) {
     kLog.warn("sandbox_withheld", {{"error", child.error().message}});
@@ -222,10 +249,15 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
     const std::filesystem::path app = image.path / "app";
     request.working_dir = app;
     if (request.argv[0].starts_with("/app/")) request.argv[0] = app / request.argv[0].substr(5);
+    HEARTH_CHECK_OK(base::make_private_directory(options.run_dir / "tmp"));
+    request.env.push_back("TMPDIR=" + (options.run_dir / "tmp").string());
+    confinement.apply(request, limits.memory_bytes, {app});
     child = process::spawn(request);
   }
   if (!child) return fail(child.error());
   entry.child = std::make_unique<process::Child>(std::move(*child));
+  // Not now: what waits for this instance goes first.
+  loop.post([state = shared_from_this()] { state->confinement.prepare_group(); });
   return {};
 }
 
@@ -248,7 +280,7 @@ Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
   base::UniqueFd ours(control[0]);
   const base::UniqueFd theirs(control[1]);
   State::Entry& entry = state->entries[spec.id];
-  entry.instance = {spec.id, socket_path, image.digest};
+  entry.instance = {spec.id, socket_path, image.digest, {}};
   const Status started = forks(spec, image)
                              ? state->fork_instance(entry, spec, image, listener.get(),
                                                     theirs.get(), output.write.get())
@@ -319,20 +351,47 @@ Task<void> Runtime::State::watch_exit(std::shared_ptr<State> state, std::string 
   if (!co_await waiter.wait_readable()) co_return;
   const auto it = state->entries.find(id);
   if (it == state->entries.end()) co_return;
-  state->ended(id, process::reap(*it->second.child));
+  const int code = process::reap(*it->second.child);
+  state->ended(id, code, it->second.group && it->second.group->out_of_memory());
 }
 
-void Runtime::State::ended(const std::string& id, int code) {
+// The limit, or what the runtime needs, whichever is more.
+process::CgroupLimits Runtime::State::limits_of(Entry& entry, const InstanceSpec& spec,
+                                                std::uint64_t memory_min) {
+  process::CgroupLimits out{.memory_bytes = spec.memory_bytes,
+                            .processes = kInstanceTasksMax,
+                            .cpu_milli = spec.cpu_milli};
+  if (out.memory_bytes > 0 && out.memory_bytes < memory_min) {
+    out.memory_bytes = memory_min;
+    entry.instance.warning = fmt::format(
+        "the memory limit of {} KiB is below what the runtime itself needs; {} MiB are "
+        "given",
+        spec.memory_bytes >> 10, memory_min >> 20);
+  }
+  entry.memory_bytes = out.memory_bytes;
+  return out;
+}
+
+void Runtime::State::ended(const std::string& id, int code, bool out_of_memory) {
   const auto it = entries.find(id);
   if (it == entries.end()) return;
   const bool said_why = it->second.failed;
+  const std::uint64_t memory = it->second.memory_bytes;
   ::unlink(it->second.instance.socket_path.c_str());
   it->second.control->close();
   // The reading task still uses the stream: it goes when the task has seen the end.
   loop.post([control = std::move(it->second.control)] {});
   entries.erase(it);
-  emit({InstanceEvent::Kind::kExited, id, fmt::format("ExitCode{}", code),
-        said_why ? std::string() : logs.tail(id, kTailLines), code});
+  InstanceEvent event{InstanceEvent::Kind::kExited, id, fmt::format("ExitCode{}", code),
+                      said_why ? std::string() : logs.tail(id, kTailLines), code};
+  if (out_of_memory) {
+    event.reason = "OOMKilled";
+    event.message = fmt::format(
+        "the kernel ended the instance: its memory limit of {} MiB was "
+        "used up\n{}",
+        memory >> 20, event.message);
+  }
+  emit(std::move(event));
   if (entries.empty()) emptied.notify();
 }
 

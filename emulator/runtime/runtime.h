@@ -31,13 +31,16 @@ struct InstanceSpec {
   std::vector<std::pair<std::string, std::string>> env;  // over the image's own
   std::vector<std::string> command;                      // over the image's entrypoint
   std::vector<std::string> args;                         // over the image's command
-  std::uint64_t memory_bytes = 0;                        // 0: unlimited
+  // A limit below the runtime's own footprint is raised to it. 0: unlimited.
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t cpu_milli = 0;  // its weight against other instances; 0: the kernel's default
 };
 
 struct Instance {
   std::string id;
   std::string socket_path;
   std::string image_digest;
+  std::string warning;  // what was done other than asked; mostly empty
 };
 
 struct InstanceEvent {

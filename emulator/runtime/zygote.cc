@@ -6,8 +6,10 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "emulator/runtime/confinement.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/base/embedded_files.h"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr telemetry::Log kLog("zygote");
 constexpr std::size_t kPacketBytesMax = 1 << 18;
+constexpr std::size_t kOrderBytesMax = 1 << 20;
 
 std::string embedded(std::string_view path) {
   return std::string(base::embedded_file(path).value_or(""));
@@ -48,6 +51,14 @@ Status send_packet(int socket, const std::string& text, const std::vector<int>& 
   return {};
 }
 
+// An unnamed file with the text.
+Result<base::UniqueFd> memory_file(const std::string& text) {
+  base::UniqueFd file(::memfd_create("order", MFD_CLOEXEC));
+  if (!file) return fail(system_error(errno, "memfd_create"));
+  HEARTH_CHECK_OK(base::write_all(file.get(), text));
+  return file;
+}
+
 }  // namespace
 
 struct Zygote::State {
@@ -55,6 +66,7 @@ struct Zygote::State {
       : loop(l), options(std::move(o)), on_exit(std::move(h)) {}
 
   Status launch();
+  Status write_scripts() const;
   process::SpawnRequest request(int socket) const;
   void handle(std::string_view packet);
   static Task<void> listen(std::shared_ptr<State> state);
@@ -92,8 +104,12 @@ process::SpawnRequest Zygote::State::request(int socket_fd) const {
         {"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
         {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
         {"/etc/passwd", "root:x:0:0::/tmp:/bin/sh\nfunction:x:65532:65532::/tmp:/bin/sh\n"},
-        {"/etc/group", "root:x:0:\nfunction:x:65532:\n"}};
-    jail.keep_capabilities = true;
+        {"/etc/group", "root:x:0:\nfunction:x:65532:\n"},
+        {"/hearth/confinement.json", base::dump_json(options.confinement.for_fork_server(true))}};
+    for (process::Bind& bind : options.confinement.fork_server_binds()) {
+      jail.binds.push_back(std::move(bind));
+    }
+    jail.rights = process::Jail::Rights::kAll;
     jail.hostname = "hearth";
     out.jail = std::move(jail);
   }
@@ -103,13 +119,29 @@ process::SpawnRequest Zygote::State::request(int socket_fd) const {
              "HOME=/tmp",
              "LANG=C.UTF-8",
              "HEARTH_RUNTIME_PATH=" + scripts + "/runtime.py",
+             "HEARTH_CONFINEMENT=" + scripts + "/confinement.json",
              "PYTHONDONTWRITEBYTECODE=1"};
+  out.seccomp = options.confinement.fork_server_filter();
   out.fds = {{socket_fd, 3}, {STDERR_FILENO, 2}, {STDERR_FILENO, 1}};
   out.limits.open_files = 65'536;
   return out;
 }
 
+// Where a jail would have them as files of its own.
+Status Zygote::State::write_scripts() const {
+  const std::pair<const char*, std::string> files[] = {
+      {"zygote.py", embedded("emulator/runtime/zygote.py")},
+      {"runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
+      {"confinement.json", base::dump_json(options.confinement.for_fork_server(false))}};
+  for (const auto& [name, text] : files) {
+    HEARTH_CHECK_OK(base::write_file_atomically(options.scratch + "/" + name, text));
+  }
+  return {};
+}
+
 Status Zygote::State::launch() {
+  options.confinement.clear_fork_server_groups();
+  if (!options.sandbox) HEARTH_CHECK_OK(write_scripts());
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
     return fail(system_error(errno, "socketpair"));
@@ -134,12 +166,6 @@ Status Zygote::start() {
     kLog.warn("sandbox_withheld", {{"error", launched.error().message}});
     state.options.sandbox = false;
     state.degraded = {"namespaces"};
-    for (const auto& [name, path] :
-         {std::pair("zygote.py", "emulator/runtime/zygote.py"),
-          std::pair("runtime.py", "platform/lambda/wrappers/python/runtime.py")}) {
-      HEARTH_CHECK_OK(
-          base::write_file_atomically(state.options.scratch + "/" + name, embedded(path)));
-    }
     launched = state.launch();
   }
   if (!launched) return launched;
@@ -152,15 +178,19 @@ bool Zygote::sandboxed() const { return state_->options.sandbox; }
 const std::vector<std::string>& Zygote::degraded() const { return state_->degraded; }
 pid_t Zygote::pid() const { return state_->child.pid; }
 
-Status Zygote::fork(const std::string& id, const Json& request, const std::vector<int>& fds) {
+Status Zygote::fork(const std::string& id, const Json& order, const process::CgroupLimits& limits,
+                    std::vector<int> fds) {
   if (!state_->alive) return fail(Code::kUnavailable, "the fork server is not running");
-  Json packet = request;
-  packet["op"] = "fork";
-  packet["id"] = id;
-  packet["sandbox"] = state_->options.sandbox;
-  const std::string text = base::dump_json(packet);
-  if (text.size() > kPacketBytesMax) return fail(Code::kTooLarge, "the environment is too large");
-  HEARTH_CHECK_OK(send_packet(state_->socket.get(), text, fds));
+  const std::string text = base::dump_json(order);
+  if (text.size() > kOrderBytesMax) return fail(Code::kTooLarge, "the environment is too large");
+  HEARTH_TRY(file, memory_file(text));
+  fds.push_back(file.get());
+  const Json packet{{"op", "fork"},
+                    {"id", id},
+                    {"app", base::string_at(order, {"app"})},
+                    {"sandbox", state_->options.sandbox},
+                    {"limits", state_->options.confinement.fork_server_limits(limits)}};
+  HEARTH_CHECK_OK(send_packet(state_->socket.get(), base::dump_json(packet), fds));
   state_->instances.insert(id);
   return {};
 }
@@ -183,12 +213,13 @@ void Zygote::State::handle(std::string_view packet) {
   if (op == "error") {
     kLog.error("fork_failed",
                {{"instance", id}, {"error", base::string_at(*message, {"message"})}});
-    if (instances.erase(id) > 0) on_exit(id, 127);
+    if (instances.erase(id) > 0) on_exit(id, 127, false);
   }
   if (op == "exited" && instances.erase(id) > 0) {
     const auto signal = base::int_at(*message, {"signal"});
-    on_exit(id, static_cast<int>(signal ? 128 + *signal
-                                        : base::int_at(*message, {"code"}).value_or(1)));
+    on_exit(id,
+            static_cast<int>(signal ? 128 + *signal : base::int_at(*message, {"code"}).value_or(1)),
+            base::bool_at(*message, {"oom"}).value_or(false));
   }
 }
 
@@ -206,7 +237,7 @@ Task<void> Zygote::State::listen(std::shared_ptr<State> state) {
   const int code = process::reap(state->child);
   state->alive = false;
   kLog.error("fork_server_ended", {{"code", code}});
-  for (const std::string& id : std::exchange(state->instances, {})) state->on_exit(id, 137);
+  for (const std::string& id : std::exchange(state->instances, {})) state->on_exit(id, 137, false);
 }
 
 }  // namespace hearth::runtime

@@ -11,6 +11,7 @@
 #include "platform/async/task.h"
 #include "platform/base/json.h"
 #include "platform/base/unique_fd.h"
+#include "platform/process/cgroup.h"
 #include "platform/process/spawn.h"
 
 namespace hearth::async {
@@ -20,18 +21,21 @@ class TaskGroup;
 
 namespace hearth::runtime {
 
+class Confinement;
+
 struct ZygoteOptions {
   std::string python;       // path of the interpreter
   std::string jail_root;    // an empty folder
   std::string images_root;  // shown as /images
   std::string hosts_file;   // shown as /etc/hosts
   std::string scratch;      // for the scripts when there is no jail
+  const Confinement& confinement;
   bool sandbox = true;
 };
 
 class Zygote {
  public:
-  using ExitHandler = std::function<void(const std::string& id, int code)>;
+  using ExitHandler = std::function<void(const std::string& id, int code, bool out_of_memory)>;
 
   Zygote(async::Loop& loop, async::TaskGroup& tasks, ZygoteOptions options, ExitHandler on_exit);
   ~Zygote();
@@ -40,9 +44,11 @@ class Zygote {
   Status start();
   bool running() const;
   bool sandboxed() const;
-  // Asks for one instance; the descriptors are listen, control, stdout, stderr. Errors of the fork
-  // come as an exit with code 127.
-  Status fork(const std::string& id, const Json& request, const std::vector<int>& fds);
+  // Asks for one instance; the descriptors are listen, control, stdout, stderr. `order` (its
+  // environment among it) is seen by the child only. Errors of the fork come as an exit with code
+  // 127.
+  Status fork(const std::string& id, const Json& order, const process::CgroupLimits& limits,
+              std::vector<int> fds);
   void kill(const std::string& id, int signal);
   // Mechanisms that this machine withholds, as the fork server found.
   const std::vector<std::string>& degraded() const;

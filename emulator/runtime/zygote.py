@@ -3,15 +3,23 @@
 Started once by the host as `python3 -I zygote.py` with HEARTH_ZYGOTE_FD, a SOCK_SEQPACKET socket
 on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to preload.
 
-    host -> zygote  {"op":"fork","id",...} with the descriptors [listen, control, stdout, stderr]
+    host -> zygote  {"op":"fork","id","app","sandbox","limits"} with the descriptors
+                    [listen, control, stdout, stderr, order]
                     {"op":"kill","id","signal"}
     zygote -> host  {"op":"forked","id","pid"}            (once also "degraded": [what is missing])
                     {"op":"error","id","message"}
-                    {"op":"exited","id","pid","code","signal"}
+                    {"op":"exited","id","pid","code","signal"}   (and "oom": true)
+
+The order (environment, folders, user, rlimits) is a file that only the child reads: the memory of
+the parent is the memory of all later children, so another function's secrets must not be in it.
 
 The parent has one thread and never runs a line of a function. The child enters its sandbox, gives
 up its rights and calls the wrapper's main(); a child whose sandbox can't be made tells so on its
 control socket and ends. End of file on the host's socket kills every child.
+
+HEARTH_CONFINEMENT names a JSON file with what else confines a child, made by the host (zygote.cc):
+the system call filter, landlock's rules and the folders of control groups. The part of the filter
+that the parent can live with is in force already and is inherited.
 
 Most of the cost of a fork is the copying of shared pages at their first touch, not the call. So
 one spare child is kept that has been through this already: an order that finds it there is handed
@@ -19,6 +27,7 @@ over to it, and the next spare is made when the zygote has nothing else to do.
 """
 
 import array
+import base64
 import ctypes
 import fcntl
 import gc
@@ -40,14 +49,21 @@ import traceback
 
 CLONE_NEWNS, CLONE_NEWUTS = 0x00020000, 0x04000000
 CLONE_NEWIPC, CLONE_NEWPID = 0x08000000, 0x20000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE, MS_SLAVE = 32, 4096, 16384, 1 << 18, 1 << 19
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MS_REC, MS_PRIVATE = 16384, 1 << 18
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+SECCOMP_MODE_FILTER = 2
+SYS_LANDLOCK_CREATE_RULESET, SYS_LANDLOCK_ADD_RULE, SYS_LANDLOCK_RESTRICT_SELF = 444, 445, 446
+LANDLOCK_RULE_PATH_BENEATH = 1
+SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 428, 429, 442
+AT_FDCWD, AT_EMPTY_PATH = 2 ** 64 - 100, 0x1000
+OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
 CAPABILITY_VERSION_3 = 0x20080522
 
 LISTEN_FD, CONTROL_FD, FIRST_FREE_FD = 3, 4, 5
-DESCRIPTORS_PER_FORK = 4
+FUNCTION_DESCRIPTORS, DESCRIPTORS_PER_FORK = 4, 5
 PACKET_BYTES_MAX = 1 << 18
 RUNTIME_MODULE = "hearth_runtime"
 # A new spare child waits for a quiet moment, so that it takes no time from children that start.
@@ -82,6 +98,8 @@ libc_prctl = prototype("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ct
                        ctypes.c_ulong)
 libc_capset = prototype("capset", ctypes.c_char_p, ctypes.c_char_p)
 libc_sethostname = prototype("sethostname", ctypes.c_char_p, ctypes.c_size_t)
+libc_syscall = prototype("syscall", ctypes.c_long, ctypes.c_ulong, ctypes.c_ulong,
+                         ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 CAPABILITY_HEADER = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
 NO_CAPABILITIES = bytes(24)
 
@@ -96,6 +114,159 @@ def mount(source, target, kind, flags, options=None):
     encode = os.fsencode
     call(libc_mount, encode(source) if source else None, encode(target),
          encode(kind) if kind else None, flags, encode(options) if options else None)
+
+
+# ---- what confines a child besides its sandbox ------------------------------------------------
+
+class SystemCallFilter:
+    """The rest of the filter, which a child installs when it needs no mounts any more."""
+
+    def __init__(self, code):
+        self.code = ctypes.create_string_buffer(code, len(code))  # of 8 bytes an instruction
+        self.program = ctypes.create_string_buffer(
+            struct.pack("@HP", len(code) // 8, ctypes.addressof(self.code)))
+        self.address = ctypes.addressof(self.program)
+
+    def install(self):
+        call(libc_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, self.address, 0, 0)
+
+
+class Landlock:
+    """Rules are collected while a spare waits; restricting itself is one call then."""
+
+    def __init__(self, attributes, rules, read_access):
+        self.attributes = ctypes.create_string_buffer(struct.pack("=%dQ" % len(attributes),
+                                                                  *attributes))
+        self.size = 8 * len(attributes)
+        self.rules = rules
+        self.read_access = read_access
+        self.ruleset = -1
+
+    def collect(self):
+        self.ruleset = libc_syscall(SYS_LANDLOCK_CREATE_RULESET,
+                                    ctypes.addressof(self.attributes), self.size, 0, 0, 0)
+        if self.ruleset < 0:
+            raise SandboxError("landlock: %s" % os.strerror(ctypes.get_errno()))
+        for path, folder_access, file_access in self.rules:
+            try:
+                self.add(path, folder_access if os.path.isdir(path) else file_access)
+            except FileNotFoundError:
+                pass
+
+    def add(self, path, access):
+        folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", access, folder))
+            call(libc_syscall, SYS_LANDLOCK_ADD_RULE, self.ruleset, LANDLOCK_RULE_PATH_BENEATH,
+                 ctypes.addressof(rule), 0, 0)
+        finally:
+            os.close(folder)
+
+    def restrict(self, ruleset, application):
+        """`ruleset`: the descriptor under its present number."""
+        self.ruleset = ruleset
+        if self.read_access and application:
+            self.add(application, self.read_access)
+        call(libc_syscall, SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0, 0, 0)
+
+
+class ControlGroups:
+    """A group a child, made by the parent and entered by the child itself. Where a group's limits
+    are the last one's, nothing is left to do when the order comes."""
+
+    def __init__(self, folders, entrances, events):
+        self.folders = folders  # by hierarchy
+        self.entrances = [one.split("/") for one in entrances]
+        self.events = events.split("/") if events else None
+        self.made = 0
+        self.last_limits = []
+        self.left = []  # not empty when their child had ended
+
+    def make(self):
+        self.made += 1
+        group = Group(self, str(self.made))
+        for folder in self.folders.values():
+            os.mkdir(os.path.join(folder, group.name))
+        group.limit(self.last_limits)
+        return group
+
+    def remove(self, group):
+        self.left.append(group)
+        self.left = [one for one in self.left if not one.remove()]
+
+    def leave_alone(self):
+        """In a child: the groups of others can't be seen any more."""
+        for folder in self.folders.values():
+            try:
+                call(libc_umount2, os.fsencode(folder), MNT_DETACH)
+            except OSError:
+                pass  # not mounted here: without a jail it is the machine's own
+
+
+class Group:
+    def __init__(self, tree, name):
+        self.tree = tree
+        self.name = name
+        self.limits = []
+
+    def path(self, hierarchy, file):
+        return os.path.join(self.tree.folders[hierarchy], self.name, file)
+
+    def limit(self, limits):
+        if limits == self.limits:
+            return
+        for name, value in limits:
+            try:
+                write_text(self.path(*name.split("/")), value)
+            except FileNotFoundError:
+                pass  # swap is not accounted on every kernel
+        self.limits = self.tree.last_limits = limits
+
+    def enter(self):
+        for entrance in self.tree.entrances:
+            write_text(self.path(*entrance), "0")
+
+    def out_of_memory(self):
+        if not self.tree.events:
+            return False
+        try:
+            with open(self.path(*self.tree.events)) as events:
+                return any(line.startswith("oom_kill ") and line.strip() != "oom_kill 0"
+                           for line in events)
+        except OSError:
+            return False
+
+    def remove(self):
+        try:
+            for folder in self.tree.folders.values():
+                path = os.path.join(folder, self.name)
+                if os.path.isdir(path):
+                    os.rmdir(path)
+        except OSError:
+            return False
+        return True
+
+
+def write_text(path, text):
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+class Confinement:
+    """What the host's file says; parts that the kernel lacks are None."""
+
+    def __init__(self, path):
+        said = {}
+        if path:
+            with open(path) as file:
+                said = json.load(file)
+        code = base64.b64decode(said.get("filter") or "")
+        self.filter = SystemCallFilter(code) if code else None
+        self.landlock = Landlock(**said["landlock"]) if said.get("landlock") else None
+        self.groups = ControlGroups(**said["groups"]) if said.get("groups") else None
 
 
 # ---- the sandbox of a child -----------------------------------------------------------------
@@ -133,19 +304,35 @@ class Degradation:
 
 def leave_shared_namespaces():
     call(libc_unshare, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS)
-    # Own mounts must not appear in the host's namespace, but an image that the host mounts while
-    # a spare child waits must still appear here.
-    mount(None, "/", None, MS_REC | MS_SLAVE)
-
-
-def close_mount_namespace():
+    # Own mounts must not appear in the fork server's namespace.
     mount(None, "/", None, MS_REC | MS_PRIVATE)
 
 
-def mount_application(source, target):
-    mount(source, target, None, MS_BIND)
-    # A bind mount takes no other flags: read-only needs a second call.
-    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+READ_ONLY = ctypes.create_string_buffer(struct.pack(
+    "=QQQQ", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, 0))
+EMPTY = ctypes.create_string_buffer(b"\0")
+APPLICATION = ctypes.create_string_buffer(b"/app\0")
+
+
+def clone_application(source):
+    """In the parent, which sees the images: a descriptor of a read-only mount of one of them, that
+    is nowhere yet. So a child can let go of the images before it has an order, when nobody waits
+    for it: unmounting takes longer than all other steps together."""
+    path = ctypes.create_string_buffer(os.fsencode(source) + b"\0")
+    tree = libc_syscall(SYS_OPEN_TREE, AT_FDCWD, ctypes.addressof(path),
+                        OPEN_TREE_CLONE | os.O_CLOEXEC, 0, 0)
+    if tree < 0:
+        return -1
+    if libc_syscall(SYS_MOUNT_SETATTR, tree, ctypes.addressof(EMPTY), AT_EMPTY_PATH,
+                    ctypes.addressof(READ_ONLY), ctypes.sizeof(READ_ONLY)) < 0:
+        os.close(tree)
+        return -1
+    return tree
+
+
+def mount_application(tree):
+    call(libc_syscall, SYS_MOVE_MOUNT, tree, ctypes.addressof(EMPTY), AT_FDCWD,
+         ctypes.addressof(APPLICATION), MOVE_MOUNT_F_EMPTY_PATH)
 
 
 def mount_temporary_files():
@@ -157,7 +344,7 @@ def mount_processes():
 
 
 def hide_images():
-    """Other functions' code. The bind mount on /app keeps what this child needs of it."""
+    """All functions' code. What this child needs of it comes as a descriptor."""
     try:
         call(libc_umount2, b"/images", MNT_DETACH)
     except PermissionError:
@@ -174,13 +361,24 @@ def set_hostname(name):
 class Sandbox:
     """The sandbox of one child, in two steps: what needs no order, then what does."""
 
-    def __init__(self, wanted, degradation, own_pid_namespace):
+    def __init__(self, wanted, degradation, own_pid_namespace, confinement=None, group=None):
         self.wanted = wanted
+        self.confinement = confinement or Confinement(None)
+        self.group = group
         self.attempt = degradation.attempt
         self.own_pid_namespace = own_pid_namespace
         self.has_mounts = False
 
     def enter(self):
+        if self.group:
+            self.group.enter()
+        self.enter_namespaces()
+        if self.has_mounts and self.group:
+            self.group.tree.leave_alone()
+        if self.confinement.landlock:
+            self.confinement.landlock.collect()
+
+    def enter_namespaces(self):
         if not self.wanted:
             return
         self.has_mounts = self.attempt("namespaces", leave_shared_namespaces)
@@ -190,29 +388,40 @@ class Sandbox:
         # Without a pid namespace of its own the fresh /proc would show the same processes again.
         if self.own_pid_namespace:
             self.attempt("proc", mount_processes)
+        self.attempt("images", hide_images)
 
-    def fill(self, order):
+    def fill(self, order, tree):
         if not self.wanted:
             return
-        bind_application(order, self.has_mounts)
+        show_application(order, self.has_mounts, tree)
         if not self.has_mounts:
             return
-        self.attempt("images", hide_images)
-        close_mount_namespace()
         if order.get("hostname"):
             self.attempt("hostname", set_hostname, order["hostname"])
 
 
-def bind_application(order, mounts):
+    def close(self, order, ruleset):
+        """The last step: what is forbidden from here on is forbidden for good."""
+        if self.confinement.landlock:
+            self.confinement.landlock.restrict(ruleset, order.get("app"))
+            os.close(ruleset)
+        if self.confinement.filter:
+            self.confinement.filter.install()
+
+
+def show_application(order, mounts, tree):
     source, target = order.get("app"), order.get("cwd", "/app")
     if not source or source == target:
         return  # the host's file system is laid out already
     if not mounts:
         raise SandboxError("no mount namespace, so %s can't be shown at /app" % source)
+    if tree < 0:
+        raise SandboxError("%s is not there, or this kernel can't show it at /app" % source)
     try:
-        mount_application(source, "/app")
+        mount_application(tree)
     except OSError as error:
         raise SandboxError("can't show %s at /app: %s" % (source, error)) from None
+    os.close(tree)
 
 
 def give_up_rights(order):
@@ -241,10 +450,12 @@ def limit_resources(limits):
 
 # ---- the child ------------------------------------------------------------------------------
 
-def take_descriptors(descriptors):
-    """Puts [listen, control, stdout, stderr] where the wrapper expects them, closes the rest."""
-    # First out of the way: a target number may be in use by another one of the four.
-    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 16) for one in descriptors]
+def take_descriptors(descriptors, kept=()):
+    """Puts [listen, control, stdout, stderr] where the wrapper expects them and `kept` from
+    FIRST_FREE_FD on, closes the rest."""
+    # First out of the way: a target number may be in use by another one of them.
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 32)
+             for one in (*descriptors[:FUNCTION_DESCRIPTORS], *kept)]
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(moved[2], 1)
@@ -252,7 +463,14 @@ def take_descriptors(descriptors):
     # Not for programs that the function starts: they would keep the instance's sockets open.
     os.dup2(moved[0], LISTEN_FD, inheritable=False)
     os.dup2(moved[1], CONTROL_FD, inheritable=False)
-    os.closerange(FIRST_FREE_FD, 1 << 20)
+    for number, one in enumerate(moved[FUNCTION_DESCRIPTORS:]):
+        os.dup2(one, FIRST_FREE_FD + number, inheritable=False)
+    os.closerange(FIRST_FREE_FD + len(kept), 1 << 20)
+
+
+def read_order(descriptor):
+    size = os.fstat(descriptor).st_size
+    return json.loads(os.pread(descriptor, size, 0))
 
 
 def reset_signals():
@@ -289,13 +507,17 @@ def begin_child(sandbox):
     sandbox.enter()
 
 
-def complete_child(sandbox, order, descriptors):
-    take_descriptors(descriptors)
+def complete_child(sandbox, descriptors):
+    order = read_order(descriptors[4])
+    kept = list(descriptors[DESCRIPTORS_PER_FORK:])  # the application, when there is a sandbox
+    landlock = sandbox.confinement.landlock
+    take_descriptors(descriptors, kept + ([landlock.ruleset] if landlock else []))
     directory = order.get("cwd", "/app")
-    sandbox.fill(order)
+    sandbox.fill(order, FIRST_FREE_FD if kept else -1)
     sys.dont_write_bytecode = sandbox.wanted  # /app is read-only then
     give_up_rights(order)
     limit_resources(dict({"core": 0}, **order.get("rlimits") or {}))
+    sandbox.close(order, FIRST_FREE_FD + len(kept))
     os.chdir(directory)
     environment = order.get("env") or {}
     set_environment(environment)
@@ -308,10 +530,10 @@ def report_failure(error):
     os.write(CONTROL_FD, json.dumps(message).encode() + b"\n")
 
 
-def run_child(runtime, sandbox, order, descriptors):
+def run_child(runtime, sandbox, descriptors):
     """Never returns: whatever happens, the parent's loop must not run a second time here."""
     try:
-        complete_child(sandbox, order, descriptors)
+        complete_child(sandbox, descriptors)
         gc.enable()
         runtime.main()
     except BaseException as error:
@@ -325,11 +547,12 @@ def run_child(runtime, sandbox, order, descriptors):
 def run_spare(runtime, sandbox, inbox):
     """The spare child: ready but for the order, which it waits for."""
     try:
-        begin_child(sandbox)
         rehearse(runtime)
+        inbox = rehearse_order(inbox)
+        begin_child(sandbox)
         packet, descriptors = receive_packet(inbox)
         if packet:
-            run_child(runtime, sandbox, json.loads(packet), descriptors)
+            run_child(runtime, sandbox, descriptors)
     finally:
         os._exit(1)
 
@@ -347,6 +570,20 @@ def rehearse(runtime):
     os.close(server.wake_writer)
     rehearse_request(runtime, server)
     runtime.encode_json({"ts": runtime.timestamp(time.time()), "msg": "rehearsal"})
+
+
+def rehearse_order(inbox):
+    """Reads an order and takes its descriptors; `inbox` gets a new number."""
+    order = os.memfd_create("order")
+    os.write(order, b'{"env": {"A": "1"}, "rlimits": {"core": 0}}')
+    read_order(order)
+    null = os.open("/dev/null", os.O_RDWR)
+    error = os.dup(2)
+    take_descriptors([null, null, error, error], [inbox.fileno()])
+    inbox.detach()
+    set_import_path("/", {})
+    sys.path.remove("/")
+    return socket.socket(fileno=FIRST_FREE_FD)
 
 
 def rehearse_request(runtime, server):
@@ -381,9 +618,10 @@ def rehearse_import():
 class Child:
     """A forked process. The pidfd tells its end and can't mean another process later."""
 
-    def __init__(self, pid):
+    def __init__(self, pid, group):
         self.identity = None  # of the instance; a spare child has none yet
         self.pid = pid
+        self.group = group
         self.pidfd = os.pidfd_open(pid)
 
     def kill(self, number):
@@ -401,18 +639,19 @@ class Spare:
         self.outbox = outbox
         self.sandboxed = sandboxed
 
-    def hand_over(self, packet, descriptors):
+    def hand_over(self, descriptors):
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-        self.outbox.sendmsg([packet], rights)
+        self.outbox.sendmsg([b"order"], rights)
         self.outbox.close()
 
 
 class Zygote:
     """Serves the host's orders. One poll loop waits for orders and for children that end."""
 
-    def __init__(self, host, runtime):
+    def __init__(self, host, runtime, confinement):
         self.host = host
         self.runtime = runtime
+        self.confinement = confinement
         self.children = {}  # by pidfd
         self.by_identity = {}
         self.degradation = Degradation()
@@ -473,6 +712,9 @@ class Zygote:
                              % (DESCRIPTORS_PER_FORK, len(descriptors)))
         if identity in self.by_identity:
             raise ValueError("instance %r exists" % identity)
+        tree = clone_application(order["app"]) if order.get("sandbox") and order.get("app") else -1
+        if tree >= 0:
+            descriptors.append(tree)  # closed with the others
         child = self.take_spare(order, descriptors) or self.fork_for(order, descriptors)
         child.identity = identity
         self.by_identity[identity] = child
@@ -491,7 +733,9 @@ class Zygote:
             return None
         try:
             if spare.sandboxed == self.spare_sandboxed:
-                spare.hand_over(json.dumps(order).encode(), descriptors)
+                if spare.child.group:
+                    spare.child.group.limit(order.get("limits") or [])
+                spare.hand_over(descriptors)
                 return spare.child
         except OSError:
             pass  # it has ended
@@ -507,8 +751,8 @@ class Zygote:
                 take_descriptors(descriptors)
                 report_failure(error)
                 os._exit(1)
-            run_child(self.runtime, sandbox, order, descriptors)
-        return self.spawn(bool(order.get("sandbox")), run)
+            run_child(self.runtime, sandbox, descriptors)
+        return self.spawn(bool(order.get("sandbox")), run, order.get("limits"))
 
     def make_spare(self):
         self.spare_wanted = False
@@ -522,19 +766,22 @@ class Zygote:
         inbox.close()
         self.spare = Spare(child, outbox, self.spare_sandboxed)
 
-    def spawn(self, sandboxed, run):
+    def spawn(self, sandboxed, run, limits=None):
         """Forks a child that does run(sandbox), which doesn't return."""
+        group = self.confinement.groups.make() if self.confinement.groups else None
+        if group and limits is not None:
+            group.limit(limits)
         isolated = sandboxed and self.enter_new_pid_namespace()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             pid = os.fork()
             if pid == 0:
-                run(Sandbox(sandboxed, self.degradation, isolated))
+                run(Sandbox(sandboxed, self.degradation, isolated, self.confinement, group))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
             if isolated:
                 self.return_to_own_pid_namespace()
-        child = Child(pid)
+        child = Child(pid, group)
         self.children[child.pidfd] = child
         self.poller.register(child.pidfd, select.POLLIN)
         return child
@@ -566,7 +813,7 @@ class Zygote:
         try:
             sandbox = Sandbox(True, self.degradation, isolated)
             sandbox.enter()
-            sandbox.fill({"hostname": "probe"})
+            sandbox.fill({"hostname": "probe"}, -1)
             os.write(writer, json.dumps(self.degradation.steps).encode())
         finally:
             os._exit(0)
@@ -579,12 +826,18 @@ class Zygote:
     def reap(self, child):
         _pid, status = os.waitpid(child.pid, 0)
         self.forget(child)
+        out_of_memory = child.group is not None and child.group.out_of_memory()
+        if child.group:
+            self.confinement.groups.remove(child.group)
         if child.identity is None:
             return  # a spare that nobody needed
         signaled = os.WIFSIGNALED(status)
-        self.tell({"op": "exited", "id": child.identity, "pid": child.pid,
-                   "code": None if signaled else os.WEXITSTATUS(status),
-                   "signal": os.WTERMSIG(status) if signaled else None})
+        answer = {"op": "exited", "id": child.identity, "pid": child.pid,
+                  "code": None if signaled else os.WEXITSTATUS(status),
+                  "signal": os.WTERMSIG(status) if signaled else None}
+        if out_of_memory:
+            answer["oom"] = True
+        self.tell(answer)
 
     def forget(self, child):
         self.poller.unregister(child.pidfd)
@@ -604,7 +857,7 @@ class Zygote:
 
 def receive_packet(sock):
     """One packet and the descriptors that came with it."""
-    room = socket.CMSG_SPACE(DESCRIPTORS_PER_FORK * array.array("i").itemsize)
+    room = socket.CMSG_SPACE((DESCRIPTORS_PER_FORK + 1) * array.array("i").itemsize)
     packet, ancillary, flags, _address = sock.recvmsg(PACKET_BYTES_MAX, room,
                                                       socket.MSG_CMSG_CLOEXEC)
     descriptors = array.array("i")
@@ -630,9 +883,10 @@ def main():
     host = socket.socket(fileno=int(os.environ["HEARTH_ZYGOTE_FD"]))
     host.set_inheritable(False)
     runtime = load_runtime(os.environ["HEARTH_RUNTIME_PATH"])
+    confinement = Confinement(os.environ.get("HEARTH_CONFINEMENT"))
     # A collection in a child would touch, and so copy, every page of what all of them share.
     gc.freeze()
-    Zygote(host, runtime).run()
+    Zygote(host, runtime, confinement).run()
 
 
 if __name__ == "__main__":

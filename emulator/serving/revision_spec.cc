@@ -79,6 +79,9 @@ RevisionSpec parse_revision(const Json& revision) {
     const auto memory =
         base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
     if (memory && *memory > 0) out.memory_bytes = static_cast<std::uint64_t>(*memory);
+    const auto cpu =
+        base::parse_quantity_milli(string_at(container, {"resources", "limits", "cpu"}));
+    if (cpu && *cpu > 0) out.cpu_milli = static_cast<std::uint64_t>(*cpu);
   }
   out.concurrency = base::int_at(revision, {"spec", "containerConcurrency"}).value_or(0);
   out.timeout =

@@ -23,6 +23,7 @@ struct RevisionSpec {
   std::int64_t concurrency = 0;
   std::chrono::seconds timeout{300};
   std::uint64_t memory_bytes = 0;
+  std::uint64_t cpu_milli = 0;
   std::int64_t initial_scale = 1;
   DeciderSettings scaling;
   std::chrono::seconds retention{0};

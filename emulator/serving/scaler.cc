@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "emulator/serving/pod_mirror.h"
+#include "emulator/serving/revision_events.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
@@ -26,6 +27,8 @@ constexpr int kTicksPerDecision = 2;                // Knative: a decision every
 // Kubernetes: crash back-off 10 s doubling to 5 min.
 constexpr std::chrono::seconds kCrashBackoffFirst{10};
 constexpr std::chrono::seconds kCrashBackoffMax{300};
+// An instance that served this long has not failed at its start: counting begins anew.
+constexpr std::chrono::seconds kStableAfter{60};
 
 struct RunningInstance {
   std::string id;
@@ -335,7 +338,8 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
                                                       .env = std::move(*env),
                                                       .command = spec.command,
                                                       .args = spec.args,
-                                                      .memory_bytes = spec.memory_bytes})
+                                                      .memory_bytes = spec.memory_bytes,
+                                                      .cpu_milli = spec.cpu_milli})
                      : Result<runtime::Instance>(fail(env.error()));
   entry = state->find(key);
   if (entry == nullptr) {
@@ -348,6 +352,10 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
     state->handle_exit(
         *entry, {InstanceEvent::Kind::kExited, id, "StartFailed", started.error().message, 1});
     co_return;
+  }
+  if (!started->warning.empty()) {
+    state->tasks.spawn(record_warning(state->store, spec, "MemoryLimitRaised", started->warning,
+                                      state->clock.wall()));
   }
   RunningInstance& instance = entry->instances[id];
   instance = {id, started->socket_path, false, false, false, state->clock.wall()};
@@ -389,7 +397,6 @@ void Scaler::State::handle(const InstanceEvent& event) {
 void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
   instance.ready = true;
   instance.published = true;
-  entry.crashes = 0;
   publish(entry);
   set_health(entry, RevisionHealth::State::kReady, "", "");
   tasks.spawn(write_pod(shared_from_this(), entry.spec, instance.id, PodPhase::kReady, "", "",
@@ -399,6 +406,9 @@ void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
 void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
   const auto it = entry.instances.find(event.id);
   const bool expected = it != entry.instances.end() && it->second.stopping;
+  if (it != entry.instances.end() && clock.wall() - it->second.started >= kStableAfter) {
+    entry.crashes = 0;
+  }
   if (it != entry.instances.end()) entry.instances.erase(it);
   owners.erase(event.id);
   publish(entry);
@@ -408,16 +418,24 @@ void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
     if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
     return;
   }
-  const auto delay = std::min<std::chrono::seconds>(
-      kCrashBackoffMax, kCrashBackoffFirst * (1L << std::min(entry.crashes, 6)));
+  // As the kubelet: the first restart at once, then ever later.
+  const auto delay =
+      entry.crashes == 0
+          ? std::chrono::seconds(0)
+          : std::min<std::chrono::seconds>(
+                kCrashBackoffMax, kCrashBackoffFirst * (1L << std::min(entry.crashes - 1, 6)));
   ++entry.crashes;
   entry.not_before = clock.monotonic() + delay;
   kLog.warn("instance_ended", {{"revision", entry.spec.key()},
                                {"instance", event.id},
                                {"code", event.exit_code},
+                               {"reason", event.reason},
                                {"retry_seconds", delay.count()}});
   if (entry.health.state != RevisionHealth::State::kFailed || !event.message.empty()) {
     set_health(entry, RevisionHealth::State::kFailed, event.reason, event.message);
+  }
+  if (event.reason == "OOMKilled") {
+    tasks.spawn(record_warning(store, entry.spec, event.reason, event.message, clock.wall()));
   }
   tasks.spawn(retry(shared_from_this(), entry.spec.key(), delay));
 }

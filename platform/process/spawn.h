@@ -1,5 +1,5 @@
-// Starts a process, optionally in a jail of its own: namespaces, a private root made of read-only
-// pieces of the host, no rights. Returns a pidfd; the caller watches it.
+// Starts a process, optionally in a jail of its own (jail.h) and confined by a system call filter,
+// landlock, a control group and rlimits. Returns a pidfd; the caller watches it.
 //
 // Called on any thread; costs a fork of this (small) process. All that the child does before exec
 // is system calls on memory prepared before.
@@ -15,33 +15,20 @@
 
 #include "platform/base/result.h"
 #include "platform/base/unique_fd.h"
+#include "platform/process/jail.h"
+#include "platform/process/landlock.h"
+#include "platform/process/seccomp_filter.h"
 
 namespace hearth::process {
 
-struct Bind {
-  std::string source;  // on the host
-  std::string target;  // absolute, within the jail
-  bool writable = false;
-};
-
-struct Jail {
-  std::string root;  // an empty folder of the host; a tmpfs is mounted over it in the jail only
-  std::vector<Bind> binds;                                 // in order; missing sources are left out
-  std::vector<std::pair<std::string, std::string>> links;  // target, path: made before the binds
-  std::vector<std::pair<std::string, std::string>> files;  // path, content: small generated files
-  std::string tmp_bytes = "64m";                           // size of the tmpfs on /tmp
-  std::string hostname = "function";
-  // Keep the namespace's capabilities: only for the fork server, whose children give them up.
-  bool keep_capabilities = false;
-  // Run as this user when the daemon is root; otherwise the daemon's own user, mapped to it.
-  std::uint32_t uid = 65532;
-};
+class Cgroup;
 
 struct ResourceLimits {
   std::uint64_t address_space = 0;  // bytes; 0: unlimited
-  std::uint64_t processes = 0;
+  std::uint64_t processes = 0;      // of the user, so of all its jails
   std::uint64_t open_files = 1024;
   std::uint64_t file_bytes = 0;
+  std::uint64_t cpu_seconds = 0;
 };
 
 struct SpawnRequest {
@@ -51,7 +38,9 @@ struct SpawnRequest {
   std::vector<std::pair<int, int>> fds;  // ours → the child's; all others are closed
   ResourceLimits limits;
   std::optional<Jail> jail;
-  bool own_session = true;
+  const SeccompFilter* seccomp = nullptr;  // none, or made once and shared
+  std::optional<LandlockRules> landlock;   // paths as seen in the jail
+  const Cgroup* cgroup = nullptr;
 };
 
 struct Child {
@@ -59,12 +48,10 @@ struct Child {
   base::UniqueFd pidfd;  // readable when the process has ended
 };
 
-// kForbidden when the kernel withholds the namespaces (the caller may try without a jail).
-// kNotFound when the program does not exist.
+// kForbidden when the kernel withholds the jail (the caller may try without one): a daemon that is
+// root without the right to mount gets a second try in a user namespace first.
+// kNotFound when the program does not exist, kPreconditionFailed when it can't be executed.
 Result<Child> spawn(const SpawnRequest& request);
-
-// The pieces of the host that programs need to run: /usr, /lib*, /bin, parts of /etc, …
-std::vector<Bind> host_binds();
 
 // Exit code, or 128 + signal. The process must have ended (its pidfd is readable); reaps it.
 int reap(const Child& child);

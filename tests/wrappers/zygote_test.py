@@ -91,10 +91,14 @@ class Host:
         ours.settimeout(WAIT_SECONDS)
         self.controls[identity] = ours
         out = output if output is not None else os.open(os.devnull, os.O_WRONLY)
-        order = {"op": "fork", "id": identity, "env": {"FUNCTION_DIR": folder}, "cwd": folder,
-                 "app": folder, "sandbox": False, "rlimits": {}}
+        packet = {"op": "fork", "id": identity, "sandbox": more.pop("sandbox", False),
+                  "limits": more.pop("limits", []), "app": more.get("app", folder)}
+        order = {"env": {"FUNCTION_DIR": folder}, "cwd": folder, "app": folder, "rlimits": {}}
         order.update(more)
-        self.send(order, [listener.fileno(), control.fileno(), out, out])
+        with tempfile.TemporaryFile() as file:
+            file.write(json.dumps(order).encode())
+            file.flush()
+            self.send(packet, [listener.fileno(), control.fileno(), out, out, file.fileno()])
         listener.close()
         control.close()
         if output is None:

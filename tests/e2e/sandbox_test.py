@@ -1,0 +1,377 @@
+"""Functions that try to get out, to see others and to use the machine up: docs/sandbox.md.
+
+Each hostile function gets the documented answer, the daemon and its neighbours go on, and the
+function itself answers again without a restart.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+import unittest
+
+from daemon import Daemon, wait_for
+
+# What a request says is run in the function; the answer is what it evaluates to or the error.
+PYTHON = """
+import ctypes, errno, os, resource, signal, socket, subprocess, sys, time
+SECRET = os.environ.get('SECRET')
+def call(number, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(number, *arguments) == -1:
+        return errno.errorcode[ctypes.get_errno()]
+    return 'done'
+def attempt(text):
+    try:
+        return eval(text)
+    except BaseException as error:
+        return type(error).__name__
+def handler(event):
+    if 'run' in event:
+        exec(event['run'], globals())
+    return {name: attempt(text) for name, text in event.get('try', {}).items()}
+"""
+
+NODE = """
+const fs = require('fs'), child = require('child_process');
+exports.handler = async (event) => {
+  const out = {};
+  for (const [name, text] of Object.entries(event.try || {})) {
+    try { out[name] = eval(text); } catch (error) { out[name] = error.code || String(error); }
+  }
+  return out;
+};
+"""
+
+GO = """package main
+
+import (
+	"os"
+	"syscall"
+)
+
+func text(err error) string {
+	if err == nil {
+		return "done"
+	}
+	if number, ok := err.(syscall.Errno); ok {
+		return number.Error()
+	}
+	return err.Error()
+}
+
+func Handler(event map[string]interface{}) (interface{}, error) {
+	_, read := os.ReadFile(event["state"].(string) + "/token")
+	_, _, ptrace := syscall.RawSyscall(syscall.SYS_PTRACE, 0, 0, 0)
+	return map[string]string{
+		"state":   text(read),
+		"mount":   text(syscall.Mount("x", "/tmp", "tmpfs", 0, "")),
+		"unshare": text(syscall.Unshare(0x10000000)),
+		"ptrace":  text(ptrace),
+		"write":   text(os.WriteFile("/app/x", nil, 0o600)),
+		"kill":    text(syscall.Kill(int(event["pid"].(float64)), 9)),
+	}, nil
+}
+"""
+
+
+class SandboxTest(unittest.TestCase):
+    flags = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.hearth = Daemon(*cls.flags)
+        cls.hearth.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.hearth.__exit__()
+
+    def deploy(self, name, code=PYTHON, language="python", version="3.11", **spec):
+        self.hearth.apply(self.hearth.function(name, code, language, version, **spec))
+        # The first Go build on a machine compiles the standard library.
+        wait_for(lambda: "True" in self.hearth.kubectl(
+            "get", "lambdafunction", name,
+            "-o", "jsonpath={.status.conditions[?(@.type=='Ready')].status}"), 400,
+                 name + " to be ready")
+
+    def ask(self, name, timeout=60, **event):
+        return self.hearth.call(name + ".default.localhost", json.dumps(event), timeout=timeout)
+
+    def attempts(self, name, **attempts):
+        status, _, body = self.ask(name, **{"try": attempts})
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+    def recovers(self, name, seconds=60):
+        wait_for(lambda: self.ask(name, **{"try": {"x": "1"}})[0] == 200, seconds,
+                 name + " to answer again")
+
+    def pod_of(self, name):
+        pods = json.loads(self.hearth.kubectl("get", "pods", "-o", "json"))["items"]
+        return [pod for pod in pods
+                if pod["metadata"].get("labels", {}).get("lambda.knative.io/name") == name]
+
+    def state(self):
+        return self.hearth.ready["state"]
+
+
+class ReachingOut(SandboxTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        neighbour = cls.hearth.function("neighbour", PYTHON,
+                                        env=[{"name": "SECRET", "value": "s3cret-of-neighbour"}])
+        cls.hearth.apply(neighbour, cls.hearth.function("hostile", PYTHON))
+        cls.hearth.wait_ready("neighbour")
+        cls.hearth.wait_ready("hostile")
+
+    def test_the_state_folder_token_and_kubeconfig_are_not_there(self):
+        seen = self.attempts("hostile",
+                             state="os.listdir(%r)" % self.state(),
+                             token="open(%r).read()" % (self.state() + "/token"),
+                             config="open(%r).read()" % self.hearth.ready["kubeconfig"],
+                             home="os.listdir('/root')", root="sorted(os.listdir('/'))",
+                             images="os.listdir('/images')",
+                             groups="os.listdir('/cgroup/memory')")
+        for name in ("state", "token", "config", "home"):
+            self.assertIn(seen[name], ("FileNotFoundError", "PermissionError"), seen)
+        self.assertIn(seen["images"], ([], "FileNotFoundError"))
+        self.assertIn(seen["groups"], ([], "FileNotFoundError"))
+        self.assertNotIn("home", seen["root"])
+
+    def test_the_kubernetes_api_answers_nobody_without_a_token(self):
+        url = self.hearth.ready["api"] + "/api/v1/namespaces/default/secrets"
+        script = ("import urllib.request, urllib.error, ssl\n"
+                  "def api(headers):\n"
+                  "    context = ssl._create_unverified_context()\n"
+                  "    try:\n"
+                  "        request = urllib.request.Request(%r, headers=headers)\n"
+                  "        return urllib.request.urlopen(request, context=context).status\n"
+                  "    except urllib.error.HTTPError as error:\n"
+                  "        return error.code\n" % url)
+        wrong = "api({'Authorization': 'Bearer guessed'})"
+        status, _, body = self.ask("hostile", run=script,
+                                   **{"try": {"nobody": "api({})", "guessed": wrong}})
+        # As Kubernetes: who shows nothing is system:anonymous, which may do nothing.
+        self.assertEqual((status, json.loads(body)), (200, {"nobody": 403, "guessed": 401}), body)
+
+    def test_other_processes_are_neither_seen_nor_touched(self):
+        daemon = self.hearth.process.pid
+        seen = self.attempts(
+            "hostile",
+            pids="[one for one in os.listdir('/proc') if one.isdigit()]",
+            kill="os.kill(%d, 9)" % daemon, signal_all="os.kill(-1, 0)",
+            memory="open('/proc/%d/mem', 'rb')" % daemon,
+            environment="open('/proc/%d/environ').read()" % daemon,
+            ptrace="call(101, 16, %d, 0, 0)" % daemon,
+            vm_read="call(310, %d, 0, 0, 0, 0, 0)" % daemon,
+            pidfd="call(434, %d, 0)" % daemon)
+        self.assertEqual(seen["pids"], ["1"])
+        self.assertEqual(seen["kill"], "ProcessLookupError")
+        self.assertEqual(seen["memory"], "FileNotFoundError")
+        self.assertEqual(seen["environment"], "FileNotFoundError")
+        self.assertEqual((seen["ptrace"], seen["vm_read"]), ("EPERM", "EPERM"))
+        self.assertEqual(seen["pidfd"], "ESRCH")
+        self.assertIsNone(self.hearth.process.poll())
+
+    def test_the_secrets_of_other_functions_are_not_in_its_own_memory(self):
+        """All Python functions are copies of one process, which must not know them."""
+        # In two parts, so that the request itself doesn't bring the whole into the memory.
+        script = ("def copies():\n    first, second, count = b's3cret-of', b'-neighbour', 0\n"
+                  "    for line in open('/proc/self/maps'):\n"
+                  "        span, rights = line.split()[:2]\n"
+                  "        if not rights.startswith('rw') or '[v' in line: continue\n"
+                  "        start, end = (int(part, 16) for part in span.split('-'))\n"
+                  "        data = ctypes.string_at(start, end - start)\n"
+                  "        at = data.find(first)\n"
+                  "        while at >= 0:\n"
+                  "            count += data[at + 9:at + 19] == second\n"
+                  "            at = data.find(first, at + 1)\n"
+                  "    return count\n")
+        def copies(name):
+            status, _, body = self.ask(name, run=script, **{"try": {"copies": "copies()"}})
+            self.assertEqual(status, 200, body)
+            return json.loads(body)["copies"]
+        self.assertGreater(copies("neighbour"), 0)
+        self.assertEqual(copies("hostile"), 0)
+
+    def test_sockets_of_other_functions_are_not_reachable(self):
+        sockets = [str(path) for base in ("/tmp", os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
+                   for path in pathlib.Path(base).glob("hearth-*/*.sock")]
+        self.assertTrue(sockets, "no instance's socket was found to try")
+        script = ("def reach(path):\n    s = socket.socket(socket.AF_UNIX)\n    s.connect(path)\n"
+                  "    return 'connected'\n")
+        for path in sockets:
+            _, _, body = self.ask("hostile", run=script, **{"try": {"x": "reach(%r)" % path}})
+            self.assertEqual(json.loads(body)["x"], "FileNotFoundError")
+
+    def test_abstract_sockets_of_the_machine_are_not_reachable(self):
+        import socket
+        name = "\0hearth-test-%d" % os.getpid()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(name)
+            listener.listen(1)
+            script = ("def reach():\n    s = socket.socket(socket.AF_UNIX)\n"
+                      "    s.connect(%r)\n    return 'connected'\n" % name)
+            _, _, body = self.ask("hostile", run=script, **{"try": {"x": "reach()"}})
+        self.assertEqual(json.loads(body)["x"], "PermissionError")
+
+    def test_mounts_devices_namespaces_and_the_kernel_are_out_of_reach(self):
+        seen = self.attempts(
+            "hostile",
+            mount="call(165, b'x', b'/tmp', b'tmpfs', 0, 0)", umount="call(166, b'/app', 2)",
+            device="os.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))",
+            user="call(272, 0x10000000)", clone="call(56, 0x10000011, 0, 0, 0, 0)",
+            clone3="call(435, 0, 0)", setns="call(308, 0, 0)", root="call(161, b'/tmp')",
+            bpf="call(321, 0, 0, 0)", uring="call(425, 1, 0)", perf="call(298, 0, 0, 0, 0, 0)",
+            keys="call(250, 0, 0)", module="call(313, 0, 0, 0)", kexec="call(246, 0, 0, 0, 0)",
+            handle="call(304, 0, 0, 0)", vsock="call(41, 40, 1, 0)",
+            uid="os.setuid(0)", host="socket.sethostname('x')")
+        for name in ("mount", "umount", "user", "clone", "setns", "root", "bpf", "uring", "perf",
+                     "keys", "module", "kexec", "handle"):
+            self.assertEqual(seen[name], "EPERM", (name, seen))
+        self.assertEqual(seen["clone3"], "ENOSYS")
+        self.assertEqual(seen["vsock"], "EAFNOSUPPORT")
+        for name in ("device", "uid", "host"):
+            self.assertEqual(seen[name], "PermissionError", (name, seen))
+
+    def test_only_tmp_can_be_written(self):
+        seen = self.attempts("hostile", tmp="open('/tmp/x', 'w').write('x')",
+                             app="open('/app/x', 'w')", usr="open('/usr/x', 'w')",
+                             root="open('/x', 'w')", etc="open('/etc/hosts', 'a')",
+                             null="open('/dev/null', 'w').write('x')",
+                             kernel="open('/proc/sys/kernel/core_pattern', 'w')")
+        self.assertEqual((seen["tmp"], seen["null"]), (1, 1))
+        for name in ("app", "usr", "root", "etc", "kernel"):
+            self.assertIn(seen[name], ("PermissionError", "OSError"), (name, seen))
+
+    def test_node_is_held_the_same_way(self):
+        self.deploy("node", NODE, "nodejs", "20")
+        seen = self.attempts("node", state="fs.readFileSync(%r)" % (self.state() + "/token"),
+                             app="fs.writeFileSync('/app/x', '')",
+                             tmp="fs.writeFileSync('/tmp/x', '') || 'done'",
+                             kill="process.kill(%d, 9)" % self.hearth.process.pid,
+                             unshare="child.spawnSync('unshare', ['-U', 'true']).status",
+                             status="fs.readFileSync('/proc/self/status', 'utf8')")
+        self.assertEqual(seen["state"], "ENOENT")
+        self.assertIn(seen["app"], ("EROFS", "EACCES"))
+        self.assertEqual((seen["tmp"], seen["kill"], seen["unshare"]), ("done", "ESRCH", 1))
+        self.assertIn("NoNewPrivs:\t1", seen["status"])
+        self.assertIn("Seccomp:\t2", seen["status"])
+        self.assertIn("CapEff:\t0000000000000000", seen["status"])
+
+    def test_go_is_held_the_same_way(self):
+        self.deploy("gopher", GO, "go", "1.22")
+        status, _, body = self.ask("gopher", state=self.state(), pid=self.hearth.process.pid)
+        self.assertEqual(status, 200, body)
+        seen = json.loads(body)
+        self.assertIn("no such file", seen["state"])
+        for name in ("mount", "unshare", "ptrace"):
+            self.assertEqual(seen[name], "operation not permitted", seen)
+        self.assertTrue("read-only" in seen["write"] or "denied" in seen["write"], seen)
+        self.assertEqual(seen["kill"], "no such process")
+
+
+def memory_is_bounded():
+    """Whether the daemon may make groups here: as root, with a memory controller."""
+    return os.geteuid() == 0 and (os.path.isdir("/sys/fs/cgroup/memory") or
+                                  os.path.exists("/sys/fs/cgroup/cgroup.controllers"))
+
+
+class UsingUp(SandboxTest):
+    def test_a_fork_bomb_is_bounded_and_ended(self):
+        self.deploy("bomb", resources={"limits": {"memory": "1Gi"}})
+        script = ("def bomb():\n    count = 0\n    children = []\n    try:\n"
+                  "        while True:\n            pid = os.fork()\n"
+                  "            if pid == 0:\n                time.sleep(600)\n"
+                  "            children.append(pid)\n"
+                  "    except OSError as error:\n        pass\n"
+                  "    return len(children)\n")
+        status, _, body = self.ask("bomb", run=script, **{"try": {"made": "bomb()"}})
+        self.assertEqual(status, 200, body)
+        self.assertLess(json.loads(body)["made"], 512)
+        self.assertGreater(json.loads(body)["made"], 50)
+        # Its neighbours start and answer meanwhile, and its end takes all of them along.
+        self.deploy("beside")
+        self.assertEqual(self.ask("beside")[0], 200)
+        self.ask("bomb", run="os._exit(3)")
+        self.recovers("bomb")
+        self.assertEqual(self.attempts("bomb", pids="len([p for p in os.listdir('/proc') "
+                                                     "if p.isdigit()])")["pids"], 1)
+
+    @unittest.skipUnless(memory_is_bounded(), "needs a memory controller")
+    def test_a_memory_hog_is_ended_and_told_apart(self):
+        self.deploy("hog", resources={"limits": {"memory": "64Mi"}})
+        status, _, body = self.ask("hog", run="hoard = [b'x' * (1 << 20) for i in range(4096)]")
+        self.assertIn(status, (502, 503), body)
+        self.assertIn("instance", body)
+        self.assertIsNone(self.hearth.process.poll())
+        wait_for(lambda: "OOMKilled" in self.hearth.kubectl("get", "events"), 20, "the event")
+        self.recovers("hog")
+
+    def test_a_limit_below_the_runtimes_own_need_is_raised_with_a_warning(self):
+        self.deploy("tight", resources={"limits": {"memory": "1Mi"}})
+        self.recovers("tight")
+        wait_for(lambda: "MemoryLimitRaised" in self.hearth.kubectl("get", "events"), 20,
+                 "the warning")
+
+    def test_a_flood_of_logs_is_bounded(self):
+        self.deploy("flood")
+        status, _, _ = self.ask(
+            "flood", run="line = 'x' * 1000 + '\\n'\nfor i in range(60000): sys.stdout.write(line)\n"
+                         "sys.stdout.flush()", timeout=120)
+        self.assertEqual(status, 200)
+        logs = pathlib.Path(self.state()) / "logs"
+        sizes = sum(path.stat().st_size for path in logs.glob("flood-*"))
+        self.assertGreater(sizes, 1 << 20)
+        self.assertLess(sizes, 12 << 20)
+        self.assertEqual(self.hearth.call("flood.default.localhost", "{}")[0], 200)
+
+    def test_a_full_tmp_is_the_functions_own_problem(self):
+        self.deploy("filler")
+        script = ("def fill():\n    with open('/tmp/big', 'wb') as file:\n"
+                  "        for i in range(256): file.write(b'x' * (1 << 20))\n")
+        seen = json.loads(self.ask("filler", run=script, **{"try": {"x": "fill()"}})[2])
+        self.assertEqual(seen["x"], "OSError")
+        self.assertEqual(self.attempts("filler", x="os.unlink('/tmp/big')")["x"], None)
+        self.recovers("filler")
+
+    def test_open_descriptors_are_bounded(self):
+        self.deploy("opener")
+        script = ("def open_all():\n    files = []\n    try:\n"
+                  "        while True: files.append(os.open('/dev/null', os.O_RDONLY))\n"
+                  "    except OSError:\n        count = len(files)\n"
+                  "    for one in files: os.close(one)\n    return count\n")
+        seen = json.loads(self.ask("opener", run=script, **{"try": {"x": "open_all()"}})[2])
+        self.assertLess(seen["x"], 4096)
+        self.recovers("opener")
+
+    def test_a_function_that_hangs_is_answered_504_and_replaced(self):
+        self.deploy("hangs", env=[{"name": "TIMEOUT_SECONDS", "value": "2"}])
+        status, _, body = self.ask("hangs", run="while True: pass", timeout=120)
+        self.assertEqual(status, 504, body)
+        self.recovers("hangs")
+
+    def test_a_function_that_ignores_sigterm_is_killed(self):
+        self.deploy("stubborn")
+        self.ask("stubborn", run="import _signal\n"
+                                 "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))")
+        self.assertEqual(self.ask("stubborn")[0], 200)
+        self.hearth.kubectl("delete", "lambdafunction", "stubborn")
+        wait_for(lambda: not self.pod_of("stubborn"), 120, "the instance to be gone")
+
+    def test_a_killed_fork_server_comes_back_by_itself(self):
+        self.deploy("phoenix")
+        zygotes = subprocess.run(["pgrep", "-P", str(self.hearth.process.pid), "-f", "zygote.py"],
+                                 capture_output=True, text=True).stdout.split()
+        self.assertEqual(len(zygotes), 1, zygotes)
+        os.kill(int(zygotes[0]), 9)
+        self.recovers("phoenix")
+
+
+del SandboxTest
+
+if __name__ == "__main__":
+    unittest.main()
