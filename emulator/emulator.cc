@@ -12,6 +12,7 @@
 #include "emulator/apiserver/server.h"
 #include "emulator/blobs/blob_store.h"
 #include "emulator/builder/builder.h"
+#include "emulator/eventing/admission.h"
 #include "emulator/eventing/eventing.h"
 #include "emulator/front_page.h"
 #include "emulator/gateway/gateway.h"
@@ -22,6 +23,7 @@
 #include "emulator/runtime/runtime.h"
 #include "emulator/serving/serving.h"
 #include "emulator/state_folder.h"
+#include "emulator/store/namespace_contents.h"
 #include "emulator/store/sqlite_store.h"
 #include "emulator/well_known_names.h"
 #include "emulator/workloads/job_controller.h"
@@ -43,6 +45,7 @@
 #include "platform/lambda/function_validation.h"
 #include "platform/lambda/git_source.h"
 #include "platform/lambda/object_source.h"
+#include "platform/resource/event_recorder.h"
 #include "platform/resource/well_known.h"
 #include "platform/telemetry/log.h"
 
@@ -107,6 +110,9 @@ struct Emulator::Rooms {
   std::unique_ptr<blobs::BlobStore> blob_store;
   resource::DefinitionRegistry definitions;
   std::unique_ptr<store::SqliteStore> objects_store;
+  resource::RecordEvent record;
+  std::unique_ptr<store::NamespaceContents> namespace_contents;
+  std::unique_ptr<resource::EventRecorder> recorder;
   std::unique_ptr<registry::Registry> image_registry;
   std::unique_ptr<objectstore::ObjectStore> object_store;
   std::unique_ptr<http::Client> client;
@@ -167,8 +173,18 @@ Status Emulator::Rooms::open_storage() {
   HEARTH_TRY(reader, state.open_reader());
   definitions.set_admission(resource::kFunctions.group, resource::kFunctions.plural,
                             lambda::admit_function);
+  definitions.set_admission(resource::kBrokers.group, resource::kBrokers.plural,
+                            eventing::admit_broker);
+  definitions.set_admission(resource::kTriggers.group, resource::kTriggers.plural,
+                            eventing::admit_trigger);
   objects_store =
       std::make_unique<store::SqliteStore>(control, *writer, std::move(reader), definitions, clock);
+  namespace_contents = std::make_unique<store::NamespaceContents>(
+      control, *objects_store, certificates->authority.certificate_pem);
+  recorder = std::make_unique<resource::EventRecorder>(control, *objects_store, clock);
+  record = [this](const Json& object, resource::EventNote note) {
+    recorder->record(object, std::move(note));
+  };
   HEARTH_TRY(opened_registry,
              registry::Registry::open(control, *writer, state.database(), *blob_store, clock));
   image_registry = std::move(opened_registry);
@@ -206,15 +222,17 @@ Status Emulator::Rooms::open_functions() {
                                       .parallel_builds = options.parallel_builds,
                                       .fetch_context = [this](workloads::BucketContext context) {
                                         return fetch_context(std::move(context));
-                                      }});
+                                      },
+                                      .record = record});
   scaler = std::make_unique<serving::Scaler>(
       control, *instances, *objects_store, clock,
-      serving::ScalerOptions{.platform_env = [this](const serving::RevisionSpec& spec) {
-        return platform_env(spec);
-      }});
+      serving::ScalerOptions{
+          .platform_env = [this](const serving::RevisionSpec& spec) { return platform_env(spec); },
+          .record = record});
   broker = std::make_unique<eventing::Eventing>(
       control, *objects_store, *event_journal, clock,
-      make_dispatch([this] { return data_plane.get(); }, *client), eventing::Options{});
+      make_dispatch([this] { return data_plane.get(); }, *client),
+      eventing::Options{.record = record});
   data_plane = std::make_unique<gateway::Gateway>(
       control,
       gateway::GatewayHooks{
@@ -265,7 +283,7 @@ Status Emulator::Rooms::open_servers() {
       std::stoi(endpoints.gateway.substr(endpoints.gateway.rfind(':') + 1)));
   knative = std::make_unique<serving::Serving>(
       control, *objects_store, *scaler, clock,
-      serving::ServingOptions{.domain = options.domain, .port = gateway_port},
+      serving::ServingOptions{.domain = options.domain, .port = gateway_port, .record = record},
       [this](std::shared_ptr<const gateway::RouteTable> table) {
         write_hosts(*table);
         data_plane->publish(std::move(table));
@@ -294,6 +312,7 @@ Status Emulator::Rooms::open_servers() {
   function_options.emit = [this](const Json& function, std::string type, Json data) {
     tasks->spawn(emit_lifecycle(function, std::move(type), std::move(data)));
   };
+  function_options.record = record;
   functions = std::make_unique<lambda::FunctionController>(
       control, pool, *objects_store, *languages, clock, std::move(function_options));
   commands = std::make_unique<lambda::CommandReceiver>(*objects_store, clock,
@@ -602,6 +621,8 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
     if (!out) co_return;
     co_await all.create_namespaces();
     co_await all.remove_stale_pods();
+    all.recorder->start();
+    all.namespace_contents->start();
     all.tasks->spawn(all.collect_garbage());
     all.scaler->start();
     if (all.runs("serving")) all.knative->start();
@@ -627,6 +648,8 @@ Task<void> Emulator::Rooms::close() {
   if (scaler) co_await scaler->stop();
   if (jobs) co_await jobs->stop();
   if (broker) co_await broker->stop();
+  if (namespace_contents) co_await namespace_contents->stop();
+  if (recorder) co_await recorder->stop();
   if (event_journal) co_await event_journal->stop();
   if (instances) co_await instances->shutdown();
   if (objects_store) co_await objects_store->stop();

@@ -35,19 +35,35 @@ std::vector<std::string> versions_of(const std::vector<DefinitionPtr>& group) {
   return out;
 }
 
+const std::vector<std::string>& verbs_of(const Definition& definition) {
+  static const std::vector<std::string> kReview{"create"};
+  return definition.is_review ? kReview : kVerbs;
+}
+
 struct Subresource {
   const char* name;
   std::vector<std::string> verbs;
+  Json kind;  // {group, version, kind}
 };
 
-std::vector<Subresource> subresources_of(const Definition& definition) {
+Json kind_of(const Definition& definition, const std::string& version) {
+  return {{"group", definition.type.group}, {"version", version}, {"kind", definition.type.kind}};
+}
+
+std::vector<Subresource> subresources_of(const Definition& definition, const std::string& version) {
   std::vector<Subresource> out;
-  if (definition.has_status) out.push_back({"status", {"get", "patch", "update"}});
+  const Json kind = kind_of(definition, version);
+  if (definition.has_status) out.push_back({"status", {"get", "patch", "update"}, kind});
+  if (definition.scale) {
+    out.push_back({"scale",
+                   {"get", "patch", "update"},
+                   {{"group", "autoscaling"}, {"version", "v1"}, {"kind", "Scale"}}});
+  }
   if (definition.type.plural == "pods" && definition.type.group.empty()) {
-    out.push_back({"log", {"get"}});
+    out.push_back({"log", {"get"}, kind});
   }
   if (definition.type.plural == "namespaces" && definition.type.group.empty()) {
-    out.push_back({"finalize", {"update"}});
+    out.push_back({"finalize", {"update"}, kind});
   }
   return out;
 }
@@ -65,18 +81,17 @@ Json group_entry(const std::string& name, const std::vector<DefinitionPtr>& defi
 }
 
 Json aggregated_resource(const Definition& definition, const std::string& version) {
-  const Json kind{
-      {"group", definition.type.group}, {"version", version}, {"kind", definition.type.kind}};
   Json out{{"resource", definition.type.plural},
-           {"responseKind", kind},
+           {"responseKind", kind_of(definition, version)},
            {"scope", definition.type.namespaced ? "Namespaced" : "Cluster"},
            {"singularResource", definition.singular},
-           {"verbs", kVerbs}};
+           {"verbs", verbs_of(definition)}};
   if (!definition.short_names.empty()) out["shortNames"] = definition.short_names;
   if (!definition.categories.empty()) out["categories"] = definition.categories;
-  for (const Subresource& subresource : subresources_of(definition)) {
-    out["subresources"].push_back(
-        {{"subresource", subresource.name}, {"responseKind", kind}, {"verbs", subresource.verbs}});
+  for (const Subresource& subresource : subresources_of(definition, version)) {
+    out["subresources"].push_back({{"subresource", subresource.name},
+                                   {"responseKind", subresource.kind},
+                                   {"verbs", subresource.verbs}});
   }
   return out;
 }
@@ -181,15 +196,17 @@ std::optional<Json> resource_list(const DefinitionRegistry& definitions, const s
                {"singularName", definition->singular},
                {"namespaced", definition->type.namespaced},
                {"kind", definition->type.kind},
-               {"verbs", kVerbs}};
+               {"verbs", verbs_of(*definition)}};
     if (!definition->short_names.empty()) entry["shortNames"] = definition->short_names;
     if (!definition->categories.empty()) entry["categories"] = definition->categories;
     resources.push_back(std::move(entry));
-    for (const Subresource& subresource : subresources_of(*definition)) {
+    for (const Subresource& subresource : subresources_of(*definition, version)) {
       resources.push_back({{"name", definition->type.plural + "/" + subresource.name},
                            {"singularName", ""},
                            {"namespaced", definition->type.namespaced},
-                           {"kind", definition->type.kind},
+                           {"group", subresource.kind["group"]},
+                           {"version", subresource.kind["version"]},
+                           {"kind", subresource.kind["kind"]},
                            {"verbs", subresource.verbs}});
     }
   }

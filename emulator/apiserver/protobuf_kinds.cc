@@ -408,6 +408,31 @@ constexpr Field kClusterRole[] = {field(1, "metadata", kObjectMeta), list(2, "ru
                                   kept(3, "aggregationRule", kAggregationRule)};
 constexpr Field kClusterRoleBinding[] = {
     field(1, "metadata", kObjectMeta), list(2, "subjects", kSubject), kept(3, "roleRef", kRoleRef)};
+constexpr Field kResourceAttributes[] = {
+    field(1, "namespace", kString), field(2, "verb", kString),     field(3, "group", kString),
+    field(4, "version", kString),   field(5, "resource", kString), field(6, "subresource", kString),
+    field(7, "name", kString)};
+constexpr Field kNonResourceAttributes[] = {field(1, "path", kString), field(2, "verb", kString)};
+constexpr Field kSelfSubjectAccessReviewSpec[] = {
+    kept(1, "resourceAttributes", kResourceAttributes),
+    kept(2, "nonResourceAttributes", kNonResourceAttributes)};
+constexpr Field kSelfSubjectAccessReview[] = {field(1, "metadata", kObjectMeta),
+                                              kept(2, "spec", kSelfSubjectAccessReviewSpec)};
+constexpr Field kSelfSubjectRulesReviewSpec[] = {field(1, "namespace", kString)};
+constexpr Field kSelfSubjectRulesReview[] = {field(1, "metadata", kObjectMeta),
+                                             kept(2, "spec", kSelfSubjectRulesReviewSpec)};
+constexpr Field kSubjectAccessReviewSpec[] = {
+    kept(1, "resourceAttributes", kResourceAttributes),
+    kept(2, "nonResourceAttributes", kNonResourceAttributes), field(3, "user", kString),
+    list(4, "groups", kString), field(6, "uid", kString)};
+constexpr Field kSubjectAccessReview[] = {field(1, "metadata", kObjectMeta),
+                                          kept(2, "spec", kSubjectAccessReviewSpec)};
+constexpr Field kSelfSubjectReview[] = {field(1, "metadata", kObjectMeta)};
+constexpr Field kTokenReviewSpec[] = {field(1, "token", kString), list(2, "audiences", kString)};
+constexpr Field kTokenReview[] = {field(1, "metadata", kObjectMeta),
+                                  kept(2, "spec", kTokenReviewSpec)};
+constexpr Field kScaleSpec[] = {kept(1, "replicas", kInt)};
+constexpr Field kScale[] = {field(1, "metadata", kObjectMeta), kept(2, "spec", kScaleSpec)};
 
 struct KindRow {
   std::string_view api_version;
@@ -428,6 +453,13 @@ constexpr KindRow kKinds[] = {
     {"v1", "PersistentVolumeClaim", kPersistentVolumeClaim},
     {"v1", "ResourceQuota", kResourceQuota},
     {"v1", "LimitRange", kLimitRange},
+    {"authentication.k8s.io/v1", "SelfSubjectReview", kSelfSubjectReview},
+    {"authentication.k8s.io/v1", "TokenReview", kTokenReview},
+    {"authorization.k8s.io/v1", "LocalSubjectAccessReview", kSubjectAccessReview},
+    {"authorization.k8s.io/v1", "SelfSubjectAccessReview", kSelfSubjectAccessReview},
+    {"authorization.k8s.io/v1", "SelfSubjectRulesReview", kSelfSubjectRulesReview},
+    {"authorization.k8s.io/v1", "SubjectAccessReview", kSubjectAccessReview},
+    {"autoscaling/v1", "Scale", kScale},
     {"apps/v1", "Deployment", kDeployment},
     {"apps/v1", "ReplicaSet", kReplicaSet},
     {"apps/v1", "StatefulSet", kStatefulSet},

@@ -4,6 +4,7 @@
 
 #include "platform/base/bytes.h"
 #include "platform/event/http_binding.h"
+#include "platform/resource/well_known.h"
 #include "platform/telemetry/log.h"
 #include "platform/telemetry/trace.h"
 
@@ -291,6 +292,21 @@ Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::EntryP
   co_return again;
 }
 
+namespace {
+
+void tell_dead_letter(const Options& options, const Route& route, const Outcome& outcome) {
+  if (!options.record) return;
+  Json trigger = resource::new_object(resource::kTriggers, {route.trigger.ns, route.trigger.name});
+  trigger["metadata"]["uid"] = route.trigger.uid;
+  options.record(trigger,
+                 {resource::EventType::kWarning, "DeadLettered",
+                  fmt::format("an event became a dead letter after {} attempt{}: {}",
+                              outcome.attempts, outcome.attempts == 1 ? "" : "s", outcome.reason),
+                  "broker"});
+}
+
+}  // namespace
+
 // Stored first, then the sink is tried (§7.1, 8).
 Task<Deliverer::Again> Deliverer::bury(RoutePtr route, journal::EntryPtr entry, Outcome outcome) {
   outcome.state = DeliveryState::kDeadLettered;
@@ -302,6 +318,7 @@ Task<Deliverer::Again> Deliverer::bury(RoutePtr route, journal::EntryPtr entry, 
                               {"reason", outcome.reason},
                               {"trace_id", trace_id_of(*entry)}});
   const bool has_sink = outcome.has_sink;
+  tell_dead_letter(options_, *route, outcome);
   const auto id = co_await journal_.record(std::move(outcome));
   // Not stored: the delivery is not over.
   if (!id) co_return again;

@@ -20,6 +20,7 @@
 #include "platform/event/cloud_event.h"
 #include "platform/http/client.h"
 #include "platform/http/exchange.h"
+#include "platform/resource/event_recorder.h"
 
 namespace hearth::async {
 class Loop;
@@ -53,6 +54,7 @@ struct Options {
   std::chrono::milliseconds backoff_max{60'000};
   // Dead letters kept; beyond it the oldest go (x-max-length of the installed CRD, decisions.md 4).
   std::size_t dead_letters_max = 50'000;
+  resource::RecordEvent record;  // may be empty
   std::string address = "http://broker-ingress.knative-eventing.svc.cluster.local";
 };
 

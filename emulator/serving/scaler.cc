@@ -96,6 +96,8 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
   void publish(Entry& entry);
   void sample(Entry& entry);
   void decide(Entry& entry);
+  void note(const RevisionSpec& spec, resource::EventType type, std::string reason,
+            std::string message) const;
   void set_health(Entry& entry, RevisionHealth::State health, std::string reason,
                   std::string message);
   static Task<void> launch(std::shared_ptr<State> state, std::string key, std::string id);
@@ -241,6 +243,15 @@ void Scaler::State::set_health(Entry& entry, RevisionHealth::State health, std::
   entry.health.message = std::move(message);
   if (health == RevisionHealth::State::kReady) entry.health.was_ready = true;
   if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
+}
+
+// An Event of the revision.
+void Scaler::State::note(const RevisionSpec& spec, resource::EventType type, std::string reason,
+                         std::string message) const {
+  if (!options.record) return;
+  Json revision = resource::new_object(resource::kRevisions, {spec.ns, spec.name});
+  revision["metadata"]["uid"] = spec.uid;
+  options.record(revision, {type, std::move(reason), std::move(message), "autoscaler"});
 }
 
 void Scaler::State::publish(Entry& entry) {
@@ -431,6 +442,11 @@ void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
                                {"code", event.exit_code},
                                {"reason", event.reason},
                                {"retry_seconds", delay.count()}});
+  const bool never_ran = event.reason == "StartFailed";
+  note(entry.spec, resource::EventType::kWarning, never_ran ? "FailedToStart" : "BackOff",
+       fmt::format("{}; the next attempt waits {} s",
+                   event.message.empty() ? "instance ended: " + event.reason : event.message,
+                   delay.count()));
   if (entry.health.state != RevisionHealth::State::kFailed || !event.message.empty()) {
     set_health(entry, RevisionHealth::State::kFailed, event.reason, event.message);
   }
@@ -497,7 +513,12 @@ void Scaler::State::decide(Entry& entry) {
     if (!entry.health.was_ready || silent < std::max(needed, options.scale_to_zero_grace))
       wanted = 1;
   }
-  if (wanted != entry.live()) scale_to(entry, wanted);
+  if (wanted == entry.live()) return;
+  if (wanted == 0) {
+    note(entry.spec, resource::EventType::kNormal, "ScaledToZero",
+         fmt::format("no requests for {} s", entry.spec.scaling.stable_window.count()));
+  }
+  scale_to(entry, wanted);
 }
 
 Task<void> Scaler::State::write_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
@@ -507,7 +528,11 @@ Task<void> Scaler::State::write_pod(std::shared_ptr<State> state, RevisionSpec s
     Json owner{{"apiVersion", "serving.knative.dev/v1"},
                {"kind", "Revision"},
                {"metadata", {{"name", spec.name}, {"uid", spec.uid}}}};
-    (void)co_await state->store.create(resource::kPods, pod_object(spec, owner, id), {});
+    const auto pod = co_await state->store.create(resource::kPods, pod_object(spec, owner, id), {});
+    if (pod && state->options.record) {
+      state->options.record(**pod, {resource::EventType::kNormal, "Started",
+                                    "Started an instance of " + spec.image, "runtime"});
+    }
   }
   // The instance may have gone while the object was on its way.
   if (!state->owners.contains(id)) {

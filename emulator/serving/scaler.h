@@ -14,6 +14,7 @@
 #include "emulator/serving/revision_spec.h"
 #include "platform/async/task.h"
 #include "platform/base/clock.h"
+#include "platform/resource/event_recorder.h"
 #include "platform/resource/store.h"
 
 namespace hearth::async {
@@ -36,6 +37,7 @@ struct RevisionHealth {
 struct ScalerOptions {
   // Environment that every instance of a namespace gets (endpoints of the platform).
   std::function<std::vector<std::pair<std::string, std::string>>(const RevisionSpec&)> platform_env;
+  resource::RecordEvent record;  // may be empty
   std::chrono::seconds scale_to_zero_grace{30};
   std::chrono::milliseconds drain_grace{10'000};
 };

@@ -90,6 +90,7 @@ struct Serving::State {
   Task<Result<Requeue>> revision(ObjectKey key);
   Task<Result<Requeue>> route(ObjectKey key);
   Task<void> collect_revisions(ObjectKey configuration, std::string ready, std::string created);
+  void record_readiness(const Json& before, const Json& after) const;
   std::string url_of(const ObjectKey& key, const std::string& tag = {}) const;
   void rebuild_table();
   void schedule_rebuild();
@@ -182,6 +183,19 @@ std::string Serving::State::url_of(const ObjectKey& key, const std::string& tag)
                      options.domain, port);
 }
 
+// An Event when an object became ready, or ceased to be.
+void Serving::State::record_readiness(const Json& before, const Json& after) const {
+  const Condition was = condition_of(before, "Ready");
+  const Condition is = condition_of(after, "Ready");
+  if (!options.record || (was.status == is.status && was.reason == is.reason)) return;
+  if (is.status == "True") {
+    options.record(after, {EventType::kNormal, "Ready",
+                           base::string_at(after, {"kind"}) + " is ready", "serving"});
+  } else if (is.status == "False") {
+    options.record(after, {EventType::kWarning, is.reason, is.message, "serving"});
+  }
+}
+
 Task<Result<Requeue>> Serving::State::service(ObjectKey key) {
   const ObjectPtr cached = services.get(key);
   if (!cached || is_being_deleted(*cached)) co_return Requeue();
@@ -225,7 +239,8 @@ Task<Result<Requeue>> Serving::State::service(ObjectKey key) {
   }
   if (const Json* routed = base::find(*route_now, {"status", "traffic"}))
     status["traffic"] = *routed;
-  HEARTH_CO_CHECK_OK(co_await update_status(store, kKnativeServices, key, std::move(status)));
+  HEARTH_CO_CHECK_OK(co_await update_status(store, kKnativeServices, key, status));
+  record_readiness(*cached, object);
   co_return Requeue();
 }
 
@@ -327,7 +342,8 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
   status["observedGeneration"] = generation_of(object);
   status["actualReplicas"] = health.ready;
   status["desiredReplicas"] = health.desired;
-  HEARTH_CO_CHECK_OK(co_await update_status(store, kRevisions, key, std::move(status)));
+  HEARTH_CO_CHECK_OK(co_await update_status(store, kRevisions, key, status));
+  record_readiness(*cached, object);
   co_return Requeue();
 }
 

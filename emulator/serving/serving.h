@@ -15,6 +15,7 @@ struct ServingOptions {
   // How functions are reached from outside: "http://{name}.{namespace}.{domain}{port}".
   std::string domain = "localhost";
   std::uint16_t port = 80;
+  resource::RecordEvent record;  // may be empty
 };
 
 class Serving {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "emulator/store/built_in_rules.h"
 #include "emulator/store/collector.h"
+#include "emulator/store/history.h"
 #include "emulator/store/object_rules.h"
 #include "emulator/store/tables.h"
 #include "emulator/store/watch_hub.h"
@@ -10,6 +12,7 @@
 #include "platform/async/task_group.h"
 #include "platform/base/bytes.h"
 #include "platform/base/limits.h"
+#include "platform/resource/managed_fields.h"
 #include "platform/resource/schema.h"
 #include "platform/resource/well_known.h"
 
@@ -65,21 +68,6 @@ Status admit_crd(Json& object, const Json*) {
   return {};
 }
 
-std::string encode_continue(const ObjectKey& key) {
-  return base::base64(base::dump_json(Json{key.ns, key.name}));
-}
-
-Result<ObjectKey> decode_continue(const std::string& token) {
-  if (token.empty()) return ObjectKey{};
-  const auto text = base::from_base64(token);
-  auto json = text ? base::parse_json(*text) : fail(Code::kBadRequest, "");
-  if (!json || !json->is_array() || json->size() != 2 || !(*json)[0].is_string() ||
-      !(*json)[1].is_string()) {
-    return fail(Code::kBadRequest, "continue key is not valid");
-  }
-  return ObjectKey{(*json)[0].get<std::string>(), (*json)[1].get<std::string>()};
-}
-
 }  // namespace
 
 struct SqliteStore::State {
@@ -124,6 +112,7 @@ struct SqliteStore::State {
 SqliteStore::SqliteStore(async::Loop& loop, sqlite::Writer& writer, sqlite::Database reader,
                          DefinitionRegistry& definitions, const base::Clock& clock)
     : state_(std::make_shared<State>(loop, writer, std::move(reader), definitions, clock, *this)) {
+  set_built_in_rules(definitions);
   definitions.set_admission("", "namespaces", admit_namespace);
   definitions.set_admission(kCustomResourceDefinitions.group, kCustomResourceDefinitions.plural,
                             admit_crd);
@@ -257,9 +246,9 @@ Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database
                 row.plural,
                 object,
                 current};
+  HEARTH_CHECK_OK(append_log(database, row, change.type, next));
   HEARTH_CHECK_OK(erase ? erase_object(database, row, uid_of(*object))
                         : write_object(database, row, *object, next));
-  HEARTH_CHECK_OK(append_log(database, change));
   if (next % kPruneEvery == 0 && next > limits::kWatchHistoryEvents) {
     HEARTH_CHECK_OK(prune_log(database, next - limits::kWatchHistoryEvents));
   }
@@ -271,6 +260,11 @@ Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database
 }
 
 namespace {
+
+FieldManager manager_of(const Type& type, const WriteOptions& options) {
+  return {options.field_manager, type.api_version(),
+          options.subresource == Subresource::kStatus ? "status" : ""};
+}
 
 Status check_namespace(sqlite::Database& database, const Definition& definition,
                        const std::string& ns, const std::string& name) {
@@ -291,7 +285,12 @@ Task<Result<ObjectPtr>> SqliteStore::create(Type type, Json object, WriteOptions
   const auto definition = state->definitions.find(type.group, type.plural);
   if (!definition) co_return fail(unknown_type(type));
   // Prepared on the loop: it reads nothing of the store, and generateName decides the key.
-  HEARTH_CO_CHECK_OK(prepare_create(*definition, object, options, state->clock.wall()));
+  const base::WallTime now = state->clock.wall();
+  HEARTH_CO_CHECK_OK(prepare_create(*definition, object, options, now));
+  if (!options.field_manager.empty()) {
+    object["metadata"]["managedFields"] =
+        managed_at_creation(*definition, object, manager_of(type, options), now);
+  }
   const RowKey row{type.group, type.plural, key_of(object)};
   co_return co_await state->writer.write<ObjectPtr>(
       [state, definition, row, object = std::move(object),
@@ -320,6 +319,46 @@ Mutation settle_update(const ObjectPtr& current, Json object) {
   return {Mutation::Kind::kPut, std::move(object)};
 }
 
+void set_managed(Json& object, Json managed) {
+  if (managed.empty())
+    object["metadata"].erase("managedFields");
+  else
+    object["metadata"]["managedFields"] = std::move(managed);
+}
+
+// What replaces `current` when a client wants `next`; managedFields follow unless a controller of
+// the house writes.
+Result<Mutation> settle_wanted(const Definition& definition, const ObjectPtr& current, Json next,
+                               const WriteOptions& options, const FieldManager& manager,
+                               base::WallTime now) {
+  Json offered;
+  if (const Json* sent = base::find(next, {"metadata", "managedFields"})) offered = *sent;
+  HEARTH_CHECK_OK(prepare_update(definition, *current, next, options));
+  if (manager.name.empty()) {
+    const Json* kept = base::find(*current, {"metadata", "managedFields"});
+    set_managed(next, kept != nullptr ? *kept : Json());
+  } else {
+    Json managed = managed_after_update(definition, *current, next, offered, manager, now);
+    set_managed(next, std::move(managed));
+  }
+  return settle_update(current, std::move(next));
+}
+
+// Server-side apply on an object that exists.
+Result<Mutation> settle_applied(const Definition& definition, const ObjectPtr& current,
+                                const Json& configuration, const WriteOptions& options,
+                                const FieldManager& manager, base::WallTime now) {
+  HEARTH_TRY(applied,
+             apply_configuration(definition, *current, configuration, manager, options.force, now));
+  HEARTH_CHECK_OK(prepare_update(definition, *current, applied.object, options));
+  Json managed =
+      managed_after_apply(definition, applied.object, configuration, applied.managed, manager, now);
+  const Json* known = base::find(*current, {"metadata", "managedFields"});
+  if (known != nullptr && same_managers(*known, managed)) managed = *known;
+  set_managed(applied.object, std::move(managed));
+  return settle_update(current, std::move(applied.object));
+}
+
 }  // namespace
 
 Task<Result<ObjectPtr>> SqliteStore::update(Type type, Json object, WriteOptions options) {
@@ -329,12 +368,10 @@ Task<Result<ObjectPtr>> SqliteStore::update(Type type, Json object, WriteOptions
   const ObjectKey key = key_of(object);
   co_return co_await state->mutate(
       definition, key,
-      [definition, key, options,
+      [definition, key, options, manager = manager_of(type, options), now = state->clock.wall(),
        wanted = std::move(object)](const ObjectPtr& current) -> Result<Mutation> {
         if (!current) return fail(not_found(*definition, key.name));
-        Json next = wanted;
-        HEARTH_CHECK_OK(prepare_update(*definition, *current, next, options));
-        return settle_update(current, std::move(next));
+        return settle_wanted(*definition, current, wanted, options, manager, now);
       },
       options.dry_run);
 }
@@ -344,24 +381,59 @@ Task<Result<ObjectPtr>> SqliteStore::patch(Type type, ObjectKey key, PatchType p
   const auto state = state_;
   const auto definition = state->definitions.find(type.group, type.plural);
   if (!definition) co_return fail(unknown_type(type));
+  if (patch_type == PatchType::kApply) {
+    co_return co_await apply_on_server(std::move(type), std::move(key), std::move(patch),
+                                       std::move(options));
+  }
   if (patch_type == PatchType::kStrategic && definition->is_custom) {
     co_return fail(Code::kUnsupported,
                    "the body of the request was in an unknown format - accepted media types "
-                   "include: application/json-patch+json, application/merge-patch+json");
+                   "include: application/json-patch+json, application/merge-patch+json, "
+                   "application/apply-patch+yaml");
   }
   co_return co_await state->mutate(
       definition, key,
-      [definition, key, patch_type, patch = std::move(patch),
-       options](const ObjectPtr& current) -> Result<Mutation> {
+      [definition, key, patch_type, patch = std::move(patch), options,
+       manager = manager_of(type, options),
+       now = state->clock.wall()](const ObjectPtr& current) -> Result<Mutation> {
         if (!current) return fail(not_found(*definition, key.name));
         HEARTH_TRY(next, apply_patch(patch_type, *current, patch));
         if (name_of(next) != key.name || namespace_of(next) != key.ns) {
           return fail(Code::kBadRequest, "a patch can't change an object's name or namespace");
         }
-        HEARTH_CHECK_OK(prepare_update(*definition, *current, next, options));
-        return settle_update(current, std::move(next));
+        return settle_wanted(*definition, current, std::move(next), options, manager, now);
       },
       options.dry_run);
+}
+
+Task<Result<ObjectPtr>> SqliteStore::apply_on_server(Type type, ObjectKey key, Json configuration,
+                                                     WriteOptions options) {
+  const auto state = state_;
+  const auto definition = state->definitions.find(type.group, type.plural);
+  const FieldManager manager = manager_of(type, options);
+  const base::WallTime now = state->clock.wall();
+  HEARTH_CO_TRY(wanted, applied_configuration(*definition, std::move(configuration), manager));
+  const RowKey row{type.group, type.plural, std::move(key)};
+  co_return co_await state->writer.write<ObjectPtr>(
+      [state, definition, row, options, manager, now,
+       wanted = std::move(wanted)](sqlite::Database& database) -> Result<ObjectPtr> {
+        const auto step = [&](const ObjectPtr& current) -> Result<Mutation> {
+          if (options.created != nullptr) *options.created = !current;
+          if (current) {
+            return settle_applied(*definition, current, wanted, options, manager, now);
+          }
+          if (options.subresource == Subresource::kStatus) {
+            return fail(not_found(*definition, row.key.name));
+          }
+          HEARTH_CHECK_OK(check_namespace(database, *definition, row.key.ns, row.key.name));
+          Json object = wanted;
+          HEARTH_CHECK_OK(prepare_create(*definition, object, options, now));
+          set_managed(object, managed_after_apply(*definition, object, wanted, Json::array(),
+                                                  manager, now));
+          return Mutation{Mutation::Kind::kPut, std::move(object)};
+        };
+        return state->apply(database, row, step, options.dry_run);
+      });
 }
 
 Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOptions options) {
@@ -409,22 +481,7 @@ Task<Result<List>> SqliteStore::list(Type type, ListOptions options) {
   if (!definition) co_return fail(unknown_type(type));
   HEARTH_CO_TRY(scope, state_->scope_of(*definition, options.ns, options.label_selector,
                                         options.field_selector));
-  HEARTH_CO_TRY(after, decode_continue(options.continue_token));
-  List out;
-  out.resource_version = state_->published;
-  bool more = false;
-  HEARTH_CO_CHECK_OK(scan(state_->reader, type.group, type.plural, options.ns, after,
-                          [&](const ObjectPtr& object) {
-                            if (!scope.matches(*object)) return true;
-                            if (options.limit > 0 && out.items.size() == options.limit) {
-                              more = true;
-                              return false;
-                            }
-                            out.items.push_back(object);
-                            return true;
-                          }));
-  if (more) out.continue_token = encode_continue(key_of(*out.items.back()));
-  co_return out;
+  co_return read_page(state_->reader, scope, options);
 }
 
 Task<Result<std::unique_ptr<Watch>>> SqliteStore::watch(Type type, WatchOptions options) {
@@ -433,43 +490,8 @@ Task<Result<std::unique_ptr<Watch>>> SqliteStore::watch(Type type, WatchOptions 
   if (!definition) co_return fail(unknown_type(type));
   HEARTH_CO_TRY(scope, state->scope_of(*definition, options.ns, options.label_selector,
                                        options.field_selector));
-  HEARTH_CO_CHECK_OK(state->reader.execute("BEGIN"));
-  // One snapshot for the version and what belongs to it.
-  std::vector<WatchEvent> replay;
-  const auto gather = [&]() -> Result<std::uint64_t> {
-    HEARTH_TRY(now, last_version(state->reader));
-    if (options.resource_version == 0) {
-      HEARTH_CHECK_OK(scan(
-          state->reader, type.group, type.plural, options.ns, {}, [&](const ObjectPtr& object) {
-            if (scope.matches(*object)) {
-              replay.push_back({WatchEvent::Type::kAdded, object, resource_version_of(*object)});
-            }
-            return true;
-          }));
-      replay.push_back({WatchEvent::Type::kBookmark, nullptr, now});
-      return now;
-    }
-    HEARTH_TRY(oldest, oldest_version(state->reader));
-    if (options.resource_version < oldest) {
-      return fail(Code::kExpired, fmt::format("too old resource version: {} ({})",
-                                              options.resource_version, oldest));
-    }
-    HEARTH_TRY(changes, read_log(state->reader, type.group, type.plural, options.resource_version));
-    for (const Change& change : changes) {
-      if (!options.ns.empty() && namespace_of(*change.object) != options.ns) continue;
-      const bool matches = scope.matches(*change.object);
-      WatchEvent event{change.type, change.object, change.resource_version};
-      // The log keeps no previous state: what does not match now may have matched before.
-      if (!matches) event.type = WatchEvent::Type::kDeleted;
-      replay.push_back(std::move(event));
-    }
-    return now;
-  };
-  auto now = gather();
-  (void)state->reader.execute("COMMIT");
-  if (!now) co_return fail(now.error());
-  const std::uint64_t after = std::max(*now, options.resource_version);
-  co_return state->hub.subscribe(std::move(scope), after, std::move(replay));
+  HEARTH_CO_TRY(replay, read_replay(state->reader, scope, options.resource_version));
+  co_return state->hub.subscribe(std::move(scope), replay.version, std::move(replay.events));
 }
 
 }  // namespace hearth::store

@@ -62,6 +62,10 @@ class SqliteStore final : public resource::Store {
   struct State;
 
  private:
+  Task<Result<resource::ObjectPtr>> apply_on_server(resource::Type type, resource::ObjectKey key,
+                                                    Json configuration,
+                                                    resource::WriteOptions options);
+
   std::shared_ptr<State> state_;
 };
 

@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "platform/async/loop.h"
+#include "emulator/store/testing/store_fixture.h"
 #include "platform/async/timer.h"
 #include "platform/base/embedded_files.h"
-#include "platform/base/random_id.h"
 #include "platform/base/yaml.h"
 #include "platform/resource/well_known.h"
 
@@ -15,64 +14,7 @@ namespace {
 
 using namespace resource;
 
-class SqliteStoreTest : public testing::Test {
- protected:
-  SqliteStoreTest() : path_(testing::TempDir() + "store-" + base::random_hex(6)) {
-    loop_.start();
-    open();
-  }
-  ~SqliteStoreTest() override {
-    close();
-    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
-  }
-
-  void open() {
-    auto database = sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value();
-    ASSERT_TRUE(sqlite::migrate(database, "store", kMigrations));
-    writer_ = std::make_unique<sqlite::Writer>(std::move(database));
-    definitions_ = std::make_unique<DefinitionRegistry>();
-    store_ = std::make_unique<SqliteStore>(
-        loop_, *writer_, sqlite::Database::open(path_, sqlite::OpenMode::kReadOnly).value(),
-        *definitions_, clock_);
-    run([](SqliteStore& store) -> Task<void> {
-      EXPECT_TRUE(store.load());
-      co_await store.create(kNamespaces, new_object(kNamespaces, {"", "demo"}), {});
-    }(*store_));
-  }
-
-  void close() {
-    run(store_->stop());
-    run([](std::unique_ptr<SqliteStore>& store) -> Task<void> {
-      store.reset();
-      co_return;
-    }(store_));
-    writer_.reset();
-  }
-
-  void run(Task<void> task) { loop_.run_blocking(std::move(task)); }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    std::optional<T> out;
-    run([](Task<T> inner, std::optional<T>& result) -> Task<void> {
-      result.emplace(co_await std::move(inner));
-    }(std::move(task), out));
-    return std::move(*out);
-  }
-
-  Json config_map(const std::string& name, const std::string& value) {
-    Json object = new_object(kConfigMaps, {"demo", name});
-    object["data"] = {{"key", value}};
-    return object;
-  }
-
-  std::string path_;
-  base::SystemClock clock_;
-  async::Loop loop_{"store"};
-  std::unique_ptr<sqlite::Writer> writer_;
-  std::unique_ptr<DefinitionRegistry> definitions_;
-  std::unique_ptr<SqliteStore> store_;
-};
+using SqliteStoreTest = StoreFixture;
 
 TEST_F(SqliteStoreTest, CreatesWithServerFieldsAndRefusesASecond) {
   const auto created = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));

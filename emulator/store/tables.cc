@@ -1,5 +1,7 @@
 #include "emulator/store/tables.h"
 
+#include <algorithm>
+
 #include "emulator/store/sqlite_store.h"
 
 namespace hearth::store {
@@ -22,6 +24,17 @@ CREATE TABLE watch_log(
   rv INTEGER PRIMARY KEY, grp TEXT NOT NULL, plural TEXT NOT NULL, type INTEGER NOT NULL,
   data TEXT NOT NULL);
 CREATE INDEX watch_log_kind ON watch_log(grp, plural, rv);
+)sql",
+    // The log holds what was before each change; what is after it stands in the next change of the
+    // same object, or in its row. The row that begins it makes older versions history.
+    R"sql(
+CREATE TABLE changes(
+  rv INTEGER PRIMARY KEY, grp TEXT NOT NULL, plural TEXT NOT NULL, ns TEXT NOT NULL,
+  name TEXT NOT NULL, type INTEGER NOT NULL, previous TEXT);
+CREATE INDEX changes_kind ON changes(grp, plural, rv);
+INSERT INTO changes SELECT newest+1, '', '', '', '', 0, NULL
+  FROM (SELECT max(rv) AS newest FROM watch_log) WHERE newest IS NOT NULL;
+DROP TABLE watch_log;
 )sql"};
 
 Result<resource::ObjectPtr> parse_row(std::string_view text) {
@@ -136,50 +149,117 @@ Status erase_object(sqlite::Database& database, const RowKey& row, const std::st
   return database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run();
 }
 
-Status append_log(sqlite::Database& database, const Change& change) {
-  const std::string data = base::dump_json(*change.object);
-  return database.prepare("INSERT INTO watch_log(rv,grp,plural,type,data) VALUES(?,?,?,?,?)")
-      .bind(static_cast<std::int64_t>(change.resource_version))
-      .bind(change.group)
-      .bind(change.plural)
-      .bind(static_cast<std::int64_t>(change.type))
-      .bind(data)
+Status append_log(sqlite::Database& database, const RowKey& row, resource::WatchEvent::Type type,
+                  std::uint64_t version) {
+  return database
+      .prepare(
+          "INSERT INTO changes(rv,grp,plural,ns,name,type,previous) VALUES(?1,?2,?3,?4,?5,?6,"
+          "(SELECT data FROM objects WHERE grp=?2 AND plural=?3 AND ns=?4 AND name=?5))")
+      .bind(static_cast<std::int64_t>(version))
+      .bind(row.group)
+      .bind(row.plural)
+      .bind(row.key.ns)
+      .bind(row.key.name)
+      .bind(static_cast<std::int64_t>(type))
       .run();
 }
 
 Status prune_log(sqlite::Database& database, std::uint64_t keep_from) {
-  return database.prepare("DELETE FROM watch_log WHERE rv<?")
+  return database.prepare("DELETE FROM changes WHERE rv<?")
       .bind(static_cast<std::int64_t>(keep_from))
       .run();
 }
 
 Result<std::uint64_t> last_version(sqlite::Database& database) {
-  auto statement = database.prepare("SELECT max(rv) FROM watch_log");
+  auto statement = database.prepare("SELECT max(rv) FROM changes");
   HEARTH_CHECK_OK(statement.step());
   return static_cast<std::uint64_t>(statement.integer(0));
 }
 
 Result<std::uint64_t> oldest_version(sqlite::Database& database) {
-  auto statement = database.prepare("SELECT min(rv) FROM watch_log");
+  auto statement = database.prepare("SELECT min(rv) FROM changes");
   HEARTH_CHECK_OK(statement.step());
   const auto oldest = static_cast<std::uint64_t>(statement.integer(0));
   return oldest == 0 ? 0 : oldest - 1;
 }
 
+namespace {
+
+// A deletion shows the last state under the version of the deletion.
+Result<resource::ObjectPtr> at_version(const resource::ObjectPtr& object, std::uint64_t version) {
+  if (!object) return fail(Code::kCorrupt, "the log has a deletion of nothing");
+  Json copy = *object;
+  copy["metadata"]["resourceVersion"] = std::to_string(version);
+  return std::make_shared<const Json>(std::move(copy));
+}
+
+}  // namespace
+
 Result<std::vector<Change>> read_log(sqlite::Database& database, const std::string& group,
                                      const std::string& plural, std::uint64_t after) {
   auto statement = database.prepare(
-      "SELECT rv,type,data FROM watch_log WHERE grp=? AND plural=? AND rv>? ORDER BY rv");
+      "SELECT rv,type,ns,name,previous FROM changes WHERE grp=? AND plural=? AND rv>? "
+      "ORDER BY rv DESC");
   statement.bind(group).bind(plural).bind(static_cast<std::int64_t>(after));
   std::vector<Change> out;
+  std::map<resource::ObjectKey, resource::ObjectPtr> later;  // what the next change found
+  while (true) {
+    HEARTH_TRY(more, statement.step());
+    if (!more) break;
+    Change change{.resource_version = static_cast<std::uint64_t>(statement.integer(0)),
+                  .type = static_cast<resource::WatchEvent::Type>(statement.integer(1)),
+                  .group = group,
+                  .plural = plural};
+    const resource::ObjectKey key{std::string(statement.text(2)), std::string(statement.text(3))};
+    if (!statement.text(4).empty()) {
+      HEARTH_TRY(previous, parse_row(statement.text(4)));
+      change.previous = std::move(previous);
+    }
+    if (change.type == resource::WatchEvent::Type::kDeleted) {
+      HEARTH_TRY(object, at_version(change.previous, change.resource_version));
+      change.object = std::move(object);
+    } else if (const auto it = later.find(key); it != later.end()) {
+      change.object = it->second;
+    } else {
+      HEARTH_TRY(object, read_object(database, {group, plural, key}));
+      change.object = std::move(object);
+    }
+    later[key] = change.previous;
+    if (change.object) out.push_back(std::move(change));
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
+Result<std::map<resource::ObjectKey, resource::ObjectPtr>> changed_since(sqlite::Database& database,
+                                                                         const std::string& group,
+                                                                         const std::string& plural,
+                                                                         std::uint64_t version) {
+  auto statement = database.prepare(
+      "SELECT ns,name,min(rv),previous FROM changes WHERE grp=? AND plural=? AND rv>? "
+      "GROUP BY ns,name");
+  statement.bind(group).bind(plural).bind(static_cast<std::int64_t>(version));
+  std::map<resource::ObjectKey, resource::ObjectPtr> out;
   while (true) {
     HEARTH_TRY(more, statement.step());
     if (!more) return out;
-    HEARTH_TRY(object, parse_row(statement.text(2)));
-    out.push_back({static_cast<std::uint64_t>(statement.integer(0)),
-                   static_cast<resource::WatchEvent::Type>(statement.integer(1)), group, plural,
-                   std::move(object), nullptr});
+    resource::ObjectPtr& before =
+        out[{std::string(statement.text(0)), std::string(statement.text(1))}];
+    if (statement.text(3).empty()) continue;
+    HEARTH_TRY(object, parse_row(statement.text(3)));
+    before = std::move(object);
   }
+}
+
+Result<std::size_t> count_behind(sqlite::Database& database, const std::string& group,
+                                 const std::string& plural, const std::string& ns,
+                                 const resource::ObjectKey& after) {
+  auto statement = database.prepare(
+      ns.empty() ? "SELECT count(*) FROM objects WHERE grp=? AND plural=? AND (ns,name)>(?,?)"
+                 : "SELECT count(*) FROM objects WHERE grp=? AND plural=? AND ns=? AND name>?");
+  statement.bind(group).bind(plural).bind(after.ns).bind(after.name);
+  HEARTH_CHECK_OK(statement.step());
+  return static_cast<std::size_t>(statement.integer(0));
 }
 
 }  // namespace hearth::store

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,7 +34,9 @@ Result<std::vector<RowKey>> read_namespace_contents(sqlite::Database& database,
 Status write_object(sqlite::Database& database, const RowKey& row, const Json& object,
                     std::uint64_t version);
 Status erase_object(sqlite::Database& database, const RowKey& row, const std::string& uid);
-Status append_log(sqlite::Database& database, const Change& change);
+// Call before the object is written or erased: the log keeps the state that the change replaces.
+Status append_log(sqlite::Database& database, const RowKey& row, resource::WatchEvent::Type type,
+                  std::uint64_t version);
 Status prune_log(sqlite::Database& database, std::uint64_t keep_from);
 
 Result<std::uint64_t> last_version(sqlite::Database& database);
@@ -41,5 +44,13 @@ Result<std::uint64_t> last_version(sqlite::Database& database);
 Result<std::uint64_t> oldest_version(sqlite::Database& database);
 Result<std::vector<Change>> read_log(sqlite::Database& database, const std::string& group,
                                      const std::string& plural, std::uint64_t after);
+// The objects that changed after `version`, as they were at it; null: not there then.
+Result<std::map<resource::ObjectKey, resource::ObjectPtr>> changed_since(sqlite::Database& database,
+                                                                         const std::string& group,
+                                                                         const std::string& plural,
+                                                                         std::uint64_t version);
+Result<std::size_t> count_behind(sqlite::Database& database, const std::string& group,
+                                 const std::string& plural, const std::string& ns,
+                                 const resource::ObjectKey& after);
 
 }  // namespace hearth::store

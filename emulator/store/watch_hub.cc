@@ -1,5 +1,6 @@
 #include "emulator/store/watch_hub.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "platform/async/loop.h"
@@ -15,6 +16,7 @@ struct WatchHub::State {
   async::Loop& loop;
   std::list<Subscription*> subscriptions;
   bool closed = false;
+  std::uint64_t published = 0;
 };
 
 class WatchHub::Subscription final : public resource::Watch {
@@ -37,21 +39,22 @@ class WatchHub::Subscription final : public resource::Watch {
     }
     WatchEvent event = std::move(queue_.front());
     queue_.pop_front();
+    told_ = std::max(told_, event.resource_version);
     co_return event;
+  }
+
+  // Nothing waits: whatever was published is told, or did not concern this watcher.
+  std::uint64_t version() const override {
+    return queue_.empty() && !overflowed_ ? std::max({told_, after_, hub_->published}) : told_;
   }
 
   void offer(const Change& change) {
     if (overflowed_ || change.resource_version <= after_ || change.group != scope_.group ||
         change.plural != scope_.plural)
       return;
-    const bool now = change.type != WatchEvent::Type::kDeleted && scope_.matches(*change.object);
-    const bool before = change.previous && scope_.matches(*change.previous);
-    // An object that leaves the selection is DELETED to this watcher, one that enters is ADDED.
-    if (!now && !before) return;
-    WatchEvent event{WatchEvent::Type::kModified, change.object, change.resource_version};
-    if (now && !before) event.type = WatchEvent::Type::kAdded;
-    if (!now) event.type = WatchEvent::Type::kDeleted;
-    queue_.push_back(std::move(event));
+    auto event = event_of(scope_, change);
+    if (!event) return;
+    queue_.push_back(std::move(*event));
     if (queue_.size() > queue_max_) {
       queue_.clear();
       overflowed_ = true;
@@ -65,6 +68,7 @@ class WatchHub::Subscription final : public resource::Watch {
   std::shared_ptr<State> hub_;
   Scope scope_;
   std::uint64_t after_;
+  std::uint64_t told_ = 0;
   std::deque<WatchEvent> queue_;
   async::Signal signal_;
   std::list<Subscription*>::iterator position_;
@@ -77,6 +81,22 @@ bool Scope::matches(const Json& object) const {
   return labels.matches(object) && fields.matches(object);
 }
 
+std::optional<WatchEvent> event_of(const Scope& scope, const Change& change) {
+  const bool gone = change.type == WatchEvent::Type::kDeleted;
+  const bool now = !gone && scope.matches(*change.object);
+  const bool before = change.previous && scope.matches(*change.previous);
+  if (!now && !before) return std::nullopt;
+  if (now) {
+    return WatchEvent{before ? WatchEvent::Type::kModified : WatchEvent::Type::kAdded,
+                      change.object, change.resource_version};
+  }
+  if (gone) return WatchEvent{WatchEvent::Type::kDeleted, change.object, change.resource_version};
+  Json last = *change.previous;
+  last["metadata"]["resourceVersion"] = std::to_string(change.resource_version);
+  return WatchEvent{WatchEvent::Type::kDeleted, std::make_shared<const Json>(std::move(last)),
+                    change.resource_version};
+}
+
 WatchHub::WatchHub(async::Loop& loop) : state_(std::make_shared<State>(loop)) {}
 WatchHub::~WatchHub() { close(); }
 
@@ -86,6 +106,7 @@ std::unique_ptr<resource::Watch> WatchHub::subscribe(Scope scope, std::uint64_t 
 }
 
 void WatchHub::publish(const Change& change) {
+  state_->published = change.resource_version;
   for (Subscription* subscription : state_->subscriptions) {
     subscription->offer(change);
   }

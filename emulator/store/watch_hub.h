@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "platform/resource/selector.h"
@@ -35,6 +36,11 @@ struct Scope {
 
   bool matches(const Json& object) const;
 };
+
+// What a change is to a watcher: an object that begins to match is ADDED, one that ceases to match
+// is DELETED as it last matched, under the version of the change. Nothing when it is none of its
+// business.
+std::optional<resource::WatchEvent> event_of(const Scope& scope, const Change& change);
 
 class WatchHub {
  public:

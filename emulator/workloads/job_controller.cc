@@ -138,6 +138,7 @@ struct JobController::State {
                                            std::shared_ptr<std::atomic<bool>> cancelled);
   Task<Result<Requeue>> expire(const Json& job);
   Task<void> mirror_pod(Json job, std::string phase);
+  void note(const Json& job, EventType type, std::string reason, std::string message);
   Task<Status> finish(ObjectKey key, Condition condition, std::string digest);
 
   async::Loop& loop;
@@ -185,16 +186,21 @@ Task<void> JobController::stop() {
   co_await state->tasks.drain();
 }
 
+void JobController::State::note(const Json& job, EventType type, std::string reason,
+                                std::string message) {
+  if (!options.record) return;
+  options.record(job, {type, std::move(reason), std::move(message), "job-controller"});
+}
+
 Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   const ObjectPtr job = jobs.get(key);
   if (!job || is_being_deleted(*job)) co_return Requeue();
   if (is_finished(*job)) co_return co_await expire(*job);
   if (kaniko_container(*job) == nullptr) {
-    HEARTH_CO_CHECK_OK(
-        co_await finish(key,
-                        {"Failed", "True", "NotSupported",
-                         "only image builds (Kaniko Jobs) run here; other Jobs need a cluster"},
-                        ""));
+    const Condition failed{"Failed", "True", "NotSupported",
+                           "only image builds (Kaniko Jobs) run here; other Jobs need a cluster"};
+    HEARTH_CO_CHECK_OK(co_await finish(key, failed, ""));
+    note(*job, EventType::kWarning, failed.reason, failed.message);
     co_return Requeue();
   }
   const std::string uid = uid_of(*job);
@@ -203,6 +209,7 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   Json status{{"active", 1}, {"startTime", base::format_rfc3339(clock.wall())}};
   (void)co_await update_status(store, kJobs, key, std::move(status));
   co_await mirror_pod(*job, "Running");
+  note(*job, EventType::kNormal, "SuccessfulCreate", "Created pod: " + pod_name(*job));
   const std::filesystem::path folder = options.scratch / ("context-" + base::random_hex(6));
   const auto started = std::chrono::steady_clock::now();
   auto result = co_await build(*job, folder, cancelled);
@@ -222,6 +229,10 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   const Status finished = co_await finish(key, condition, result ? result->digest.text() : "");
   if (!finished && finished.error().code != Code::kNotFound) co_return fail(finished.error());
   co_await mirror_pod(*job, result ? "Succeeded" : "Failed");
+  if (result)
+    note(*job, EventType::kNormal, "Completed", "Job completed");
+  else
+    note(*job, EventType::kWarning, condition.reason, condition.message);
   co_return Requeue();
 }
 

@@ -11,6 +11,7 @@
 
 #include "platform/async/task.h"
 #include "platform/base/clock.h"
+#include "platform/resource/event_recorder.h"
 #include "platform/resource/store.h"
 #include "platform/telemetry/metrics.h"
 
@@ -39,6 +40,7 @@ struct JobControllerOptions {
   std::size_t parallel_builds = 2;  // others wait
   // The archive's bytes.
   std::function<Task<Result<std::string>>(BucketContext)> fetch_context;
+  resource::RecordEvent record;  // may be empty
 };
 
 struct BuildMetrics {

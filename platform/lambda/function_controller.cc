@@ -96,6 +96,7 @@ struct FunctionController::State {
   void condition(Pass& pass, const char* type, bool fine, const char* reason,
                  std::string message = {});
   void emit(const Pass& pass, const char* type, Json data);
+  void record_transition(const Json& before, const Json& after);
   void watch_owned(Informer& informer);
 
   async::Loop& loop;
@@ -174,6 +175,32 @@ void FunctionController::State::emit(const Pass& pass, const char* type, Json da
   if (options.emit) options.emit(pass.function, type, std::move(data));
 }
 
+// An Event when the phase or what it stands on changed, and when a build ended well.
+void FunctionController::State::record_transition(const Json& before, const Json& after) {
+  if (!options.record) return;
+  const auto note = [&](EventType type, std::string reason, std::string message) {
+    options.record(after, {type, std::move(reason), std::move(message), "function-controller"});
+  };
+  if (!is_condition_true(before, "BuildReady") && is_condition_true(after, "BuildReady")) {
+    note(EventType::kNormal, condition_of(after, "BuildReady").reason,
+         "image " + base::string_at(after, {"status", "buildStatus", "imageURI"}));
+  }
+  const std::string phase = base::string_at(after, {"status", "phase"});
+  const Condition ready = condition_of(after, "Ready");
+  if (phase == base::string_at(before, {"status", "phase"}) &&
+      ready.reason == condition_of(before, "Ready").reason) {
+    return;
+  }
+  for (const char* step : {"SourceReady", "EventingReady", "BuildReady", "DeployReady"}) {
+    const Condition failed = condition_of(after, step);
+    if (failed.status == "False") {
+      return note(EventType::kWarning, failed.reason, failed.message);
+    }
+  }
+  note(EventType::kNormal, ready.reason.empty() ? phase : ready.reason,
+       ready.message.empty() ? "phase " + phase : ready.message);
+}
+
 Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   const ObjectPtr cached = functions.get(key);
   if (!cached) co_return Requeue();
@@ -191,6 +218,7 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   const std::string now_in = base::string_at(pass.function, {"status", "phase"});
   const Status written = co_await update_status(store, kFunctions, key, pass.function["status"]);
   if (!written && written.error().code != Code::kNotFound) co_return fail(written.error());
+  record_transition(*cached, pass.function);
   if (now_in != phase && now_in == "Ready")
     emit(pass, "lifecycle.function.ready", {{"phase", now_in}});
   if (phase.empty()) emit(pass, "lifecycle.function.created", {{"phase", now_in}});

@@ -16,6 +16,7 @@
 #include "platform/lambda/language.h"
 #include "platform/lambda/render.h"
 #include "platform/lambda/source.h"
+#include "platform/resource/event_recorder.h"
 #include "platform/resource/store.h"
 
 namespace hearth::async {
@@ -35,7 +36,8 @@ struct FunctionControllerOptions {
   SourceAccess sources;
   ContextStorage contexts;  // may be empty: large contexts are refused then
   std::string gcs_endpoint = "https://storage.googleapis.com";
-  EmitEvent emit;  // may be empty
+  EmitEvent emit;                // may be empty
+  resource::RecordEvent record;  // may be empty
 };
 
 class FunctionController {

@@ -243,7 +243,11 @@ Json render_trigger(const Json& function, const FunctionSpec& spec) {
        {{{"prefix", {{"type", "io.knative.lambda.invoke."}}}},
         {{"any", {{{"exact", {{"subject", name}}}}, {{"exact", {{"subject", qualified}}}}}}}}},
       {"subscriber",
-       {{"ref", {{"apiVersion", "serving.knative.dev/v1"}, {"kind", "Service"}, {"name", name}}}}}};
+       {{"ref",
+         {{"apiVersion", "serving.knative.dev/v1"},
+          {"kind", "Service"},
+          {"name", name},
+          {"namespace", resource::namespace_of(function)}}}}}};
   return trigger;
 }
 

@@ -65,6 +65,22 @@ constexpr BuiltIn kBuiltIns[] = {
      "customresourcedefinition", "crd,crds", false, true, true, false},
 };
 
+// Questions about users: created, answered, not stored.
+constexpr BuiltIn kReviews[] = {
+    {"authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", "selfsubjectreview",
+     "", false, false, false, false},
+    {"authentication.k8s.io", "v1", "tokenreviews", "TokenReview", "tokenreview", "", false, false,
+     false, false},
+    {"authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview",
+     "localsubjectaccessreview", "", true, false, false, false},
+    {"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview",
+     "selfsubjectaccessreview", "", false, false, false, false},
+    {"authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview",
+     "selfsubjectrulesreview", "", false, false, false, false},
+    {"authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview",
+     "subjectaccessreview", "", false, false, false, false},
+};
+
 std::vector<std::string> words(const Json* list) {
   std::vector<std::string> out;
   if (list == nullptr || !list->is_array()) return out;
@@ -94,7 +110,20 @@ Definition from_table(const BuiltIn& row) {
   definition.versions = {row.version};
   definition.has_status = row.has_status;
   definition.has_generation = row.has_generation;
+  const std::string_view plural = row.plural;
+  if (plural == "deployments" || plural == "replicasets" || plural == "statefulsets") {
+    definition.scale = ScalePaths{".spec.replicas", ".status.replicas", ".spec.selector"};
+  }
   return definition;
+}
+
+std::optional<ScalePaths> scale_of(const Json& version) {
+  const Json* scale = base::find(version, {"subresources", "scale"});
+  if (scale == nullptr) return std::nullopt;
+  const std::string replicas = string_at(*scale, {"specReplicasPath"});
+  if (!replicas.starts_with('.') || replicas.contains("..")) return std::nullopt;
+  return ScalePaths{replicas, string_at(*scale, {"statusReplicasPath"}),
+                    string_at(*scale, {"labelSelectorPath"})};
 }
 
 std::vector<PrinterColumn> columns_of(const Json& version) {
@@ -125,6 +154,11 @@ std::string Definition::resource_name() const {
 
 DefinitionRegistry::DefinitionRegistry() {
   for (const BuiltIn& row : kBuiltIns) put(from_table(row));
+  for (const BuiltIn& row : kReviews) {
+    Definition definition = from_table(row);
+    definition.is_review = true;
+    put(std::move(definition));
+  }
 }
 
 void DefinitionRegistry::put(Definition definition) {
@@ -210,6 +244,7 @@ Result<Definition> definition_from_crd(const Json& crd) {
   definition.short_names = words(base::find(crd, {"spec", "names", "shortNames"}));
   definition.categories = words(base::find(crd, {"spec", "names", "categories"}));
   definition.has_status = base::find(*storage, {"subresources", "status"}) != nullptr;
+  definition.scale = scale_of(*storage);
   definition.columns = columns_of(*storage);
   if (const Json* schema = base::find(*storage, {"schema", "openAPIV3Schema"}); schema != nullptr) {
     definition.schema = std::make_shared<const Json>(*schema);

@@ -22,6 +22,13 @@ struct PrinterColumn {
   std::string description;
 };
 
+// Where a kind keeps what its scale subresource shows, as JSON paths; empty: nowhere.
+struct ScalePaths {
+  std::string spec_replicas;
+  std::string status_replicas;
+  std::string selector;
+};
+
 struct Definition {
   Type type;
   std::string singular;
@@ -32,6 +39,8 @@ struct Definition {
   bool has_status = true;
   bool has_generation = true;
   bool is_custom = false;  // defined by a CustomResourceDefinition
+  bool is_review = false;  // answered when it is created, never stored
+  std::optional<ScalePaths> scale;
   std::vector<PrinterColumn> columns;
   std::shared_ptr<const Json> schema;  // openAPIV3Schema of the preferred version; may be null
   // Changes the object or refuses it: defaults and rules that a schema can't say. `old` is null on

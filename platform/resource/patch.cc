@@ -247,8 +247,10 @@ Result<Json> apply_patch(PatchType type, const Json& object, const Json& patch) 
       return merge_patch(object, patch);
     case PatchType::kStrategic:
       return strategic_merge_patch(object, patch);
+    case PatchType::kApply:
+      break;
   }
-  return fail(Code::kInternal, "unknown patch type");
+  return fail(Code::kInternal, "server-side apply is no patch of an object alone");
 }
 
 }  // namespace hearth::resource

@@ -1,4 +1,4 @@
-// The three patch formats of the Kubernetes API.
+// The patch formats of the Kubernetes API; server-side apply has a header of its own.
 #pragma once
 
 #include <string_view>
@@ -7,7 +7,8 @@
 
 namespace hearth::resource {
 
-enum class PatchType { kJson, kMerge, kStrategic };
+// kApply: server-side apply (server_side_apply.h).
+enum class PatchType { kJson, kMerge, kStrategic, kApply };
 
 // RFC 6902. A failing operation is kInvalid (422), a malformed patch kBadRequest.
 Result<Json> json_patch(const Json& object, const Json& patch);
@@ -17,6 +18,7 @@ Json merge_patch(Json object, const Json& patch);
 // Directives $patch (delete, replace), $retainKeys, $setElementOrder/…, $deleteFromPrimitiveList/….
 Result<Json> strategic_merge_patch(const Json& object, const Json& patch);
 
+// kInternal for kApply, which needs more than the object.
 Result<Json> apply_patch(PatchType type, const Json& object, const Json& patch);
 
 }  // namespace hearth::resource

@@ -130,6 +130,13 @@ TEST(Schema, DefaultsAndPrunes) {
   EXPECT_EQ(value["spec"]["free"]["x"], 1);
 }
 
+TEST(Schema, PatternsMayNameCharactersByNumber) {
+  const Json schema = parse(R"({"type":"string","pattern":"^[^\\x00-\\x1f\\x7f]+$"})");
+  EXPECT_TRUE(validate(schema, "folder/x01f7.py").empty());
+  EXPECT_FALSE(validate(schema, "bell\x07").empty());
+  EXPECT_FALSE(validate(schema, "delete\x7f").empty());
+}
+
 TEST(Condition, KeepsItsTransitionTimeWhileTheStatusStays) {
   Json object = Json::object();
   base::VirtualClock clock;

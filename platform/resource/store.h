@@ -25,8 +25,14 @@ struct WriteOptions {
   Subresource subresource = Subresource::kNone;
   bool dry_run = false;
   FieldValidation field_validation = FieldValidation::kIgnore;
+  // Who writes, as metadata.managedFields names it. Empty: a controller of the house, which owns
+  // nothing. Required for PatchType::kApply.
+  std::string field_manager;
+  bool force = false;  // PatchType::kApply: takes over fields that others own
   // Unknown fields that were dropped, when validation is kWarn.
   std::vector<std::string>* warnings = nullptr;
+  // PatchType::kApply: set to true when the object did not exist before.
+  bool* created = nullptr;
 };
 
 struct ListOptions {
@@ -34,14 +40,17 @@ struct ListOptions {
   std::string label_selector;
   std::string field_selector;
   std::size_t limit = 0;  // 0: no limit
+  // Pages after the first show the version of the first.
   std::string continue_token;
+  // As it was at this version; 0: now. kExpired when that is history.
+  std::uint64_t exact_version = 0;
 };
 
 struct List {
   std::vector<ObjectPtr> items;  // by namespace, then name
   std::uint64_t resource_version = 0;
   std::string continue_token;
-  std::size_t remaining = 0;
+  std::size_t remaining = 0;  // behind this page; 0 when selectors make it unknown
 };
 
 struct DeleteOptions {
@@ -79,6 +88,8 @@ class Watch {
   // Waits for the next event. kExpired: the history is gone, list again. kCancelled: the waiting
   // task was cancelled. kUnavailable: the connection broke, watch again from the last version.
   virtual Task<Result<WatchEvent>> next() = 0;
+  // The version up to which next() has told everything.
+  virtual std::uint64_t version() const = 0;
 };
 
 class Store {

@@ -29,11 +29,14 @@ class FeedWatch final : public resource::Watch {
     }
     WatchEvent event = std::move(feed_->events.front());
     feed_->events.pop_front();
+    told_ = event.resource_version;
     co_return event;
   }
+  std::uint64_t version() const override { return told_; }
 
  private:
   std::shared_ptr<MemoryStore::Feed> feed_;
+  std::uint64_t told_ = 0;
 };
 
 }  // namespace

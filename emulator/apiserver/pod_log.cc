@@ -1,0 +1,46 @@
+#include "emulator/apiserver/pod_log.h"
+
+#include "emulator/apiserver/request.h"
+#include "platform/http/stream.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::apiserver {
+
+using namespace resource;
+
+namespace {
+
+Task<Status> write_log(http::Exchange& exchange, std::string_view piece) {
+  Status written = co_await exchange.write(piece);
+  exchange.stream().never_expire();
+  co_return written;
+}
+
+}  // namespace
+
+Task<void> send_pod_log(Request& request) {
+  auto pod = co_await request.backend.store.get(kPods, request.key());
+  if (!pod) {
+    co_await send_error(request.exchange, pod.error(), request.definition.get(), request.path.name);
+    co_return;
+  }
+  const Query& query = request.query;
+  LogOptions options{.container = query.get("container"),
+                     .follow = query.flag("follow"),
+                     .previous = query.flag("previous"),
+                     .timestamps = query.flag("timestamps"),
+                     .tail_lines = query.integer("tailLines"),
+                     .since_seconds = query.integer("sinceSeconds"),
+                     .limit_bytes = query.integer("limitBytes")};
+  http::ResponseHead head;
+  head.headers.add("Content-Type", "text/plain");
+  http::Exchange& exchange = request.exchange;
+  if (!co_await exchange.begin(head)) co_return;
+  const LogSink sink = [&exchange](std::string_view piece) { return write_log(exchange, piece); };
+  // A followed log may be quiet for hours.
+  exchange.stream().never_expire();
+  const Status sent = co_await request.backend.logs(*pod, options, sink);
+  if (sent || sent.error().code == Code::kNotFound) (void)co_await exchange.finish();
+}
+
+}  // namespace hearth::apiserver
