@@ -69,14 +69,9 @@ class ServerSide(KubectlTests):
 
     def test_from_client_side_to_server_side_apply(self):
         self.kubectl("apply", "-f", "-", input=config_map("moved", {"a": "1", "b": "2"}))
-        self.kubectl("apply", "--server-side", "-f", "-",
-                     input=config_map("moved", {"a": "5"}), *self.forced_when_old())
+        self.kubectl("apply", "--server-side", "-f", "-", input=config_map("moved", {"a": "5"}))
         self.assertEqual(self.get("cm", "moved")["data"]["a"], "5")
-
-    def forced_when_old(self):
-        # kubectl moves the ownership itself since 1.26.
-        version = json.loads(self.kubectl("version", "--client", "-o", "json"))["clientVersion"]
-        return [] if int(version["minor"].rstrip("+")) >= 26 else ["--force-conflicts"]
+        self.assertEqual(self.managers("cm", "moved")["kubectl"]["operation"], "Apply")
 
     def test_containers_merge_by_name(self):
         def deployment(*containers):
@@ -178,7 +173,7 @@ class ServerSide(KubectlTests):
                  "a warning")
         self.assertRegex(self.kubectl("describe", "lf", "broken").split("Events:")[1], "Warning")
         missing = self.hearth.function("missing", "", namespace=self.namespace)
-        missing["spec"]["source"] = {"type": "minio", "minio": {"bucket": "none", "sourceKey": "x"}}
+        missing["spec"]["source"] = {"type": "minio", "minio": {"bucket": "none", "key": "x"}}
         self.kubectl("apply", "-f", "-", input=missing)
         wait_for(lambda: "BuildContextFailed" in self.events("LambdaFunction", "missing"), 60,
                  "the missing source to be told")
