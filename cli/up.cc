@@ -12,6 +12,7 @@
 #include "cli/detach.h"
 #include "cli/exit_code.h"
 #include "cli/port_holder.h"
+#include "cli/server_process.h"
 #include "cli/state_location.h"
 #include "cli/up_flags.h"
 #include "emulator/emulator.h"
@@ -19,7 +20,6 @@
 #include "platform/base/json.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
-#include "platform/telemetry/log.h"
 
 namespace hearth::cli {
 namespace {
@@ -56,26 +56,6 @@ void print_endpoints(const std::string& gateway, const std::string& kubeconfig,
       "  s3          {}\n"
       "  registry    {}\n",
       gateway.substr(gateway.rfind(':')), gateway, kubeconfig, s3, registry);
-}
-
-// Blocks the stop signals for all threads that are started later, so that one place waits for them.
-sigset_t block_stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  return set;
-}
-
-void configure_log(const UpFlags& flags) {
-  telemetry::configure_log({.level = flags.log_level == "debug"   ? telemetry::Level::kDebug
-                                     : flags.log_level == "warn"  ? telemetry::Level::kWarn
-                                     : flags.log_level == "error" ? telemetry::Level::kError
-                                                                  : telemetry::Level::kInfo,
-                            .format = flags.log_format == "json"   ? telemetry::LogFormat::kJson
-                                      : flags.log_format == "text" ? telemetry::LogFormat::kText
-                                                                   : telemetry::LogFormat::kAuto});
 }
 
 emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& state) {
@@ -129,7 +109,7 @@ Status serve(const UpFlags& flags, const fs::path& state, const emulator::Endpoi
 }
 
 int run_daemon(const UpFlags& flags, const fs::path& state, Detached detached) {
-  configure_log(flags);
+  configure_log(flags.log_level, flags.log_format);
   const sigset_t stop_signals = block_stop_signals();
   const emulator::EmulatorOptions options = options_from(flags, state);
   auto started = emulator::Emulator::start(options);
@@ -199,12 +179,7 @@ void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
       ->envname("HEARTH_S3_ACCESS_KEY");
   up.add_option("--s3-secret-key", flags.s3_secret_key, "Secret key of the object store")
       ->envname("HEARTH_S3_SECRET_KEY");
-  up.add_option("--log-format", flags.log_format, "auto, json or text")
-      ->check(CLI::IsMember({"auto", "json", "text"}))
-      ->envname("HEARTH_LOG_FORMAT");
-  up.add_option("--log-level", flags.log_level, "debug, info, warn or error")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->envname("HEARTH_LOG_LEVEL");
+  add_log_flags(up, flags.log_level, flags.log_format);
 }
 
 }  // namespace

@@ -103,6 +103,7 @@ struct FunctionController::State {
   Informer services;
   async::TaskGroup tasks;
   Controller controller;
+  bool synced = false;
 };
 
 FunctionController::FunctionController(async::Loop& loop, async::BlockingPool& pool, Store& store,
@@ -126,6 +127,7 @@ void FunctionController::start() {
     co_await s.jobs.wait_synced();
     co_await s.services.wait_synced();
     s.controller.start();
+    s.synced = true;
   }(state));
 }
 
@@ -144,6 +146,8 @@ Task<void> FunctionController::stop() {
   state->tasks.cancel();
   co_await state->tasks.drain();
 }
+
+bool FunctionController::is_synced() const { return state_->synced; }
 
 void FunctionController::source_changed(const std::string& bucket, const std::string& key) {
   for (const auto& [object_key, function] : state_->functions.all()) {
