@@ -1,16 +1,19 @@
 // hearth operator: the controllers of the platform, working on a cluster.
+#include "kube-adapter/operator.h"
+
+#include <atomic>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/registry_flags.h"
 #include "cli/server_process.h"
-#include "kube-adapter/operator.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
 
@@ -23,6 +26,8 @@ struct OperatorFlags {
   kube_adapter::KubeconfigChoice kubeconfig;
   kube_adapter::OperatorOptions options;
   bool no_events = false;
+  bool leader_elect = false;
+  std::string lease_namespace;
   std::string ready_file;
   std::string log_level = "info";
   std::string log_format = "auto";
@@ -32,11 +37,35 @@ struct OperatorFlags {
 constexpr const char* kBrokerUrl =
     "http://knative-lambda-broker-broker-ingress.knative-lambda.svc.cluster.local";
 
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// One lease for all operators of a cluster, the reference's own among them.
+kube_adapter::LeaseOptions lease_of(const OperatorFlags& flags,
+                                    const kube_adapter::ClusterAccess& access) {
+  kube_adapter::LeaseOptions lease;
+  lease.identity = fmt::format("{}_{}", host_name(), base::random_uuid());
+  if (!flags.lease_namespace.empty())
+    lease.key.ns = flags.lease_namespace;
+  else if (access.context == kube_adapter::kInClusterContext)
+    lease.key.ns = access.ns;
+  return lease;
+}
+
 Status serve(const OperatorFlags& flags, const sigset_t& stop_signals) {
   HEARTH_TRY(access, kube_adapter::load_cluster_access(flags.kubeconfig));
   kube_adapter::OperatorOptions options = flags.options;
   options.access = std::move(access);
   if (flags.no_events) options.broker_url.clear();
+  if (flags.leader_elect) options.lease = lease_of(flags, options.access);
+  std::atomic<bool> lost = false;
+  options.on_lease_lost = [&lost] {
+    lost = true;
+    ::kill(::getpid(), SIGTERM);
+  };
   const std::string context = options.access.context;
   const std::string server = options.access.server.authority();
   HEARTH_TRY(running, kube_adapter::Operator::start(std::move(options)));
@@ -48,6 +77,7 @@ Status serve(const OperatorFlags& flags, const sigset_t& stop_signals) {
                            server, context, running->url());
   int number = 0;
   sigwait(&stop_signals, &number);
+  if (lost) return fail(Code::kInternal, "the lease was lost: another operator may lead now");
   return {};
 }
 
@@ -63,11 +93,13 @@ int run(const OperatorFlags& flags) {
 }
 
 void add_cluster_flags(CLI::App& command, OperatorFlags& flags) {
-  command.add_option("--kubeconfig", flags.kubeconfig.file,
-                     "Kubeconfig; default: $KUBECONFIG, ~/.kube/config, then the pod's account")
+  command
+      .add_option("--kubeconfig", flags.kubeconfig.file,
+                  "Kubeconfig; default: $KUBECONFIG, ~/.kube/config, then the pod's account")
       ->type_name("FILE");
-  command.add_option("--context", flags.kubeconfig.context,
-                     "Context of the kubeconfig; default: its current one")
+  command
+      .add_option("--context", flags.kubeconfig.context,
+                  "Context of the kubeconfig; default: its current one")
       ->type_name("NAME");
   command.add_option("--listen", flags.options.address, "Address of the probes")
       ->envname("HEARTH_LISTEN")
@@ -76,6 +108,12 @@ void add_cluster_flags(CLI::App& command, OperatorFlags& flags) {
       ->check(CLI::Range(0, 65535))
       ->type_name("PORT")
       ->capture_default_str();
+  command.add_flag("--leader-elect", flags.leader_elect,
+                   "Work only while the lease lambdafunction.lambda.knative.io is ours");
+  command
+      .add_option("--lease-namespace", flags.lease_namespace,
+                  "Its namespace; default: the pod's own, else knative-lambda")
+      ->type_name("NS");
   command.add_option("--ready-file", flags.ready_file, "Write {\"url\": …} there once it listens")
       ->type_name("FILE");
 }
@@ -83,12 +121,14 @@ void add_cluster_flags(CLI::App& command, OperatorFlags& flags) {
 void add_platform_flags(CLI::App& command, OperatorFlags& flags) {
   kube_adapter::OperatorOptions& options = flags.options;
   add_registry_flags(command, options.build, options.render);
-  command.add_option("--s3-endpoint", options.s3_endpoint,
-                     "Object store of sources that name none: host:port or URL")
+  command
+      .add_option("--s3-endpoint", options.s3_endpoint,
+                  "Object store of sources that name none: host:port or URL")
       ->envname("HEARTH_S3_ENDPOINT")
       ->capture_default_str();
-  command.add_option("--s3-access-key", options.s3_credentials.access_key,
-                     "Its access key, for sources without a Secret")
+  command
+      .add_option("--s3-access-key", options.s3_credentials.access_key,
+                  "Its access key, for sources without a Secret")
       ->envname("HEARTH_S3_ACCESS_KEY");
   command.add_option("--s3-secret-key", options.s3_credentials.secret_key, "Its secret key")
       ->envname("HEARTH_S3_SECRET_KEY");
@@ -101,11 +141,13 @@ void add_platform_flags(CLI::App& command, OperatorFlags& flags) {
   command.add_flag("--commands", options.commands,
                    "Take command events (POST / and /events) at the probes' port; it asks nobody "
                    "for a password");
-  command.add_option("--default-namespace", options.command_namespace,
-                     "Namespace of commands that name none")
+  command
+      .add_option("--default-namespace", options.command_namespace,
+                  "Namespace of commands that name none")
       ->capture_default_str();
-  command.add_option("--languages", options.languages,
-                     "Folder of languages that add to the built-in ones")
+  command
+      .add_option("--languages", options.languages,
+                  "Folder of languages that add to the built-in ones")
       ->envname("HEARTH_LANGUAGES")
       ->type_name("DIR");
   add_log_flags(command, flags.log_level, flags.log_format);

@@ -48,8 +48,8 @@ Status admit(Json& function) {
   auto errors = resource::validate(*definition.schema, function);
   if (errors.empty()) errors = lambda::validate_function(function);
   if (errors.empty()) return {};
-  return fail(resource::invalid_object("LambdaFunction", resource::name_of(function),
-                                       std::move(errors)));
+  return fail(
+      resource::invalid_object("LambdaFunction", resource::name_of(function), std::move(errors)));
 }
 
 Result<lambda::SourceTree> read_source_folder(const fs::path& folder) {
@@ -169,8 +169,9 @@ void register_render(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   render->add_option("--source", flags->source, "Folder with the function's code")
       ->type_name("DIR");
-  render->add_option("--languages", flags->languages,
-                     "Folder of languages that add to the built-in ones")
+  render
+      ->add_option("--languages", flags->languages,
+                   "Folder of languages that add to the built-in ones")
       ->envname("HEARTH_LANGUAGES")
       ->type_name("DIR");
   add_registry_flags(*render, flags->build, flags->render);

@@ -125,8 +125,7 @@ Task<std::expected<ApiAnswer, Failure>> ApiClient::try_send(const ApiRequest& re
   options.total_timeout = options_.request_timeout;
   options.response_bytes_max = request.response_bytes_max;
   options.connect_to = endpoint();
-  options.resend =
-      request.repeat == Repeat::kAllowed ? http::Resend::kOnce : http::Resend::kNever;
+  options.resend = request.repeat == Repeat::kAllowed ? http::Resend::kOnce : http::Resend::kNever;
   auto response = co_await http_.request(request.method, url_for(request.target),
                                          headers_for(request), request.body, options);
   if (!response) co_return std::unexpected(unanswered(response.error()));
@@ -151,8 +150,8 @@ Task<std::expected<std::unique_ptr<http::ClientConnection>, Failure>> ApiClient:
   if (!stream) co_return std::unexpected(unanswered(stream.error()));
   auto connection = std::make_unique<http::ClientConnection>(loop_, std::move(*stream));
   connection->stream().expire_after(options_.request_timeout);
-  const http::RequestHead head{.method = "GET", .target = url.target,
-                               .headers = headers_for(request)};
+  const http::RequestHead head{
+      .method = "GET", .target = url.target, .headers = headers_for(request)};
   const Status sent = co_await connection->send(head, {});
   if (!sent) co_return std::unexpected(unanswered(sent.error()));
   auto answer = co_await connection->read_head();

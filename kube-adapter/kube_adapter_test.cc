@@ -88,7 +88,7 @@ TEST_F(Kubeconfig, TheFirstFileThatNamesSomethingWins) {
 }
 
 TEST_F(Kubeconfig, NamesTheContextsWhenThereIsNoSuchOne) {
-  const auto access = load(with("{server: 'https://k'}", "{}"), "mian");
+  const auto access = load(with("{server: 'https://k'}", "{}"), "mainn");
   EXPECT_EQ(access.error().code, Code::kNotFound);
   EXPECT_THAT(access.error().message, HasSubstr("did you mean \"main\"?"));
   EXPECT_EQ(merge_kubeconfigs({folder_ / "none"}).error().code, Code::kNotFound);
@@ -139,10 +139,10 @@ TEST_F(Kubeconfig, APodLogsInWithItsServiceAccount) {
 }
 
 Failure status_failure(int status, const std::string& reason, const std::string& details = "{}") {
-  return failure_of(status,
-                    R"({"kind":"Status","message":"why","reason":")" + reason +
-                        R"(","details":)" + details + "}",
-                    "");
+  return failure_of(
+      status,
+      R"({"kind":"Status","message":"why","reason":")" + reason + R"(","details":)" + details + "}",
+      "");
 }
 
 TEST(StatusError, MapsEveryReasonToACode) {
@@ -191,7 +191,8 @@ TEST(StatusError, ShowsAProxysTextShortened) {
   EXPECT_EQ(failure.error.code, Code::kUnavailable);
   EXPECT_THAT(failure.error.message, HasSubstr("the server answered 502: <html>bad gateway"));
   EXPECT_LT(failure.error.message.size(), 300U);
-  for (const char* hostile : {"[]", "null", "{\"kind\":7}", "{\"kind\":\"Status\",\"code\":\"x\"}"}) {
+  for (const char* hostile :
+       {"[]", "null", "{\"kind\":7}", "{\"kind\":\"Status\",\"code\":\"x\"}"}) {
     EXPECT_EQ(failure_of(404, hostile, "").error.code, Code::kNotFound) << hostile;
   }
 }
@@ -224,9 +225,8 @@ TEST(RetryDelay, WaitsAsLongAsAServerAsksWithinReason) {
 
 TEST(WatchLine, BecomesAnEventOfACompleteObject) {
   const auto event = parse_watch_line(
-      kConfigMaps,
-      R"({"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"7",)"
-      R"("managedFields":[{}]}}})");
+      kConfigMaps, R"({"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"7",)"
+                   R"("managedFields":[{}]}}})");
   ASSERT_TRUE(event) << event.error().message;
   EXPECT_EQ(event->type, WatchEvent::Type::kModified);
   EXPECT_EQ(event->resource_version, 7U);
@@ -244,9 +244,9 @@ TEST(WatchLine, ABookmarkOnlyCarriesItsVersion) {
 }
 
 TEST(WatchLine, AnErrorEventIsTheErrorItSays) {
-  const auto event = parse_watch_line(
-      kConfigMaps,
-      R"({"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"old"}})");
+  const auto event =
+      parse_watch_line(kConfigMaps, R"({"type":"ERROR","object":{"kind":"Status","code":410,)"
+                                    R"("reason":"Expired","message":"old"}})");
   EXPECT_EQ(event.error().code, Code::kExpired);
   EXPECT_EQ(event.error().message, "old");
 }

@@ -148,9 +148,8 @@ Status read_user(const Json& user, const std::string& where, ClusterAccess& acce
   HEARTH_TRY(certificate, pem_of(user, "client-certificate", where));
   HEARTH_TRY(key, pem_of(user, "client-key", where));
   if (certificate.empty() != key.empty()) {
-    return fail(Code::kInvalid,
-                fmt::format("{}: {} is missing", where,
-                            key.empty() ? "client-key" : "client-certificate"));
+    return fail(Code::kInvalid, fmt::format("{}: {} is missing", where,
+                                            key.empty() ? "client-key" : "client-certificate"));
   }
   access.client_certificate_pem = std::move(certificate);
   access.client_key_pem = std::move(key);
@@ -163,12 +162,12 @@ Status read_user(const Json& user, const std::string& where, ClusterAccess& acce
 Result<Json> entry_of(const Json& kubeconfig, const char* list, const char* field,
                       const std::string& name, const std::string& asked_by) {
   const Json* entries = base::find(kubeconfig, {list});
-  const Json* entry =
-      entries != nullptr && entries->is_array() ? named(*entries, name) : nullptr;
+  const Json* entry = entries != nullptr && entries->is_array() ? named(*entries, name) : nullptr;
   const Json* value = entry == nullptr ? nullptr : base::find(*entry, {field});
   if (value == nullptr || !value->is_object()) {
-    return fail(Code::kInvalid, fmt::format("kubeconfig: {} names the {} \"{}\", which is not there",
-                                            asked_by, field, name));
+    return fail(Code::kInvalid,
+                fmt::format("kubeconfig: {} names the {} \"{}\", which is not there", asked_by,
+                            field, name));
   }
   return *value;
 }
@@ -246,7 +245,7 @@ Result<ClusterAccess> resolve_context(const Json& kubeconfig, const std::string&
 Result<ClusterAccess> in_cluster_access(const std::string& host, const std::string& port,
                                         const fs::path& folder) {
   ClusterAccess access;
-  access.context = "in-cluster";
+  access.context = kInClusterContext;
   const bool is_ipv6 = host.contains(':');
   auto url = http::parse_url(
       fmt::format("https://{}:{}", is_ipv6 ? "[" + host + "]" : host, port.empty() ? "443" : port));

@@ -15,8 +15,10 @@
 
 namespace hearth::kube_adapter {
 
+inline constexpr std::string_view kInClusterContext = "in-cluster";
+
 struct ClusterAccess {
-  std::string context;  // its name; "in-cluster" inside a pod
+  std::string context;  // its name; kInClusterContext inside a pod
   http::Url server;     // the target is the path that all requests begin with
   std::string tls_server_name;
   bool skip_tls_verify = false;

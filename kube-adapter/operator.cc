@@ -8,6 +8,7 @@
 #include "kube-adapter/event_sender.h"
 #include "kube-adapter/remote_store.h"
 #include "platform/async/blocking.h"
+#include "platform/async/deadline.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/base/file.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr telemetry::Log kLog("operator");
 constexpr std::chrono::milliseconds kDrainGrace{2'000};
+constexpr std::chrono::seconds kReleaseTimeout{5};
 // The reference's name for "the platform's own store".
 constexpr std::string_view kOwnStore = "minio.minio.svc.cluster.local";
 
@@ -40,6 +42,7 @@ struct Operator::Rooms {
   Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
   Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
   Task<void> answer(http::Exchange& exchange);
+  Task<void> lead();
   Task<void> close();
 
   OperatorOptions options;
@@ -51,6 +54,9 @@ struct Operator::Rooms {
   std::unique_ptr<async::TaskGroup> tasks;
   std::unique_ptr<ApiClient> api;
   std::unique_ptr<RemoteStore> store;
+  std::unique_ptr<LeaderElection> election;
+  bool stands_by = false;
+  bool closing = false;
   std::unique_ptr<http::Client> client;
   std::unique_ptr<EventSender> events;
   std::optional<lambda::Languages> languages;
@@ -65,6 +71,9 @@ Status Operator::Rooms::open() {
   HEARTH_TRY(made, ApiClient::create(control, clock, options.access));
   api = std::move(made);
   store = std::make_unique<RemoteStore>(*api);
+  if (options.lease) {
+    election = std::make_unique<LeaderElection>(*store, clock, *options.lease);
+  }
   HEARTH_TRY(outgoing, http::TlsContext::client({}));
   client_tls.emplace(std::move(outgoing));
   client = std::make_unique<http::Client>(control, &*client_tls);
@@ -141,7 +150,8 @@ Task<void> Operator::Rooms::answer(http::Exchange& exchange) {
   if (path == "/healthz") {
     (void)co_await exchange.respond(200, "text/plain", "ok\n");
   } else if (path == "/readyz") {
-    const bool ready = functions->is_synced();
+    // One that waits for its turn is as ready as it can be.
+    const bool ready = functions->is_synced() || stands_by;
     (void)co_await exchange.respond(ready ? 200 : 503, "text/plain",
                                     ready ? "ok\n" : "the cluster's objects are not known yet\n");
   } else if (options.commands && (path == "/" || path == "/events")) {
@@ -151,11 +161,29 @@ Task<void> Operator::Rooms::answer(http::Exchange& exchange) {
   }
 }
 
+Task<void> Operator::Rooms::lead() {
+  if (election) {
+    stands_by = true;
+    if (!co_await election->acquire()) co_return;
+    stands_by = false;
+  }
+  functions->start();
+  if (!election) co_return;
+  const Error lost = co_await election->hold();
+  if (closing || lost.code == Code::kCancelled) co_return;
+  kLog.error("lease_lost", {{"reason", lost.message}});
+  options.on_lease_lost();
+}
+
+// The workers first: after a lost lease another one may begin at any moment.
 Task<void> Operator::Rooms::close() {
-  if (server) co_await server->shutdown(kDrainGrace);
+  closing = true;
   if (functions) co_await functions->stop();
   tasks->cancel();
   co_await tasks->drain();
+  if (server) co_await server->shutdown(kDrainGrace);
+  // Without it the next one waits a little longer: no reason to wait for a silent API.
+  if (election) (void)co_await async::with_deadline(election->release(), kReleaseTimeout);
 }
 
 Result<std::unique_ptr<Operator>> Operator::start(OperatorOptions options) {
@@ -166,7 +194,7 @@ Result<std::unique_ptr<Operator>> Operator::start(OperatorOptions options) {
   Status opened;
   r->control.run_blocking([](Rooms& all, Status& out) -> Task<void> {
     out = all.open();
-    if (out) all.functions->start();
+    if (out) all.tasks->spawn(all.lead());
     co_return;
   }(*r, opened));
   if (!opened) return fail(opened.error());

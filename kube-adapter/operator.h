@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kube-adapter/kubeconfig.h"
+#include "kube-adapter/leader_election.h"
 #include "platform/lambda/build_plan.h"
 #include "platform/lambda/render.h"
 #include "platform/lambda/source.h"
@@ -34,6 +36,10 @@ struct OperatorOptions {
   std::uint16_t port = 8081;  // 0: any free one
   bool commands = false;
   std::string command_namespace = "knative-lambda";
+  // Given: work only while this lease is ours; `on_lease_lost` is called (on the loop) when it goes
+  // to another one, and the process must end soon.
+  std::optional<LeaseOptions> lease;
+  std::function<void()> on_lease_lost;
 };
 
 class Operator {

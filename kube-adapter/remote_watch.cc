@@ -151,9 +151,9 @@ Task<Result<WatchEvent>> RemoteWatch::next() {
     if (!lasted && !brought_events_) {
       co_return fail(Code::kUnavailable, "the server ended the watch at once");
     }
-    kLog.debug("watch_continues", {{"resource", type_.plural},
-                                   {"version", options_.resource_version},
-                                   {"silent", !line}});
+    kLog.debug(
+        "watch_continues",
+        {{"resource", type_.plural}, {"version", options_.resource_version}, {"silent", !line}});
   }
 }
 

@@ -5,8 +5,8 @@
 namespace hearth::kube_adapter {
 
 std::string collection_path(const resource::Type& type, const std::string& ns) {
-  std::string path = type.group.empty() ? "/api/" + type.version
-                                        : "/apis/" + type.group + "/" + type.version;
+  std::string path =
+      type.group.empty() ? "/api/" + type.version : "/apis/" + type.group + "/" + type.version;
   if (type.namespaced && !ns.empty()) path += "/namespaces/" + base::percent_encode(ns);
   return path + "/" + type.plural;
 }

@@ -33,7 +33,8 @@ std::optional<milliseconds> retry_delay(const Failure& failure, Repeat repeat, i
   }
   if (untouched) return std::nullopt;
   const milliseconds delay = kFirstDelay * (1 << (2 * attempt));
-  return delay + milliseconds(static_cast<std::int64_t>(jitter * static_cast<double>(delay.count())));
+  return delay +
+         milliseconds(static_cast<std::int64_t>(jitter * static_cast<double>(delay.count())));
 }
 
 }  // namespace hearth::kube_adapter

@@ -17,15 +17,23 @@ struct Row {
 
 // First match wins (spec/kubernetes-api.md §2.3).
 constexpr Row kRows[] = {
-    {400, "", Code::kBadRequest},       {401, "", Code::kUnauthorized},
-    {403, "", Code::kForbidden},        {404, "", Code::kNotFound},
+    {400, "", Code::kBadRequest},
+    {401, "", Code::kUnauthorized},
+    {403, "", Code::kForbidden},
+    {404, "", Code::kNotFound},
     {409, "AlreadyExists", Code::kAlreadyExists},
-    {409, "", Code::kConflict},         {410, "", Code::kExpired},
-    {405, "", Code::kUnsupported},      {406, "", Code::kUnsupported},
-    {413, "", Code::kTooLarge},         {415, "", Code::kUnsupported},
-    {422, "", Code::kInvalid},          {429, "", Code::kRateLimited},
-    {500, "", Code::kInternal},         {502, "", Code::kUnavailable},
-    {503, "", Code::kUnavailable},      {504, "", Code::kDeadlineExceeded},
+    {409, "", Code::kConflict},
+    {410, "", Code::kExpired},
+    {405, "", Code::kUnsupported},
+    {406, "", Code::kUnsupported},
+    {413, "", Code::kTooLarge},
+    {415, "", Code::kUnsupported},
+    {422, "", Code::kInvalid},
+    {429, "", Code::kRateLimited},
+    {500, "", Code::kInternal},
+    {502, "", Code::kUnavailable},
+    {503, "", Code::kUnavailable},
+    {504, "", Code::kDeadlineExceeded},
     {507, "", Code::kStorageFull},
 };
 
@@ -58,8 +66,7 @@ std::optional<std::chrono::seconds> seconds_of(std::string_view text) {
 Error error_of_status(const Json& status) {
   const auto code = static_cast<int>(base::int_at(status, {"code"}).value_or(500));
   Error error{code_of(code, base::string_at(status, {"reason"})),
-              base::string_at(status, {"message"}, "the server gave no reason"),
-              fields_of(status)};
+              base::string_at(status, {"message"}, "the server gave no reason"), fields_of(status)};
   // A server that was restored from a backup doesn't know our version yet: its history is not ours.
   for (const FieldError& cause : error.fields) {
     if (cause.reason == "ResourceVersionTooLarge") error.code = Code::kExpired;
@@ -82,8 +89,8 @@ Failure failure_of(int http_status, std::string_view body, std::string_view retr
   }
   std::string text(base::trim(body.substr(0, kForeignTextBytesMax)));
   failure.error = {code_of(http_status, ""),
-                   fmt::format("the server answered {}{}{}", http_status,
-                               text.empty() ? "" : ": ", base::replace_all(text, "\n", " ")),
+                   fmt::format("the server answered {}{}{}", http_status, text.empty() ? "" : ": ",
+                               base::replace_all(text, "\n", " ")),
                    {}};
   return failure;
 }

@@ -453,6 +453,11 @@ Task<Result<std::unique_ptr<Watch>>> SqliteStore::watch(Type type, WatchOptions 
       return fail(Code::kExpired, fmt::format("too old resource version: {} ({})",
                                               options.resource_version, oldest));
     }
+    // From another life of this state folder: waiting for that version would be deaf till then.
+    if (options.resource_version > now) {
+      return fail(Code::kExpired, fmt::format("too large resource version: {}, current: {}",
+                                              options.resource_version, now));
+    }
     HEARTH_TRY(changes, read_log(state->reader, type.group, type.plural, options.resource_version));
     for (const Change& change : changes) {
       if (!options.ns.empty() && namespace_of(*change.object) != options.ns) continue;

@@ -78,8 +78,8 @@ class Client {
   ~Client();
 
   // Errors: kUnavailable (no connection, broken), kDeadlineExceeded, kTooLarge. Any status is a
-  // success here. A reused connection that the peer had closed is retried once on a fresh one, unless
-  // the options forbid it.
+  // success here. A reused connection that the peer had closed is retried once on a fresh one,
+  // unless the options forbid it.
   Task<Result<Response>> request(std::string method, Url url, Headers headers, std::string body,
                                  RequestOptions options);
 

@@ -173,8 +173,8 @@ void FunctionController::State::emit(const Pass& pass, const char* type, Json da
 }
 
 Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
-  // From the store, not from the informer: a change of a Job may arrive before the one of the status
-  // that names it, and what was decided a moment ago would be decided again.
+  // From the store, not from the informer: a change of a Job may arrive before the change of the
+  // status that names it, and what was decided a moment ago would be decided again.
   const auto current = co_await store.get(kFunctions, key);
   if (!current && current.error().code == Code::kNotFound) co_return Requeue();
   if (!current) co_return fail(current.error());

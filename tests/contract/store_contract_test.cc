@@ -159,9 +159,9 @@ TEST_P(StoreContract, PatchesInThreeFormats) {
       store().patch(kConfigMaps, key, PatchType::kStrategic, {{"data", {{"more", nullptr}}}}, {}));
   EXPECT_EQ((**strategic)["data"], (Json{{"third", "3"}}));
   const auto status = wait(store().create(kFunctions, function("f"), {}));
-  const auto phase =
-      wait(store().patch(kFunctions, {"demo", "f"}, PatchType::kMerge,
-                         {{"status", {{"phase", "Ready"}}}}, {.subresource = Subresource::kStatus}));
+  const auto phase = wait(store().patch(kFunctions, {"demo", "f"}, PatchType::kMerge,
+                                        {{"status", {{"phase", "Ready"}}}},
+                                        {.subresource = Subresource::kStatus}));
   ASSERT_TRUE(phase) << phase.error().message;
   EXPECT_EQ(base::string_at(**phase, {"status", "phase"}), "Ready");
 }
@@ -186,9 +186,9 @@ TEST_P(StoreContract, RemovesOnlyWhatTheCallerMeans) {
                 .error()
                 .code,
             Code::kConflict);
-  const auto removed = wait(store().remove(
-      kConfigMaps, key,
-      {.uid = uid_of(*object), .resource_version = resource_version_of(*object)}));
+  const auto removed = wait(
+      store().remove(kConfigMaps, key,
+                     {.uid = uid_of(*object), .resource_version = resource_version_of(*object)}));
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_TRUE(removed->gone);
   EXPECT_EQ(uid_of(*removed->object), uid_of(*object));
@@ -265,20 +265,19 @@ TEST_P(StoreContract, AWatchGoesOnFromAVersion) {
 
 TEST_P(StoreContract, AnObjectThatLeavesTheSelectionIsDeletedToTheWatcher) {
   const ObjectPtr object = created(kConfigMaps, labelled("a", "x"));
-  auto watch =
-      wait(store().watch(kConfigMaps, {.label_selector = "app=x",
-                                       .resource_version = resource_version_of(*object)}))
-          .value();
+  auto watch = wait(store().watch(kConfigMaps, {.label_selector = "app=x",
+                                                .resource_version = resource_version_of(*object)}))
+                   .value();
   Json next = *object;
   next["metadata"]["labels"]["app"] = "y";
   ASSERT_TRUE(wait(store().update(kConfigMaps, next, {})));
   EXPECT_EQ(wait(watch->next())->type, WatchEvent::Type::kDeleted);
 }
 
-TEST_P(StoreContract, AVersionWhoseHistoryIsGoneIsExpired) {
+TEST_P(StoreContract, AVersionOfAnotherHistoryIsExpired) {
   created(kConfigMaps, config_map("a"));
   auto watch = wait(store().watch(kConfigMaps, {.resource_version = 1'000'000'000}));
-  // Some say it at once, some with the first event: of a version that never was there is none.
+  // Some say it at once, some with the first event.
   const Code code = watch ? wait((*watch)->next()).error().code : watch.error().code;
   EXPECT_EQ(code, Code::kExpired);
 }
@@ -320,8 +319,10 @@ struct Told {
 };
 
 struct Follower {
-  Follower(Kubernetes& world) : informer(world.loop(), world.store(), kConfigMaps),
-                                tasks(world.loop()), news(world.loop()) {
+  Follower(Kubernetes& world)
+      : informer(world.loop(), world.store(), kConfigMaps),
+        tasks(world.loop()),
+        news(world.loop()) {
     informer.on_change([this](const ObjectPtr& object, bool deleted) {
       ++(deleted ? told.deleted : told.changed)[name_of(*object)];
       news.notify();

@@ -31,9 +31,7 @@ Task<void> prepare(store::SqliteStore& store) {
 
 }  // namespace
 
-std::string name_of_world(World world) {
-  return world == World::kEmbedded ? "Embedded" : "Remote";
-}
+std::string name_of_world(World world) { return world == World::kEmbedded ? "Embedded" : "Remote"; }
 
 Kubernetes::Kubernetes(World world)
     : path_(testing::TempDir() + "contract-" + base::random_hex(6)) {
@@ -68,9 +66,10 @@ void Kubernetes::listen() {
 void Kubernetes::open_api() {
   const auto certificates =
       apiserver::load_or_create_certificates(path_ + "/pki", "127.0.0.1").value();
-  tls_ = http::TlsContext::server(certificates.server.certificate_pem, certificates.server.key_pem,
-                                  certificates.authority.certificate_pem)
-             .value();
+  tls_.emplace(http::TlsContext::server(certificates.server.certificate_pem,
+                                        certificates.server.key_pem,
+                                        certificates.authority.certificate_pem)
+                   .value());
   api_ = std::make_unique<apiserver::ApiServer>(
       *embedded_, definitions_, clock_, no_logs,
       apiserver::ServerOptions{.token = kToken, .server_address = {}});

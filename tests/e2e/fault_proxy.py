@@ -109,6 +109,11 @@ class Fault:
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        # A test may cut a watch while its thread writes.
+        self.guard = threading.Lock()
+        super().setup()
+
     def handle_one_request(self):
         try:
             super().handle_one_request()
@@ -167,12 +172,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def cut(self):
         """No orderly end: the peer gets a reset."""
         self.close_connection = True
-        try:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            # The socket below TLS, so that no close_notify is sent.
-            socket.socket(fileno=self.connection.detach()).close()
-        except OSError:
-            pass
+        with self.guard:
+            try:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                           struct.pack("ii", 1, 0))
+                # close() would wait for the reader's file object, and say goodbye in TLS.
+                self.connection._real_close()
+            except OSError:
+                pass
+
+    def write_chunk(self, data):
+        with self.guard:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
 
     def stream(self):
         proxy = self.server.proxy
@@ -189,15 +201,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.head(200, None)
             while line := answer.readline():
                 if proxy.take_half_line(self.path):
-                    line = line[:len(line) // 2]
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-                    self.wfile.flush()
+                    self.write_chunk(line[:len(line) // 2])
                     self.cut()
                     return
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-                self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
-            self.wfile.flush()
+                self.write_chunk(line)
+            self.write_chunk(b"")
         finally:
             with proxy.lock:
                 proxy.watches.pop(self, None)

@@ -30,8 +30,9 @@ class Operator:
         self.kubeconfig = str(kubeconfig or hearth.ready["kubeconfig"])
         self.flags = flags
         self.process = None
-        self.ready_file = hearth.folder / "operator.json"
-        self.log_file = hearth.folder / "operator.log"
+        name = "operator-%s" % id(self)
+        self.ready_file = hearth.folder / (name + ".json")
+        self.log_file = hearth.folder / (name + ".log")
 
     def __enter__(self):
         self.start()

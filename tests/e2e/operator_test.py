@@ -148,6 +148,29 @@ class OperatorTest(unittest.TestCase):
             wait_for(lambda: "io.knative.lambda.lifecycle.function.ready" in types(), 60,
                      "the event of a ready function")
 
+    def test_of_two_operators_one_works_until_it_is_killed(self):
+        hearth = self.hearth
+        hearth.kubectl("create", "namespace", "leases")
+        flags = ("--leader-elect", "--lease-namespace", "leases")
+
+        def holder():
+            out = hearth.kubectl("get", "lease", "lambdafunction.lambda.knative.io", "-n", "leases",
+                                 "-o", "jsonpath={.spec.holderIdentity}", check=False)
+            return out.stdout
+        with Operator(hearth, *flags) as first:
+            wait_for(holder, 60, "the first to lead")
+            leader = holder()
+            with Operator(hearth, *flags) as second:
+                wait_for(lambda: second.probe("/readyz") == 200, 60, "the second to stand by")
+                self.assertEqual(holder(), leader)
+                first.kill()
+                hearth.apply(hearth.function("inherited", HELLO))
+                hearth.wait_ready("inherited", timeout=180)
+                self.assertNotEqual(holder(), leader)
+                self.assertEqual(settled(hearth, "inherited"), ONCE)
+                self.assertEqual(second.stop(), 0)
+            self.assertEqual(holder(), "")
+
     def test_a_login_that_is_not_supported_is_named(self):
         config = self.hearth.folder / "exec.yaml"
         config.write_text("""
