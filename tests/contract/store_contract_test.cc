@@ -282,25 +282,33 @@ TEST_P(StoreContract, AVersionOfAnotherHistoryIsExpired) {
   EXPECT_EQ(code, Code::kExpired);
 }
 
-Task<void> watch_until_cancelled(Store& store, std::optional<Code>& out, async::Signal& started) {
+// What a task sees whose group is cancelled while it waits for a watch.
+struct CancelledWait {
+  explicit CancelledWait(async::Loop& loop) : news(loop) {}
+  async::Signal news;
+  bool waits = false;
+  std::optional<Code> ended;
+};
+
+Task<void> watch_until_cancelled(Store& store, CancelledWait& out) {
   auto watch = co_await store.watch(kConfigMaps, {});
   (void)co_await (*watch)->next();
-  started.notify();
+  out.waits = true;
+  out.news.notify();
   const auto event = co_await (*watch)->next();
-  out = event ? Code::kInternal : event.error().code;
+  out.ended = event ? Code::kInternal : event.error().code;
 }
 
 TEST_P(StoreContract, ACancelledWaitEndsAsCancelled) {
-  std::optional<Code> code;
-  kubernetes_.run([](Kubernetes& world, std::optional<Code>& out) -> Task<void> {
+  CancelledWait wait(kubernetes_.loop());
+  kubernetes_.run([](Kubernetes& world, CancelledWait& seen) -> Task<void> {
     async::TaskGroup tasks(world.loop());
-    async::Signal started(world.loop());
-    tasks.spawn(watch_until_cancelled(world.store(), out, started));
-    co_await started.wait();
+    tasks.spawn(watch_until_cancelled(world.store(), seen));
+    while (!seen.waits) co_await seen.news.wait();
     tasks.cancel();
     co_await tasks.drain();
-  }(kubernetes_, code));
-  EXPECT_EQ(code, Code::kCancelled);
+  }(kubernetes_, wait));
+  EXPECT_EQ(wait.ended, Code::kCancelled);
 }
 
 TEST_P(StoreContract, ApplyCreatesChangesAndLeavesAlone) {
