@@ -28,6 +28,8 @@ void register_invoke(CLI::App& app, int& exit_code);
 void register_kubeconfig(CLI::App& app, int& exit_code);
 void register_logs(CLI::App& app, int& exit_code);
 void register_s3(CLI::App& app, int& exit_code);
+void register_operator(CLI::App& app, int& exit_code);
+void register_render(CLI::App& app, int& exit_code);
 void register_status(CLI::App& app, int& exit_code);
 void register_up(CLI::App& app, int& exit_code);
 void register_version(CLI::App& app, int& exit_code);

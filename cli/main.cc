@@ -27,6 +27,8 @@ void register_commands(CLI::App& app, int& exit_code) {
   register_dlq(app, exit_code);
   register_s3(app, exit_code);
   register_kubeconfig(app, exit_code);
+  register_operator(app, exit_code);
+  register_render(app, exit_code);
   register_doctor(app, exit_code);
   register_version(app, exit_code);
   register_completion(app, exit_code);

@@ -13,6 +13,7 @@
 #include "cli/detach.h"
 #include "cli/exit_code.h"
 #include "cli/port_holder.h"
+#include "cli/server_process.h"
 #include "cli/state_location.h"
 #include "cli/up_flags.h"
 #include "emulator/emulator.h"
@@ -60,28 +61,6 @@ void print_endpoints(const std::string& gateway, const std::string& kubeconfig,
       "  s3          {}\n"
       "  registry    {}\n",
       gateway.substr(gateway.rfind(':')), gateway, kubeconfig, s3, registry);
-}
-
-// Blocks the signals to stop and to reload for all threads that are started later, so that one
-// place waits for them.
-sigset_t block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  return set;
-}
-
-void configure_log(const UpFlags& flags) {
-  telemetry::configure_log({.level = flags.log_level == "debug"   ? telemetry::Level::kDebug
-                                     : flags.log_level == "warn"  ? telemetry::Level::kWarn
-                                     : flags.log_level == "error" ? telemetry::Level::kError
-                                                                  : telemetry::Level::kInfo,
-                            .format = flags.log_format == "json"   ? telemetry::LogFormat::kJson
-                                      : flags.log_format == "text" ? telemetry::LogFormat::kText
-                                                                   : telemetry::LogFormat::kAuto,
-                            .access_log = flags.access_log});
 }
 
 // What the flags were before the configuration file, to read it again.
@@ -150,7 +129,7 @@ void reload(const Configuration& configuration, UpFlags& running, const fs::path
   running.s3_access_key = next.s3_access_key;
   running.s3_secret_key = next.s3_secret_key;
   running.s3_credentials = next.s3_credentials;
-  configure_log(running);
+  configure_log(running.log_level, running.log_format, running.access_log);
   emulator.set_s3_credentials(s3_keys(running));
   const Status written =
       write_endpoints(endpoints_file(state), running, state, emulator.endpoints());
@@ -185,8 +164,8 @@ Status serve(UpFlags flags, const Configuration& configuration, const fs::path& 
 
 int run_daemon(const UpFlags& flags, const Configuration& configuration, const fs::path& state,
                Detached detached) {
-  configure_log(flags);
-  const sigset_t signals = block_signals();
+  configure_log(flags.log_level, flags.log_format, flags.access_log);
+  const sigset_t signals = block_stop_signals();
   const emulator::EmulatorOptions options = options_from(flags, state);
   auto started = emulator::Emulator::start(options);
   const Status served = started ? serve(flags, configuration, state, **started, detached, signals)
@@ -260,12 +239,7 @@ void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
                 "Where gcs sources are read from; https://storage.googleapis.com unless set")
       ->envname("HEARTH_GCS_ENDPOINT")
       ->type_name("URL");
-  up.add_option("--log-format", flags.log_format, "auto, json or text")
-      ->check(CLI::IsMember({"auto", "json", "text"}))
-      ->envname("HEARTH_LOG_FORMAT");
-  up.add_option("--log-level", flags.log_level, "debug, info, warn or error")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->envname("HEARTH_LOG_LEVEL");
+  add_log_flags(up, flags.log_level, flags.log_format);
   up.add_flag("--access-log", flags.access_log, "Log a line for every request")
       ->envname("HEARTH_ACCESS_LOG");
 }

@@ -44,6 +44,7 @@
 #include "platform/lambda/function_controller.h"
 #include "platform/lambda/function_validation.h"
 #include "platform/lambda/git_source.h"
+#include "platform/lambda/lifecycle_event.h"
 #include "platform/lambda/object_source.h"
 #include "platform/resource/event_recorder.h"
 #include "platform/resource/well_known.h"
@@ -502,18 +503,8 @@ Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_git(lambda::GitLocation 
 }
 
 Task<void> Emulator::Rooms::emit_lifecycle(Json function, std::string type, Json data) {
-  event::CloudEvent event;
-  event.id = base::random_uuid();
-  event.type = "io.knative.lambda." + type;
-  event.source = fmt::format("io.knative.lambda/operator/{}/{}", resource::namespace_of(function),
-                             resource::name_of(function));
-  event.subject = resource::key_of(function).text();
-  event.time = base::format_rfc3339_millis(clock.wall());
-  event.datacontenttype = "application/json";
-  event.data = base::dump_json(data);
-  // One correlation a function's life: its uid (the reference made a fresh one per event, B-50).
-  event.set("correlationid", resource::uid_of(function));
-  (void)co_await broker->publish("knative-lambda", "lambda-broker", std::move(event));
+  (void)co_await broker->publish("knative-lambda", "lambda-broker",
+                                 lambda::lifecycle_event(function, type, data, clock.wall()));
 }
 
 // The kinds of Knative and of the product are CustomResourceDefinitions like any other.

@@ -142,11 +142,12 @@ Result<Replay> read_replay(sqlite::Database& database, const Scope& scope, std::
   }
   HEARTH_TRY(oldest, oldest_version(database));
   if (version < oldest) return fail(expired("too old resource version", version, oldest));
+  // From another life of this state folder: waiting for that version would be deaf till then.
+  if (version > newest) return fail(expired("too large resource version", version, newest));
   HEARTH_TRY(changes, read_log(database, scope.group, scope.plural, version));
   for (const Change& change : changes) {
     if (auto event = event_of(scope, change)) out.events.push_back(std::move(*event));
   }
-  out.version = std::max(newest, version);
   return out;
 }
 

@@ -7,7 +7,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"
@@ -30,6 +32,11 @@ void report(const std::exception_ptr& error) {
   if (!error) return;
   try {
     std::rethrow_exception(error);
+  } catch (const boost::system::system_error& e) {
+    // A cancelled task that went on to another wait: Asio ends it this way.
+    if (e.code() != asio::error::operation_aborted) {
+      std::cerr << "bug: an exception left a task: " << e.what() << std::endl;
+    }
   } catch (const std::exception& e) {
     std::cerr << "bug: an exception left a task: " << e.what() << std::endl;
   }

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "platform/base/grow.h"
-#include "platform/base/limits.h"
 #include "platform/http/stream.h"
 
 namespace hearth::http {
@@ -19,9 +18,19 @@ void BodyReader::start(BodyFraming framing) {
   decoder_ = ChunkedDecoder();
 }
 
+void BodyReader::expect_bytes() {
+  auto wait = patience_.stall;
+  if (patience_.end != std::chrono::steady_clock::time_point::max()) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        patience_.end - std::chrono::steady_clock::now());
+    wait = std::clamp(left, std::chrono::milliseconds(0), wait);
+  }
+  stream_.expire_after(wait);
+}
+
 Task<Result<std::size_t>> BodyReader::read(char* data, std::size_t size) {
   if (done_) co_return std::size_t{0};
-  stream_.expire_after(limits::kBodyStallTimeout);
+  expect_bytes();
   if (framing_.kind == BodyFraming::Kind::kChunked) co_return co_await read_chunked(data, size);
   co_return co_await read_fixed(data, size);
 }

@@ -166,6 +166,10 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
       .method = std::move(method), .target = url.target, .headers = std::move(headers)};
   if (!head.headers.contains("host")) head.headers.add("Host", url.authority());
 
+  BodyPatience patience;
+  if (options.total_timeout) {
+    patience.end = std::chrono::steady_clock::now() + *options.total_timeout;
+  }
   for (bool fresh : {false, true}) {
     std::unique_ptr<ClientConnection> connection;
     if (!fresh) connection = pool_->take(key);
@@ -176,11 +180,13 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
       connection = std::make_unique<ClientConnection>(loop_, std::move(stream));
     }
     connection->stream().expire_after(options.timeout);
+    connection->be_patient(patience);
     const Status sent = co_await connection->send(head, body);
     auto response_head =
         sent ? co_await connection->read_head() : Result<ResponseHead>(fail(sent.error()));
     if (!response_head) {
-      if (!fresh && response_head.error().code == Code::kUnavailable) continue;
+      const bool again = !fresh && options.resend == Resend::kOnce;
+      if (again && response_head.error().code == Code::kUnavailable) continue;
       co_return fail(response_head.error());
     }
     HEARTH_CO_TRY(text, co_await connection->read_all(options.response_bytes_max));

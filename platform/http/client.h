@@ -37,6 +37,8 @@ class ClientConnection {
   Task<Result<ResponseHead>> read_head();
   Task<Result<std::size_t>> read_body(char* data, std::size_t size);
   Task<Result<std::string>> read_all(std::size_t bytes_max);
+  // For the bodies from now on: longer for a stream that is quiet by nature, shorter for an answer.
+  void be_patient(BodyPatience patience) { reader_.be_patient(patience); }
   // True when the response was read to its end and the peer keeps the connection.
   bool reusable() const;
   Stream& stream() { return *stream_; }
@@ -55,8 +57,15 @@ struct Response {
   std::string body;
 };
 
+// What becomes of a request whose reused connection turns out to be closed: nobody knows whether
+// the peer has seen it.
+enum class Resend { kOnce, kNever };
+
 struct RequestOptions {
   std::chrono::milliseconds timeout{30'000};
+  // When given, head and body come within it; otherwise a body takes as long as its bytes flow.
+  std::optional<std::chrono::milliseconds> total_timeout;
+  Resend resend = Resend::kOnce;
   std::size_t response_bytes_max = 16 * 1024 * 1024;
   // Where to connect instead of the URL's host and port (well-known names, see decisions).
   std::optional<Endpoint> connect_to;
@@ -69,7 +78,8 @@ class Client {
   ~Client();
 
   // Errors: kUnavailable (no connection, broken), kDeadlineExceeded, kTooLarge. Any status is a
-  // success here. A reused connection that the peer had closed is retried once on a fresh one.
+  // success here. A reused connection that the peer had closed is retried once on a fresh one,
+  // unless the options forbid it.
   Task<Result<Response>> request(std::string method, Url url, Headers headers, std::string body,
                                  RequestOptions options);
 

@@ -54,10 +54,10 @@ Result<TlsContext> TlsContext::server(const std::string& certificate_pem,
 }
 
 Result<TlsContext> TlsContext::client(const std::string& ca_pem, const std::string& certificate_pem,
-                                      const std::string& key_pem) {
+                                      const std::string& key_pem, PeerCheck check) {
   try {
     auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
-    context->set_verify_mode(ssl::verify_peer);
+    context->set_verify_mode(check == PeerCheck::kVerify ? ssl::verify_peer : ssl::verify_none);
     if (ca_pem.empty())
       context->set_default_verify_paths();
     else

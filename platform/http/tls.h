@@ -12,6 +12,8 @@ class context;
 
 namespace hearth::http {
 
+enum class PeerCheck { kVerify, kNone };
+
 class TlsContext {
  public:
   ~TlsContext();
@@ -20,10 +22,12 @@ class TlsContext {
   // A server that asks for (but does not demand) client certificates signed by `client_ca_pem`.
   static Result<TlsContext> server(const std::string& certificate_pem, const std::string& key_pem,
                                    const std::string& client_ca_pem = {});
-  // A client that trusts `ca_pem` only, or the system's store when it is empty.
+  // A client that trusts `ca_pem` only, or the system's store when it is empty. kNone: any server
+  // is believed, for those who asked for it by name (insecure-skip-tls-verify).
   static Result<TlsContext> client(const std::string& ca_pem,
                                    const std::string& certificate_pem = {},
-                                   const std::string& key_pem = {});
+                                   const std::string& key_pem = {},
+                                   PeerCheck check = PeerCheck::kVerify);
 
   boost::asio::ssl::context& native() const { return *context_; }
 

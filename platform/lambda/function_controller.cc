@@ -78,7 +78,7 @@ struct FunctionController::State {
   Task<Result<Requeue>> reconcile(ObjectKey key);
   Task<Status> advance(Pass& pass);
   Task<Status> ensure_eventing(Pass& pass);
-  Task<bool> ensure_image(Pass& pass);
+  Task<Result<bool>> ensure_image(Pass& pass);
   Task<void> begin_build(Pass& pass, std::int64_t attempt);
   Task<Result<BuildPlan>> resolve(const Pass& pass);
   Task<Result<SourceTree>> fetch(const Pass& pass);
@@ -86,7 +86,7 @@ struct FunctionController::State {
   Task<Status> store_context(const Json& function, BuildPlan& plan);
   Task<void> discard_context(Json function, std::string job_name);
   Task<Status> start_job(Pass& pass, BuildPlan plan, std::int64_t attempt);
-  Task<void> follow_job(Pass& pass);
+  Task<Status> follow_job(Pass& pass);
   Task<void> cancel_build(Pass& pass);
   void fail_build(Pass& pass, const std::string& message);
   Task<Status> deploy(Pass& pass);
@@ -110,6 +110,7 @@ struct FunctionController::State {
   Informer services;
   async::TaskGroup tasks;
   Controller controller;
+  bool synced = false;
 };
 
 FunctionController::FunctionController(async::Loop& loop, async::BlockingPool& pool, Store& store,
@@ -133,6 +134,7 @@ void FunctionController::start() {
     co_await s.jobs.wait_synced();
     co_await s.services.wait_synced();
     s.controller.start();
+    s.synced = true;
   }(state));
 }
 
@@ -151,6 +153,8 @@ Task<void> FunctionController::stop() {
   state->tasks.cancel();
   co_await state->tasks.drain();
 }
+
+bool FunctionController::is_synced() const { return state_->synced; }
 
 void FunctionController::source_changed(const std::string& bucket, const std::string& key) {
   for (const auto& [object_key, function] : state_->functions.all()) {
@@ -202,10 +206,14 @@ void FunctionController::State::record_transition(const Json& before, const Json
 }
 
 Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
-  const ObjectPtr cached = functions.get(key);
-  if (!cached) co_return Requeue();
-  if (is_being_deleted(*cached)) co_return co_await finalize(*cached);
-  Pass pass{*cached, parse_function(*cached), read_build_status(*cached), {}};
+  // From the store, not from the informer: a change of a Job may arrive before the change of the
+  // status that names it, and what was decided a moment ago would be decided again.
+  const auto current = co_await store.get(kFunctions, key);
+  if (!current && current.error().code == Code::kNotFound) co_return Requeue();
+  if (!current) co_return fail(current.error());
+  const Json& function = **current;
+  if (is_being_deleted(function)) co_return co_await finalize(function);
+  Pass pass{function, parse_function(function), read_build_status(function), {}};
   if (add_finalizer(pass.function, kFunctionFinalizer)) {
     // The watch brings the stored form back; going on with it then keeps one writer per step.
     HEARTH_CO_CHECK_OK(co_await store.update(kFunctions, pass.function, {}));
@@ -239,7 +247,8 @@ Task<Status> FunctionController::State::advance(Pass& pass) {
     set_phase(pass.function, "Pending", "EventingFailed", eventing.error().message, clock.wall());
     co_return eventing;
   }
-  if (!co_await ensure_image(pass)) co_return Status();
+  HEARTH_CO_TRY(has_image, co_await ensure_image(pass));
+  if (!has_image) co_return Status();
   const Status deployed = co_await deploy(pass);
   if (!deployed) {
     condition(pass, "DeployReady", false, "ServiceCreationFailed", deployed.error().message);
@@ -263,7 +272,7 @@ Task<Status> FunctionController::State::ensure_eventing(Pass& pass) {
 }
 
 // True when an image for the current source is known.
-Task<bool> FunctionController::State::ensure_image(Pass& pass) {
+Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
   if (pass.spec.source.type == SourceType::kImage) {
     pass.build.image = pass.spec.source.image;
     condition(pass, "SourceReady", true, "SourceReady");
@@ -292,7 +301,7 @@ Task<bool> FunctionController::State::ensure_image(Pass& pass) {
     co_return false;
   }
   if (!pass.build.image.empty()) co_return true;
-  co_await follow_job(pass);
+  HEARTH_CO_CHECK_OK(co_await follow_job(pass));
   co_return !pass.build.image.empty();
 }
 
@@ -442,27 +451,29 @@ Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
   co_return Status();
 }
 
-Task<void> FunctionController::State::follow_job(Pass& pass) {
-  const ObjectPtr job = jobs.get({pass.ns(), pass.build.job_name});
-  if (!job) {
-    // Not in the cache yet, or deleted under us: look again; a vanished Job is made anew.
+Task<Status> FunctionController::State::follow_job(Pass& pass) {
+  const auto found = co_await store.get(kJobs, {pass.ns(), pass.build.job_name});
+  if (!found && found.error().code == Code::kNotFound) {
+    // Deleted under us: it is made anew.
     pass.build.job_name.clear();
     pass.requeue = std::chrono::milliseconds(100);
-    co_return;
+    co_return Status();
   }
+  if (!found) co_return fail(found.error());
+  const Json& job = **found;
   std::string message;
-  const std::string outcome = job_outcome(*job, message);
+  const std::string outcome = job_outcome(job, message);
   if (outcome.empty()) {
     set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
-    co_return;
+    co_return Status();
   }
   co_await discard_context(pass.function, pass.build.job_name);
   pass.function["status"]["buildStatus"]["completedAt"] = base::format_rfc3339(clock.wall());
   if (outcome == "Failed") {
     fail_build(pass, message.empty() ? "Build job failed" : message);
-    co_return;
+    co_return Status();
   }
-  pass.build.image = annotation_of(*job, "lambda.knative.io/pull-uri");
+  pass.build.image = annotation_of(job, "lambda.knative.io/pull-uri");
   pass.build.error.clear();
   condition(pass, "BuildReady", true, "BuildSucceeded");
   emit(pass, "lifecycle.build.completed",
@@ -470,6 +481,7 @@ Task<void> FunctionController::State::follow_job(Pass& pass) {
         {"imageUri", pass.build.image},
         {"phase", "Completed"},
         {"buildId", pass.build.job_name}});
+  co_return Status();
 }
 
 // The Job goes, and with it the work; nothing is tried again until a rebuild is asked for.
@@ -524,9 +536,10 @@ Task<Status> FunctionController::State::deploy(Pass& pass) {
   wanted["spec"]["traffic"] =
       Json::array({target.empty() ? Json{{"latestRevision", true}, {"percent", 100}}
                                   : Json{{"revisionName", target}, {"percent", 100}}});
-  const ObjectPtr known = services.get({pass.ns(), pass.name()});
+  const auto known = co_await store.get(kKnativeServices, {pass.ns(), pass.name()});
+  if (!known && known.error().code != Code::kNotFound) co_return fail(known.error());
   if (known) {
-    const auto owner = controller_of(*known);
+    const auto owner = controller_of(**known);
     if (!owner || owner->uid != uid_of(pass.function)) {
       co_return fail(Code::kConflict,
                      fmt::format("a Knative Service \"{}\" exists that is not this "

@@ -50,6 +50,8 @@ class FunctionController {
 
   void start();
   Task<void> stop();
+  // True once everything that there was at the start is known and being worked on.
+  bool is_synced() const;
   // A source object was written: functions that wait for one are looked at again.
   void source_changed(const std::string& bucket, const std::string& key);
 

@@ -5,6 +5,9 @@
 #include <map>
 #include <set>
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"
 #include "platform/async/task_group.h"
@@ -101,6 +104,10 @@ Task<void> Controller::State::process(ObjectKey key) {
   Result<Requeue> result = Requeue();
   try {
     result = co_await reconcile(key);
+  } catch (const boost::system::system_error& e) {
+    // The controller stops while a reconcile waits for a store over a network.
+    const bool cancelled = e.code() == boost::asio::error::operation_aborted;
+    result = fail(cancelled ? Code::kCancelled : Code::kInternal, std::string("bug: ") + e.what());
   } catch (const std::exception& e) {
     result = fail(Code::kInternal, std::string("bug: ") + e.what());
   }

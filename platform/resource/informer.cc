@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "platform/async/loop.h"
 #include "platform/async/timer.h"
@@ -14,6 +15,7 @@ constexpr telemetry::Log kLog("informer");
 // client-go's reflector: 800 ms doubling to 30 s.
 constexpr std::chrono::milliseconds kBackoffFirst{800};
 constexpr std::chrono::milliseconds kBackoffMax{30'000};
+constexpr std::chrono::minutes kHealthy{2};
 
 }  // namespace
 
@@ -24,24 +26,29 @@ void Informer::on_change(Handler handler) { handlers_.push_back(std::move(handle
 
 Task<void> Informer::run() {
   auto backoff = kBackoffFirst;
+  bool relisted = false;
   while (true) {
+    const auto begin = std::chrono::steady_clock::now();
+    followed_ = false;
     const Status ended = co_await follow();
-    if (ended) {
-      backoff = kBackoffFirst;
-      continue;
-    }
     if (ended.error().code == Code::kCancelled) co_return;
+    if (followed_ || std::chrono::steady_clock::now() - begin > kHealthy) {
+      backoff = kBackoffFirst;
+      relisted = false;
+    }
     if (ended.error().code == Code::kExpired) {
       resource_version_ = 0;
-      continue;
+      // At once, but not again and again: a server may call every version expired.
+      if (!std::exchange(relisted, true)) continue;
+    } else {
+      kLog.warn("watch_broken", {{"resource", type_.plural}, {"error", ended.error().message}});
     }
-    kLog.warn("watch_broken", {{"resource", type_.plural}, {"error", ended.error().message}});
     if (!co_await async::sleep_for(backoff)) co_return;
     backoff = std::min(backoff * 2, kBackoffMax);
   }
 }
 
-// One watch from the last version (or from the current state) to its end.
+// One watch from the last version (or from the current state) to its end, which is always an error.
 Task<Status> Informer::follow() {
   HEARTH_CO_TRY(watch, co_await store_.watch(type_, {.resource_version = resource_version_}));
   // From 0 the state comes first; what it does not contain vanished while we were away.
@@ -50,6 +57,7 @@ Task<Status> Informer::follow() {
   bool in_state = replaying;
   while (true) {
     HEARTH_CO_TRY(event, co_await watch->next());
+    if (!in_state) followed_ = true;
     if (event.type == WatchEvent::Type::kBookmark) {
       resource_version_ = event.resource_version;
       if (in_state) {
@@ -66,9 +74,12 @@ Task<Status> Informer::follow() {
       }
       continue;
     }
-    if (in_state) seen.insert(key_of(*event.object));
     apply(event);
-    resource_version_ = std::max(resource_version_, event.resource_version);
+    // Half a state has no version: a watch that breaks in it begins with the state again.
+    if (in_state)
+      seen.insert(key_of(*event.object));
+    else
+      resource_version_ = std::max(resource_version_, event.resource_version);
   }
 }
 
@@ -76,12 +87,16 @@ void Informer::apply(const WatchEvent& event) {
   const ObjectKey key = key_of(*event.object);
   const bool deleted = event.type == WatchEvent::Type::kDeleted;
   if (deleted) {
-    objects_.erase(key);
+    if (objects_.erase(key) == 0) return;
   } else {
     ObjectPtr& slot = objects_[key];
-    const bool same = slot && resource_version_of(*slot) == resource_version_of(*event.object) &&
-                      uid_of(*slot) == uid_of(*event.object);
-    if (same) return;
+    if (slot && uid_of(*slot) != uid_of(*event.object)) {
+      // Deleted and made anew while nobody looked: two objects, so two changes.
+      const ObjectPtr former = std::exchange(slot, event.object);
+      for (const Handler& handler : handlers_) handler(former, true);
+    } else if (slot && resource_version_of(*slot) == resource_version_of(*event.object)) {
+      return;
+    }
     slot = event.object;
   }
   for (const Handler& handler : handlers_) handler(event.object, deleted);

@@ -47,6 +47,7 @@ class Informer {
   std::vector<Handler> handlers_;
   async::Signal synced_signal_;
   bool synced_ = false;
+  bool followed_ = false;  // this watch brought something beyond its first state
   std::uint64_t resource_version_ = 0;
 };
 
