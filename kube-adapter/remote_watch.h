@@ -29,6 +29,7 @@ class RemoteWatch final : public resource::Watch {
               std::deque<resource::WatchEvent> state);
 
   Task<Result<resource::WatchEvent>> next() override;
+  std::uint64_t version() const override { return options_.resource_version; }
 
  private:
   Task<Status> open();

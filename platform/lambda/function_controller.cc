@@ -226,7 +226,7 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   const std::string now_in = base::string_at(pass.function, {"status", "phase"});
   const Status written = co_await update_status(store, kFunctions, key, pass.function["status"]);
   if (!written && written.error().code != Code::kNotFound) co_return fail(written.error());
-  record_transition(*cached, pass.function);
+  record_transition(function, pass.function);
   if (now_in != phase && now_in == "Ready")
     emit(pass, "lifecycle.function.ready", {{"phase", now_in}});
   if (phase.empty()) emit(pass, "lifecycle.function.created", {{"phase", now_in}});
