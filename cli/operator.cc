@@ -132,6 +132,11 @@ void add_platform_flags(CLI::App& command, OperatorFlags& flags) {
       ->envname("HEARTH_S3_ACCESS_KEY");
   command.add_option("--s3-secret-key", options.s3_credentials.secret_key, "Its secret key")
       ->envname("HEARTH_S3_SECRET_KEY");
+  command
+      .add_option("--gcs-endpoint", options.gcs_endpoint,
+                  "Where gcs sources are read from; https://storage.googleapis.com unless set")
+      ->envname("HEARTH_GCS_ENDPOINT")
+      ->type_name("URL");
   options.broker_url = kBrokerUrl;
   command.add_option("--broker-url", options.broker_url, "Where lifecycle events are posted")
       ->envname("BROKER_URL")

@@ -20,6 +20,20 @@ void add_registry_flags(CLI::App& command, lambda::BuildSettings& build,
   command.add_option("--init-image", render.init_image, "Image that unpacks the build context")
       ->envname("BUILD_ALPINE_INIT_IMAGE")
       ->capture_default_str();
+  command
+      .add_option("--context-bucket", render.context_bucket,
+                  "Bucket of build contexts that no ConfigMap can hold")
+      ->capture_default_str();
+  command
+      .add_option("--context-endpoint", render.context_endpoint,
+                  "The object store as builds see it")
+      ->type_name("URL")
+      ->capture_default_str();
+  command
+      .add_option("--context-secret", render.context_secret,
+                  "Secret with its keys, in the function's namespace")
+      ->type_name("NAME")
+      ->capture_default_str();
   command.add_flag("--insecure-registry,!--secure-registry", render.insecure_registry,
                    "Let builds push without TLS checks (on); --secure-registry: with them");
 }

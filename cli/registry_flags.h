@@ -1,4 +1,4 @@
-// Flags about images: where builds push, where nodes pull, what builds them.
+// Flags about images: where builds push, where nodes pull, what builds them and from where.
 #pragma once
 
 #include "platform/lambda/build_plan.h"

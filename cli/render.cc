@@ -101,7 +101,11 @@ Status render_function(Json function, const RenderFlags& flags, const lambda::La
     HEARTH_TRY(tree, source_of(spec, flags, languages));
     HEARTH_TRY(plan, lambda::plan_build(ns, resource::name_of(function), spec, languages,
                                         std::move(tree), flags.build));
-    out.push_back(lambda::render_build_context(function, plan));
+    if (const std::string uri = lambda::context_uri(function, plan, flags.render); uri.empty())
+      out.push_back(lambda::render_build_context(function, plan));
+    else
+      std::cerr << fmt::format("the build context ({} bytes) is to be at {}\n",
+                               plan.context_tar_gz.size(), uri);
     out.push_back(lambda::render_build_job(function, spec, plan, 1, flags.render));
     image = plan.pull_image;
     handler = spec.handler.empty() ? language->default_handler : spec.handler;

@@ -39,7 +39,10 @@ struct Operator::Rooms {
   Status open();
   Status open_events();
   lambda::FunctionControllerOptions controller_options();
+  Result<s3::Client> s3_client(const lambda::ObjectLocation& location);
   Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
+  Task<Status> put_context(std::string bucket, std::string key, std::string bytes);
+  Task<Status> remove_contexts(std::string bucket, std::string prefix);
   Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
   Task<void> answer(http::Exchange& exchange);
   Task<void> lead();
@@ -115,6 +118,13 @@ lambda::FunctionControllerOptions Operator::Rooms::controller_options() {
     return fetch_objects(std::move(location));
   };
   out.sources.git = [this](lambda::GitLocation location) { return fetch_git(std::move(location)); };
+  out.contexts.put = [this](std::string bucket, std::string key, std::string bytes) {
+    return put_context(std::move(bucket), std::move(key), std::move(bytes));
+  };
+  out.contexts.remove = [this](std::string bucket, std::string prefix) {
+    return remove_contexts(std::move(bucket), std::move(prefix));
+  };
+  if (!options.gcs_endpoint.empty()) out.gcs_endpoint = options.gcs_endpoint;
   if (events) {
     out.emit = [this](const Json& function, const std::string& type, const Json& data) {
       events->send(lambda::lifecycle_event(function, type, data, clock.wall()));
@@ -123,20 +133,40 @@ lambda::FunctionControllerOptions Operator::Rooms::controller_options() {
   return out;
 }
 
-Task<Result<lambda::SourceTree>> Operator::Rooms::fetch_objects(lambda::ObjectLocation location) {
-  const bool own = location.endpoint.empty() || location.endpoint.starts_with(kOwnStore);
+Result<s3::Client> Operator::Rooms::s3_client(const lambda::ObjectLocation& location) {
+  const bool own = location.endpoint.empty() || location.endpoint.contains(kOwnStore);
   std::string endpoint = own ? options.s3_endpoint : location.endpoint;
   if (!endpoint.contains("://")) endpoint = "http://" + endpoint;
-  HEARTH_CO_TRY(server_url, http::parse_url(endpoint));
+  HEARTH_TRY(server_url, http::parse_url(endpoint));
   const bool given = !location.credentials.access_key.empty();
   const lambda::Credentials& credentials =
       own && !given ? options.s3_credentials : location.credentials;
   s3::ClientOptions client_options{.endpoint = server_url, .region = location.region};
   if (client_options.region.empty()) client_options.region = "us-east-1";
   client_options.credentials = {credentials.access_key, credentials.secret_key, {}};
-  s3::Client s3(*client, clock, std::move(client_options));
-  co_return co_await lambda::fetch_objects(s3, pool, options.scratch, location.bucket,
+  return s3::Client(*client, clock, std::move(client_options));
+}
+
+Task<Result<lambda::SourceTree>> Operator::Rooms::fetch_objects(lambda::ObjectLocation location) {
+  HEARTH_CO_TRY(bucket_client, s3_client(location));
+  co_return co_await lambda::fetch_objects(bucket_client, pool, options.scratch, location.bucket,
                                            location.key);
+}
+
+Task<Status> Operator::Rooms::put_context(std::string bucket, std::string key, std::string bytes) {
+  HEARTH_CO_TRY(bucket_client, s3_client({}));
+  HEARTH_CO_CHECK_OK(co_await bucket_client.create_bucket(bucket));
+  co_return co_await bucket_client.put_object(std::move(bucket), std::move(key), std::move(bytes),
+                                              "application/gzip");
+}
+
+Task<Status> Operator::Rooms::remove_contexts(std::string bucket, std::string prefix) {
+  HEARTH_CO_TRY(bucket_client, s3_client({}));
+  HEARTH_CO_TRY(found, co_await bucket_client.list(bucket, prefix));
+  for (const s3::ObjectInfo& object : found) {
+    HEARTH_CO_CHECK_OK(co_await bucket_client.delete_object(bucket, object.key));
+  }
+  co_return Status();
 }
 
 Task<Result<lambda::SourceTree>> Operator::Rooms::fetch_git(lambda::GitLocation location) {

@@ -29,6 +29,7 @@ struct OperatorOptions {
   // Where sources of type minio are when they name no endpoint, or the reference's MinIO.
   std::string s3_endpoint = "minio.minio.svc.cluster.local:9000";
   lambda::Credentials s3_credentials;
+  std::string gcs_endpoint;  // empty: Google's own
   // Where lifecycle events go; empty: nowhere.
   std::string broker_url;
   // Probes (GET /healthz, /readyz) and, when `commands`, command events (POST / and /events).

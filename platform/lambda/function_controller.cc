@@ -364,10 +364,9 @@ Task<Status> FunctionController::State::store_context(const Json& function, Buil
 // A context serves one Job and goes with it. What an earlier failure left goes as well: all that is
 // the function's. A failure here must not fail the function.
 Task<void> FunctionController::State::discard_context(Json function, std::string job_name) {
-  const ObjectPtr job = jobs.get({namespace_of(function), std::move(job_name)});
-  if (!job || annotation_of(*job, kContextAnnotation).empty() || !options.contexts.remove) {
-    co_return;
-  }
+  if (job_name.empty() || !options.contexts.remove) co_return;
+  const auto job = co_await store.get(kJobs, {namespace_of(function), std::move(job_name)});
+  if (!job || annotation_of(**job, kContextAnnotation).empty()) co_return;
   const Status removed = co_await options.contexts.remove(
       options.render.context_bucket, context_prefix(namespace_of(function), name_of(function)));
   if (!removed) kLog.warn("context_not_removed", {{"error", removed.error().message}});
