@@ -14,6 +14,7 @@
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
@@ -154,6 +155,11 @@ Task<Result<base::UniqueFd>> connect_tcp(asio::io_context& context, Endpoint end
   if (resolve_error) {
     co_return fail(Code::kUnavailable,
                    fmt::format("resolving {}: {}", endpoint.host, resolve_error.message()));
+  }
+  // Resolving can't be cancelled: a task that was has to learn it here, the next wait would throw.
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() != asio::cancellation_type::none) {
+    co_return fail(Code::kCancelled, fmt::format("connecting to {}: cancelled", endpoint.host));
   }
   asio::ip::tcp::socket socket(context);
   asio::steady_timer timer(context, timeout);
