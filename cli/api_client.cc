@@ -94,11 +94,13 @@ Status ApiClient::stream(const std::string& target, std::string_view accept,
                          const std::function<bool(std::string_view)>& on_line,
                          std::chrono::milliseconds silence) {
   std::string partial;
+  bool ended = false;
   const auto on_bytes = [&](std::string_view piece) {
     partial.append(piece);
     std::size_t begin = 0;
     for (auto end = partial.find('\n'); end != partial.npos; end = partial.find('\n', begin)) {
-      if (!on_line(std::string_view(partial).substr(begin, end - begin))) return false;
+      ended = !on_line(std::string_view(partial).substr(begin, end - begin));
+      if (ended) return false;
       begin = end + 1;
     }
     partial.erase(0, begin);
@@ -110,7 +112,7 @@ Status ApiClient::stream(const std::string& target, std::string_view accept,
                                .timeout = silence,
                                .on_bytes = on_bytes}));
   if (reply.status >= 400) return fail(error_of_status(reply));
-  if (!partial.empty()) (void)on_line(partial);
+  if (!partial.empty() && !ended) (void)on_line(partial);
   return {};
 }
 

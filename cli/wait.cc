@@ -72,6 +72,8 @@ Result<bool> next_change(ApiClient& api, const Awaited& awaited, Steady::duratio
     const std::string type = event ? base::string_at(*event, {"type"}) : "ERROR";
     if (type == "BOOKMARK") return true;
     if (type == "ERROR") return false;
+    // A watch that begins in the past may tell that others don't match: as DELETED.
+    if (base::string_at(*event, {"object", "metadata", "name"}) != awaited.name) return true;
     version = base::string_at(*event, {"object", "metadata", "resourceVersion"});
     object = type == "DELETED" ? Json() : (*event)["object"];
     changed = true;

@@ -335,7 +335,14 @@ class WithDaemonTest(unittest.TestCase):
 
     def test_delete_and_wait_timeout(self):
         self.run_cli("apply", "-f", "-", input=SAMPLE.read_text().replace("hello-python", "doomed"))
-        self.run_cli("apply", "-f", "-", "--wait", "--timeout", "0s", code=TIMEOUT,
+        # Its broker does not exist: it never becomes Ready.
+        trigger = {"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger",
+                   "metadata": {"name": "brokerless"},
+                   "spec": {"broker": "nowhere", "subscriber": {"uri": "http://127.0.0.1:1/"}}}
+        done = self.run_cli("apply", "-f", "-", "--wait", "--timeout", "1s", code=TIMEOUT,
+                            input=json.dumps(trigger))
+        self.assertRegex(done.stderr, "trigger/brokerless is still .* after 1s")
+        self.run_cli("apply", "-f", "-",
                      input=SAMPLE.read_text().replace("hello-python", "doomed-too"))
         done = self.run_cli("delete", "function", "doomed", "doomed-too", "--wait")
         self.assertEqual(done.stdout.count("deleted"), 2)
@@ -381,7 +388,7 @@ class WithoutDaemonTest(unittest.TestCase):
             text = self.cli.run(*command.split(), "--help").stdout
             self.assertIn("Example", text, command)
             self.assertEqual(self.cli.run("help", *command.split()).stdout, text)
-        done = self.cli.run("help", "event", "sned", code=USAGE)
+        done = self.cli.run("help", "event", "sen", code=USAGE)
         self.assertIn('did you mean "send"?', done.stderr)
 
     def test_doctor(self):
