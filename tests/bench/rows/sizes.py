@@ -32,6 +32,7 @@ def functions(settings):
             memory.append((label, memory_mb(hearth.pid)))
             starts = sorted(hearth.cold_start_us("probe", LOAD_CORE) / 1e3 for _ in range(30))
             cold.append((label, starts[15]))
+            hearth.scale_to_zero("probe")
     return (series("apply to Ready and to zero again, each", "ms", apply_each) +
             series("resident memory", "MB", memory) + series("cold start", "ms", cold))
 
