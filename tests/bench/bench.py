@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -95,15 +96,19 @@ def run_row(name, settings):
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="P1 … P19, sizes")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="P1 … P19, sizes, sizes-objects …")
     parser.add_argument("--quick", action="store_true", help="small loads, two rounds")
     parser.add_argument("--report", action="store_true", help="only write the document")
     parser.add_argument("--no-report", action="store_true", help="leave docs/performance.md alone")
     options = parser.parse_args()
+    if "sizes" in options.names:
+        options.names = [name for name in options.names if name != "sizes"] + list(EXTRA)
     unknown = [name for name in options.names if name not in ROWS and name not in EXTRA]
     if unknown:
         parser.error("unknown row %s; there are %s" % (
             unknown[0], " ".join(sorted([*ROWS, *EXTRA], key=order))))
+    # Ended from outside, the servers of the row under way must end too.
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
     measure.HOME.mkdir(parents=True, exist_ok=True)
     results = stored()
     failed = False

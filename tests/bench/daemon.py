@@ -11,8 +11,7 @@ import tempfile
 import threading
 import time
 
-from measure import (ALL_CORES, BINARY, HOME, Missing, descendants, free_port, http_load, pinned,
-                     wait_until)
+from measure import ALL_CORES, BINARY, HOME, Missing, http_load, pinned, wait_until
 
 PYTHON_HELLO = "def handler(event):\n    return 'hello'\n"
 NODE_HELLO = "exports.handler = async () => 'hello';\n"
@@ -109,17 +108,32 @@ class Hearth:
 
     def scale_to_zero(self, *names):
         """Ends the functions' instances and waits until no process of theirs is left."""
-        for name in names:
-            status, text = self.call(
-                "localhost", "POST", "/hearth/v1/functions/default/%s/scale-to-zero" % name,
-                headers={"Authorization": "Bearer " + self.token()})
-            if status != 200:
-                raise RuntimeError("scale-to-zero of %s: %s" % (name, text))
-        wait_until(lambda: json.loads(self.call("localhost", path="/status")[1])["instances"] == 0,
-                   30, "the instances to end")
-        time.sleep(0.005)  # the kernel is still cleaning up after them
+        headers = {"Host": "localhost", "Authorization": "Bearer " + self.token()}
+        connection = http.client.HTTPConnection(self.address(), timeout=60)
 
-    def deploy(self, *manifests, connections=8, seconds=300):
+        def ask(method, path):
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            if answer.status != 200:
+                raise RuntimeError("%s %s: %s" % (method, path, text))
+            return json.loads(text)
+
+        deadline = time.monotonic() + 120
+        while True:  # again and again: an instance that is being started is not idle yet
+            for name in names:
+                ask("POST", "/hearth/v1/functions/default/%s/scale-to-zero" % name)
+            asked = time.monotonic()
+            while time.monotonic() - asked < 2:
+                if ask("GET", "/status")["instances"] == 0:
+                    connection.close()
+                    time.sleep(0.005)  # the kernel is still cleaning up after them
+                    return
+                time.sleep(0.002)
+            if time.monotonic() > deadline:
+                raise RuntimeError("waited 120 s for the instances to end")
+
+    def deploy(self, *manifests, connections=8, seconds=900):
         """Creates functions and waits until all are Ready; returns the seconds of both."""
         start = time.monotonic()
         waiting = list(manifests)
@@ -222,6 +236,3 @@ def function(name, code, language="python", scaling=None):
     return {"apiVersion": "lambda.knative.io/v1alpha1", "kind": "LambdaFunction",
             "metadata": {"name": name, "namespace": "default"}, "spec": spec}
 
-
-__all__ = ["Hearth", "Api", "Missing", "function", "free_port", "PYTHON_HELLO", "NODE_HELLO",
-           "GO_HELLO", "FUNCTIONS"]

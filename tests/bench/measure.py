@@ -30,6 +30,11 @@ class Missing(Exception):
     """A yardstick or a part of ours that is not there; the row says why instead of a figure."""
 
 
+def quotient(ours, theirs):
+    """None where there is nothing to divide by: a yardstick of zero is below what was measured."""
+    return ours / theirs if ours is not None and theirs and theirs >= 0.01 else None
+
+
 @dataclasses.dataclass
 class Settings:
     quick: bool = False
@@ -97,7 +102,7 @@ class Figure:
         theirs = first.median_p99() if of.startswith("p99") else first.median()
         if not of.endswith("ratio"):
             return ours
-        return ours / theirs if ours is not None and theirs else None
+        return quotient(ours, theirs)
 
     def verdict(self, target):
         value = self.measured(target.of)

@@ -2,6 +2,8 @@
 
 import html
 
+from measure import quotient
+
 INK, HEARTH, OTHER, TARGET, PAPER = "#1f2933", "#c2410c", "#94a3b8", "#15803d", "#ffffff"
 WIDTH, LABEL_WIDTH, BAR_HEIGHT, GAP = 760, 250, 20, 8
 
@@ -47,16 +49,10 @@ def table(row):
                     number(ours["cpu_us_per_request"])] if index == 0 else ["", "", "", ""]
             right = [other["name"], side_text(other, unit), number(other["p99"]),
                      number(other["cpu_us_per_request"])] if other else ["–", "–", "–", "–"]
-            ratio = figure["ratio"] if index == 0 else ratio_to(ours, other)
+            ratio = figure["ratio"] if index == 0 else quotient(ours["median"], other["median"])
             lines.append(left + right + [number(ratio),
                                          verdict_text(figure) if index == 0 else ""])
     return lines
-
-
-def ratio_to(ours, other):
-    if ours["median"] is None or not other["median"]:
-        return None
-    return ours["median"] / other["median"]
 
 
 def row_text(name, row):
@@ -144,25 +140,26 @@ def row_svg(name, row):
 INTRODUCTION = """# Performance
 
 Written by `scripts/bench` from `build/bench/results.json`; don't edit it by hand. The rows are the
-targets that Hearth has set itself, each beside a yardstick that ran on the same machine, in turn with
-Hearth, in the same run.
+targets that Hearth has set itself, each beside a yardstick that ran on the same machine, in turn
+with Hearth, in the same run.
 
 ## How to read it
 
-- A value is the **median of rounds**; in each round yardstick and Hearth run one after the other. p99 is
-  the median of the rounds' 99th percentiles, in the figure's unit where it is a time and otherwise as
-  the row says.
+- A value is the **median of rounds**; in each round yardstick and Hearth run one after the other.
+  p99 is the median of the rounds' 99th percentiles: in the figure's unit where that is a time, else
+  in milliseconds.
 - **ratio** is Hearth divided by the yardstick. Where lower is better, below 1 is better.
 - **CPU µs/req** is the processor time of the server's processes for one request (from
-  `/proc/PID/task/*/schedstat`). It varies far less than a rate and doesn't depend on who else wants
+  `/proc/PID/task/*/schedstat`). It varies far less than a rate and depends less on who else wants
   the machine: trust it first.
 - In the charts Hearth is orange, yardsticks are grey, the dashed line is the target.
-- A yardstick that could not be installed is named with the reason; a figure that could not be taken is
-  not there. Nothing is carried over from elsewhere.
-- **met** and **missed** say what this run found. Other machines find other times; ratios travel better.
+- A yardstick that could not be installed is named with the reason; a figure that could not be taken
+  is not there. Nothing is carried over from elsewhere.
+- **met** and **missed** say what this run found. Other machines find other times; ratios travel
+  better.
 
-To measure again: `scripts/bench` (below 30 minutes, two cores, nothing else running), `scripts/bench P7` for
-a row, `scripts/bench sizes` for cost against size.
+To measure again: `scripts/bench` (below 30 minutes, two cores, nothing else running),
+`scripts/bench P7` for a row, `scripts/bench sizes` for cost against size.
 """
 
 
@@ -174,9 +171,9 @@ def machine_text(results):
            "%s, %s cores, %s GB, Linux %s. Commit %s. %s; Node.js %s; %s; %s; RabbitMQ %s." % (
                m["processor"], m["cores"], m["memory_gb"], m["kernel"], m["commit"], m["python3"],
                m["node"], m["go"], m["nginx"], m["rabbitmq"]),
-           "Appending 4 KiB and flushing it takes %s µs at the median here. A disk of a laptop takes "
-           "0.3 to 3 ms: durable rates of single writers fall with it, those of many less, because "
-           "one flush serves all that wait." % m["flush_us"]]
+           "Appending 4 KiB and flushing it takes %s µs at the median here. A disk of a laptop "
+           "takes 0.3 to 3 ms: durable rates of single writers fall with it, those of many less, "
+           "because one flush serves all that wait." % m["flush_us"]]
     if m["load_at_start"] > 0.5:
         out.append("**The machine was not quiet: load %s at the start.** Times are upper bounds." %
                    m["load_at_start"])
@@ -208,6 +205,8 @@ def summary(rows):
     out = ["## Summary\n", "| row | figure | Hearth | yardstick | ratio | target |",
            "|---|---|---|---|---|---|"]
     for name, row in rows:
+        if "error" in row:
+            out.append("| %s | could not be measured: %s | – | – | – | – |" % (name, row["error"]))
         for figure in row["figures"]:
             if not figure["targets"]:
                 continue
@@ -215,7 +214,8 @@ def summary(rows):
             theirs = "%s: %s" % (first["name"], side_text(first, figure["unit"])) if first else "–"
             out.append("| %s | %s | %s | %s | %s | %s |" % (
                 name, figure["name"], side_text(figure["hearth"], figure["unit"]), theirs,
-                number(figure["ratio"]), verdict_text(figure)))
+                number(figure["ratio"]),
+                "smoke run, no verdict" if row["quick"] else verdict_text(figure)))
     return "\n".join(out) + "\n"
 
 

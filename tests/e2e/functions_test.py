@@ -178,6 +178,23 @@ class FunctionsTest(unittest.TestCase):
         print("cold start through the gateway: %.1f ms" % ((time.monotonic() - started) * 1000))
         wait_for(lambda: len(pods()) == 1, 10, "its Pod to be shown")
 
+    def test_an_idle_function_can_be_sent_to_zero_at_once(self):
+        self.hearth.apply(self.hearth.function("sent-home", HELLO))
+        self.hearth.wait_ready("sent-home")
+        self.hearth.call("sent-home.default.localhost", "{}")
+        path = "/hearth/v1/functions/default/sent-home/scale-to-zero"
+        self.assertEqual(self.hearth.call("localhost", path=path, method="POST")[0], 401)
+        token = (self.hearth.folder / "state/token").read_text().strip()
+        headers = {"Authorization": "Bearer " + token}
+        self.assertEqual(self.hearth.call("localhost", path=path, headers=headers)[0], 405)
+        status, _, body = self.hearth.call("localhost", path=path, method="POST", headers=headers)
+        self.assertEqual((status, json.loads(body)), (200, {"ended": 1}))
+        wait_for(lambda: self.hearth.kubectl(
+            "get", "pods", "-l", "serving.knative.dev/service=sent-home", "-o", "name") == "", 30,
+            "its Pod to go")
+        status, headers, _ = self.hearth.call("sent-home.default.localhost", "{}")
+        self.assertEqual((status, headers["X-Hearth-Cold-Start"]), (200, "true"))
+
     def test_logs_delete_and_an_unknown_name(self):
         self.hearth.apply(self.hearth.function("loud", "def handler(event):\n    print('I was here')\n"))
         self.hearth.wait_ready("loud")

@@ -1,5 +1,6 @@
 """P1, P2, P3, P5, P6: from zero instances to an answer."""
 
+import threading
 import time
 
 from daemon import GO_HELLO, NODE_HELLO, PYTHON_HELLO, Hearth, function, go_state
@@ -11,9 +12,9 @@ from yardsticks import program
 PYTHON = "/usr/bin/python3"
 
 HOW = ("The function is scaled to zero and its process is gone; then one request goes through the "
-       "gateway on a new connection, and the time to the whole answer counts. The fork server of "
-       "its language, where there is one, is up. The daemon and what it starts have one core, the "
-       "client the other. The yardstick starts on the daemon's core.")
+       "gateway on a connection that is open, and the time to the whole answer counts. The fork "
+       "server of its language, where there is one, is up. The daemon and what it starts have one "
+       "core, the client the other. The yardstick starts on the daemon's core.")
 
 
 def cold_starts(settings, name, code, language, title, yardstick, targets):
@@ -106,9 +107,9 @@ def p5(settings):
             start = time.monotonic()
             run_two(tool, ("spawn", "--rounds", "50", "--", PYTHON, "-I", "-S", "-c", "pass"))
             theirs.add((time.monotonic() - start) * 1e3)
-    how = ("100 requests at once to a function at zero that takes one request an instance and holds "
-           "it for a second, so that 100 instances have to answer (the answers name them). Time to "
-           "the last answer, less the second. Everything shares two cores.")
+    how = ("100 requests at once to a function at zero that takes one request an instance and "
+           "holds it for a second, so that 100 instances have to answer (the answers name them). "
+           "Time to the last answer, less the second. Everything shares two cores.")
     return Row("P5", "From 0 to 100 instances", how, [Figure(
         "0 → 100 instances of one Python function", "ms", "lower", ours, [theirs],
         [Target("value", "most", 250, "≤ 250 ms")])])
@@ -116,7 +117,6 @@ def p5(settings):
 
 def run_two(run, arguments):
     """Twice at the same time, a core each."""
-    import threading
     threads = [threading.Thread(target=run, args=arguments, kwargs={"cores": core})
                for core in ALL_CORES.split(",")]
     for thread in threads:
@@ -144,8 +144,9 @@ def p6(settings):
             run_two(tool, ("spawn", "--rounds", "20", "--", PYTHON, "-c",
                            "import json, http.server"))
             theirs.add(40 / (time.monotonic() - start))
-    how = ("%d functions at zero, each asked once, eight requests under way at a time, on two cores "
-           "with the client. No request may fail. p99 is that of an answer, in ms." % functions)
+    how = ("%d functions at zero, each asked once, eight requests under way at a time, on two "
+           "cores with the client. No request may fail. p99 is that of an answer, in "
+           "ms." % functions)
     return Row("P6", "Cold starts a second", how, [Figure(
         "cold starts", "1/s", "higher", ours, [theirs],
         [Target("value", "least", 800, "≥ 800/s")])])

@@ -2,7 +2,7 @@
 
 from daemon import Hearth
 from measure import (ALL_CORES, Figure, Missing, Row, Side, Target, cpu_seconds, free_port, peak_mb,
-                     tool)
+                     tool, wait_until)
 from yardsticks import RabbitMq
 
 EVENTING = "/apis/eventing.knative.dev/v1/namespaces/default/"
@@ -21,8 +21,6 @@ def make_broker(hearth, sink, name="bench"):
 
 
 def wait_ready(api, name):
-    from measure import wait_until
-
     def ready():
         trigger = api.call("GET", EVENTING + "triggers/" + name)
         return any(c["type"] == "Ready" and c["status"] == "True"
@@ -88,12 +86,12 @@ def p10(settings):
             if not figures.single.hearth.values:
                 for _ in range(settings.rounds):
                     measure_ours(settings, hearth, sink, figures)
-    how = ("An event counts as accepted with the 202 that follows its flush to the disk, as delivered "
-           "when the sink of the one trigger has it. At most 512 events are on their way at a time "
-           "(1,024 in batches), so the rate is what goes in and comes out in the same time. "
-           "Producers, sink and daemon share two cores. RabbitMQ: persistent messages, publisher "
-           "confirms, one consumer that acknowledges, in C over raw AMQP, same windows; a batch is "
-           "to it the same stream of single messages with the larger window.")
+    how = ("An event counts as accepted with the 202 that follows its flush to the disk, as "
+           "delivered when the sink of the one trigger has it. At most 512 events are on their "
+           "way at a time (1,024 in batches), so the rate is what goes in and comes out in the "
+           "same time. Producers, sink and daemon share two cores. RabbitMQ: persistent messages, "
+           "publisher confirms, one consumer that acknowledges, in C over raw AMQP, same windows; "
+           "a batch is to it the same stream of single messages with the larger window.")
     return Row("P10", "Durable events", how, figures.all())
 
 

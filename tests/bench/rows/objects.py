@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from daemon import Hearth
-from measure import (HOME, LOAD_CORE, SERVER_CORE, Figure, Missing, Row, Side, Target, descendants,
-                     http_load, measured_with_cpu, pinned)
+from measure import (HOME, LOAD_CORE, SERVER_CORE, Figure, Missing, Row, Side, Target, http_load,
+                     measured_with_cpu, pinned)
 from s3_requests import Signer
 from yardsticks import nginx, program, s3rver, seaweedfs
 
@@ -32,7 +32,7 @@ def create_bucket(store):
 
 
 class Stores:
-    """Hearth and the yardsticks, each up as long as the row runs; those that don't come are named."""
+    """Hearth and the yardsticks, up as long as the row runs; those that don't come are named."""
 
     def __init__(self, *openers):
         self.openers = openers
@@ -91,8 +91,8 @@ def p11(settings):
             for figure in (put, get):
                 side_of(figure, index).missing = why
     how = ("Presigned requests over %d keys in turn. A PUT of Hearth is answered after its flush; "
-           "neither yardstick flushes. Each server has one core, the load the other. p99 is that of "
-           "an answer, in ms." % KEYS)
+           "neither yardstick flushes. Each server has one core, the load the other. p99 is that "
+           "of an answer, in ms." % KEYS)
     return Row("P11", "Small objects", how, [put, get])
 
 
@@ -151,8 +151,8 @@ def p12(settings):
             measure_large(settings, stores, web, body, digest, put, get)
     body.unlink()
     how = ("One connection. The PUT carries Content-MD5, which the store verifies; `openssl dgst "
-           "-md5` of the same bytes is the ceiling of one core. Each server has one core, the load "
-           "the other. nginx sends the same bytes as a file.")
+           "-md5` of the same bytes is the ceiling of one core. Each server has one core, the "
+           "load the other. nginx sends the same bytes as a file.")
     return Row("P12", "Large objects", how, [put, get])
 
 
@@ -172,4 +172,3 @@ def measure_large(settings, stores, web, body, digest, put, get):
 
 
 ROWS = {"P11": p11, "P12": p12}
-__all__ = ["ROWS", "descendants"]

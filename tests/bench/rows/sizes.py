@@ -20,8 +20,9 @@ def functions(settings):
     apply_each, memory, cold = [], [], []
     with Hearth(ALL_CORES) as hearth:
         hearth.deploy(function("probe", PYTHON_HELLO))
+        hearth.scale_to_zero("probe")
         there = 1
-        for count in (1, 100, 1_000) if settings.quick else (1, 100, 1_000, 10_000):
+        for count in (1, 20, 60) if settings.quick else (1, 100, 1_000, 10_000):
             start = time.monotonic()
             deploy_up_to(hearth, count)
             label = "%d functions" % count
@@ -31,6 +32,7 @@ def functions(settings):
             memory.append((label, memory_mb(hearth.pid)))
             starts = sorted(hearth.cold_start_us("probe", LOAD_CORE) / 1e3 for _ in range(30))
             cold.append((label, starts[15]))
+            hearth.scale_to_zero("probe")
     return (series("apply to Ready and to zero again, each", "ms", apply_each) +
             series("resident memory", "MB", memory) + series("cold start", "ms", cold))
 
@@ -43,7 +45,7 @@ def events(settings):
         waiting = 0
         for count in (0, 10_000) if settings.quick else (0, 100_000, 1_000_000):
             fill(hearth, count - waiting)
-            result = fill(hearth, 5_000)
+            result = fill(hearth, 5_000, connections=1)
             waiting = count + 5_000
             label = "%d events waiting" % count
             accept.append((label, result["accept_p50_us"] / 1e3))
@@ -51,11 +53,12 @@ def events(settings):
     return (series("accepting an event", "ms", accept) + series("resident memory", "MB", memory))
 
 
-def fill(hearth, count):
+def fill(hearth, count, connections=64):
     if count <= 0:
         return {}
     result = tool("events", "--broker", hearth.address(), "--path", "/default/bench", "--events",
-                  count, "--window", 256, "--timeout", "1200", cores=ALL_CORES, timeout=1500)
+                  count, "--window", 256, "--connections", connections, "--timeout", "1200",
+                  cores=ALL_CORES, timeout=1500)
     if result["refused"]:
         raise RuntimeError("events refused: " + result["first_error"])
     return result
@@ -77,7 +80,8 @@ def objects(settings):
             keys = ["/bench/%09d" % i for i in range(0, count, step)]
             put.append((label, one_by_one(signer, "PUT", keys)))
             get.append((label, one_by_one(signer, "GET", keys)))
-            pages = [{"list-type": "2", "start-after": key.rsplit("/", 1)[1]} for key in keys[:50]]
+            pages = [{"list-type": "2", "start-after": "%09d" % start}
+                     for start in range(0, max(1, count - 1_000), max(1, count // 50))]
             heads = [signer.head("GET", "/bench", query) for query in pages]
             listing.append((label, http_load(address, heads, "--requests", len(heads))["p50_us"]
                             / 1e3))
@@ -100,11 +104,14 @@ def one_by_one(signer, method, keys):
                      1024 if method == "PUT" else 0)["p50_us"] / 1e3
 
 
-def sizes(settings):
-    how = ("The same operation on a daemon that holds more and more. The ratio is that to the "
-           "smallest size: 1 is flat. One client, one request at a time, both cores.")
-    return Row("sizes", "Cost against size", how,
-               functions(settings) + events(settings) + objects(settings))
+HOW = ("The same operation on a daemon that holds more and more. The ratio is that to the "
+       "smallest size: 1 is flat. One client, one request at a time; the daemon has both cores.")
 
 
-ROWS = {"sizes": sizes}
+def row(name, title, part):
+    return lambda settings: Row(name, title, HOW, part(settings))
+
+
+ROWS = {"sizes-functions": row("sizes-functions", "Cost against functions deployed", functions),
+        "sizes-events": row("sizes-events", "Cost against events waiting", events),
+        "sizes-objects": row("sizes-objects", "Cost against objects in a bucket", objects)}

@@ -37,11 +37,12 @@ def p7(settings):
                 for side, result in ((0, ours), (1, theirs)):
                     add(rate, side, 1e6 / result["cpu_us"], result)
                     add(chain, side, result["rate"], result, p99=True)
-    how = ("The proxy has one core to itself: the gateway, and nginx with one worker. The function, a "
-           "Go program, and the load share the other. Hearth speaks frames to it over a Unix "
-           "socket; nginx speaks HTTP over TCP to the same program started with PORT. The other core "
-           "is full before the proxy is, so what the proxy can do is told by the processor time of "
-           "its process alone: the first figure is its inverse. The daemon's other threads count.")
+    how = ("The proxy has one core to itself: the gateway, and nginx with one worker. The "
+           "function, a Go program, and the load share the other. Hearth speaks frames to it over "
+           "a Unix socket; nginx speaks HTTP over TCP to the same program started with PORT. The "
+           "other core is full before the proxy is, so what the proxy can do is told by the "
+           "processor time of its process alone: the first figure is its inverse. The daemon's "
+           "other threads count.")
     return Row("P7", "Warm proxying", how, [rate, chain])
 
 
@@ -83,9 +84,9 @@ def handler_row(settings, name, language, code, framework, framework_code, targe
                 figure.yardsticks[0].missing = str(error)
             for _ in range(settings.rounds):
                 measure_ours(settings, hearth, single, many)
-    how = ("One instance of a handler that returns a word. All of the server's processes share one "
-           "core, the load has the other. Processor time is that of daemon and instance, or of the "
-           "framework's processes.")
+    how = ("One instance of a handler that returns a word. All of the server's processes share "
+           "one core, the load has the other. Processor time is that of daemon and instance, or "
+           "of the framework's processes.")
     return Row(name, "Warm %s handler, end to end" % language, how, [many, single])
 
 

@@ -1,18 +1,18 @@
 """P14 to P19: the daemon as a whole: edits, start, memory, many functions, size."""
 
 import http.client
+import os
+import pathlib
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 import time
-import pathlib
 
 from daemon import FUNCTIONS, NODE_HELLO, PYTHON_HELLO, Hearth, function
 from measure import (ALL_CORES, BINARY, HOME, Figure, Missing, Process, Row, Side, Target,
-                     descendants, free_port, http_load, memory_mb, pinned, wait_until)
+                     descendants, free_port, http_load, memory_mb, pinned)
 from yardsticks import buildah_build_seconds, workerd_command, workerd_program
 
 
@@ -64,10 +64,10 @@ def p14(settings):
                     theirs.add(buildah_ms(number))
             except Missing as error:
                 theirs.missing = str(error)
-    how = ("The spec's inline code is patched over the Kubernetes API; the clock stops when a request "
-           "gets the new code's answer: image built, revision made, instance ready, route switched. "
-           "p99 is the slowest of a round. buildah only builds the image, from scratch, without a "
-           "registry and a rollout.")
+    how = ("The spec's inline code is patched over the Kubernetes API; the clock stops when a "
+           "request gets the new code's answer: image built, revision made, instance ready, route "
+           "switched. p99 is the slowest of a round. buildah only builds the image, from scratch, "
+           "without a registry and a rollout.")
     return Row("P14", "Edit to answer", how, [Figure(
         "inline Python edit → new revision answers", "ms", "lower", ours, [theirs],
         [Target("value", "most", 150, "≤ 150 ms")])])
@@ -138,8 +138,8 @@ def p15(settings):
         for _ in range(settings.count(5, 2)):
             add_workerd_start(again, first)
     how = ("From fork of `hearth up` until gateway, Kubernetes API (over TLS), object store and "
-           "registry have each answered an HTTP request. Functions: none. workerd: until its worker "
-           "has answered.")
+           "registry have each answered an HTTP request. Functions: none. workerd: until its "
+           "worker has answered.")
     return Row("P15", "Start", how, [again, first])
 
 
@@ -165,7 +165,7 @@ def workerd_memory():
 
 
 def p16(settings):
-    steps = [(0, 15), (100, 18), (settings.count(1000, 300), 30)]
+    steps = [(0, 15), (50, None)] if settings.quick else [(0, 15), (100, 18), (1000, 30)]
     figures = []
     for _ in range(1 if settings.quick else 3):
         with Hearth(ALL_CORES) as hearth:
@@ -174,13 +174,13 @@ def p16(settings):
                     figures.append(Figure(
                         "daemon, %d functions at zero" % functions, "MB", "lower", Side("Hearth"),
                         [Side("workerd with one worker")],
-                        [Target("value", "most", bound, "≤ %d MB" % bound)]
-                        if functions != 300 else []))
+                        [Target("value", "most", bound, "≤ %d MB" % bound)] if bound else []))
                 deploy_up_to(hearth, functions)
                 figures[index].hearth.add(memory_mb(hearth.pid))
                 servers = [memory_mb(pid, "Pss") for pid in descendants(hearth.pid)]
                 if servers:
-                    figures[index].hearth.note = "fork servers beside it: %.1f MB PSS" % sum(servers)
+                    figures[index].hearth.note = (
+                        "fork servers beside it: %.1f MB PSS" % sum(servers))
         try:
             workerd = workerd_memory()
             for figure in figures:
@@ -188,9 +188,9 @@ def p16(settings):
         except Missing as error:
             for figure in figures:
                 figure.yardsticks[0].missing = str(error)
-    how = ("Resident memory of the daemon's process a second after the last function's instance has "
-           "gone; nothing runs but the fork servers, which are named beside it. workerd: resident "
-           "memory with one warm worker.")
+    how = ("Resident memory of the daemon's process a second after the last function's instance "
+           "has gone; nothing runs but the fork servers, which are named beside it. workerd: "
+           "resident memory with one warm worker.")
     return Row("P16", "Idle memory", how, figures)
 
 
@@ -206,7 +206,6 @@ def deploy_up_to(hearth, count):
 
 def own_process_pss(hearth, language):
     """The same wrapper as a process of its own, warm, in its container's mode."""
-    import os
     command = {"python": ["/usr/bin/python3", "runtime.py"], "nodejs": ["node", "runtime.js"]}
     for folder in hearth.app_folders():
         if (folder / command[language][1]).exists():
@@ -214,7 +213,8 @@ def own_process_pss(hearth, language):
             env = dict(os.environ, PORT=str(port), LAMBDA_HANDLER="", K_SERVICE="bench",
                        HANDLER="main.handler" if language == "python" else "index.handler")
             with Process(command[language], ALL_CORES, port, env=env, cwd=folder) as process:
-                http_load("127.0.0.1:%d" % port, ["GET / HTTP/1.1\nHost: bench"], "--requests", "20")
+                http_load("127.0.0.1:%d" % port, ["GET / HTTP/1.1\nHost: bench"], "--requests",
+                          "20")
                 return sum(memory_mb(pid, "Pss") for pid in process.pids())
     raise Missing("no image of a %s function" % language)
 
@@ -259,35 +259,36 @@ def p17(settings):
                     figure.yardsticks[0].add(own_process_pss(hearth, language))
                 except Missing as error:
                     figure.yardsticks[0].missing = str(error)
-    how = ("Proportional set size of the instances of %d functions, a second after 20 requests each, "
-           "divided by their number; the fork server is not among them. The yardstick is one process "
-           "that runs the same wrapper and handler without a fork server." % count)
+    how = ("Proportional set size of the instances of %d functions, a second after 20 requests "
+           "each, divided by their number; the fork server is not among them. The yardstick is "
+           "one process that runs the same wrapper and handler without a fork server." % count)
     return Row("P17", "Memory of a warm function", how, figures)
 
 
 # P18
 
 def p18(settings):
-    many = settings.count(1000, 200)
+    few, many = (20, 60) if settings.quick else (100, 1000)
     total = Figure("%d functions of the same source, all Ready" % many, "s", "lower",
-                   Side("Hearth"), [], [Target("value", "most", 5, "≤ 5 s")] if many == 1000 else [])
-    each = Figure("one function of %d, against one of 100" % many, "ms", "lower",
-                  Side("Hearth, %d" % many), [Side("Hearth, 100")],
+                   Side("Hearth"), [],
+                   [] if settings.quick else [Target("value", "most", 5, "≤ 5 s")])
+    each = Figure("one function of %d, against one of %d" % (many, few), "ms", "lower",
+                  Side("Hearth, %d" % many), [Side("Hearth, %d" % few)],
                   [Target("ratio", "most", 1.3, "flat: ≤ 1.3 ×")])
     applied = Figure("accepted by the API, of that", "s", "lower", Side("Hearth"), [], [])
     for _ in range(settings.count(3, 1)):
         with Hearth(ALL_CORES) as hearth:
-            _, hundred = hearth.deploy(*[function("few-%d" % i, PYTHON_HELLO) for i in range(100)])
+            _, smaller = hearth.deploy(*[function("few-%d" % i, PYTHON_HELLO) for i in range(few)])
         with Hearth(ALL_CORES) as hearth:
             created, ready = hearth.deploy(
                 *[function("many-%d" % i, PYTHON_HELLO) for i in range(many)])
         total.hearth.add(ready)
         applied.hearth.add(created)
         each.hearth.add(ready / many * 1e3)
-        each.yardsticks[0].add(hundred / 100 * 1e3)
-    how = ("An empty daemon gets the manifests over eight connections to its Kubernetes API. Ready is "
-           "the phase of the LambdaFunction. All have the same code, so one image serves all; every "
-           "revision still starts an instance once.")
+        each.yardsticks[0].add(smaller / few * 1e3)
+    how = ("An empty daemon gets the manifests over eight connections to its Kubernetes API. "
+           "Ready is the phase of the LambdaFunction. All have the same code, so one image serves "
+           "all; every revision still starts an instance once.")
     return Row("P18", "Many functions at once", how, [total, applied, each])
 
 
@@ -319,4 +320,3 @@ def p19(settings):
 
 
 ROWS = {"P14": p14, "P15": p15, "P16": p16, "P17": p17, "P18": p18, "P19": p19}
-__all__ = ["ROWS", "threading", "wait_until"]
