@@ -1,4 +1,6 @@
 // hearth apply: creates what is missing, changes what differs.
+#include "cli/apply.h"
+
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -18,7 +20,8 @@
 namespace hearth::cli {
 namespace {
 
-constexpr int kConflictRetries = 5;
+// A controller at work writes the status every few milliseconds.
+constexpr int kConflictRetries = 50;
 
 struct ApplyFlags {
   Target target;
@@ -26,12 +29,6 @@ struct ApplyFlags {
   bool wait = false;
   bool dry_run = false;
   std::string timeout = "5m";
-};
-
-struct Applied {
-  Kind kind;
-  std::string ns;
-  std::string name;
 };
 
 Result<Kind> kind_for(ApiClient& api, Kinds& kinds, const Json& object) {
@@ -45,9 +42,10 @@ Result<Kind> kind_for(ApiClient& api, Kinds& kinds, const Json& object) {
 }
 
 // Creates or updates; returns the verb that people read.
-Result<std::string> put(ApiClient& api, const ApplyFlags& flags, const Applied& to, Json object) {
+Result<std::string> put(ApiClient& api, const ApplyOptions& options, const Applied& to,
+                        Json object) {
   const std::string query =
-      query_of({{"fieldValidation", "Strict"}, {"dryRun", flags.dry_run ? "All" : ""}});
+      query_of({{"fieldValidation", "Strict"}, {"dryRun", options.dry_run ? "All" : ""}});
   if (!to.ns.empty()) object["metadata"]["namespace"] = to.ns;
   for (int attempt = 0;; ++attempt) {
     const auto live = api.get(path_of(to.kind.type, to.ns, to.name));
@@ -60,7 +58,7 @@ Result<std::string> put(ApiClient& api, const ApplyFlags& flags, const Applied& 
       if (!live) return std::string("created");
       const bool same =
           resource::resource_version_of(*live) == resource::resource_version_of(*written);
-      return std::string(same && !flags.dry_run ? "unchanged" : "configured");
+      return std::string(same && !options.dry_run ? "unchanged" : "configured");
     }
     // Someone else (a controller, usually) wrote between our read and our write.
     const bool raced = written.error().code == Code::kConflict ||
@@ -86,19 +84,23 @@ Error explained(ApiClient& api, const Applied& to, const Manifest& manifest, Err
   return error;
 }
 
-Result<Applied> apply_one(ApiClient& api, Kinds& kinds, const ApplyFlags& flags,
+}  // namespace
+
+Result<Applied> apply_one(ApiClient& api, Kinds& kinds, const ApplyOptions& options,
                           const Manifest& manifest) {
   auto kind = kind_for(api, kinds, manifest.object);
   if (!kind) return fail(with_context(kind.error(), manifest.where("kind")));
-  Applied to{*kind, namespace_for(manifest, kind->type, flags.target.ns),
+  Applied to{*kind, namespace_for(manifest, kind->type, options.ns),
              resource::name_of(manifest.object)};
-  const auto verb = put(api, flags, to, manifest.object);
+  const auto verb = put(api, options, to, manifest.object);
   if (!verb) return fail(explained(api, to, manifest, verb.error()));
   std::cout << fmt::format("{}/{} {}{}\n", kind->qualified_singular(), to.name, *verb,
-                           flags.dry_run ? " (dry run)" : "");
+                           options.dry_run ? " (dry run)" : "");
   std::cout.flush();
   return to;
 }
+
+namespace {
 
 // True when a definition among the manifests brings the kind.
 bool is_defined_here(const std::vector<Manifest>& manifests, const std::string& kind) {
@@ -153,11 +155,12 @@ Result<int> run(const ApplyFlags& flags) {
     std::cerr << "nothing was applied\n";
     return kInvalidCode;
   }
+  const ApplyOptions options{.ns = flags.target.ns, .dry_run = flags.dry_run};
   std::vector<Applied> applied;
   std::string left_out;
   int code = kOk;
   for (const Manifest& manifest : manifests) {
-    auto one = apply_one(api, kinds, flags, manifest);
+    auto one = apply_one(api, kinds, options, manifest);
     // The others are applied all the same, as kubectl does; the first failure gives the code.
     if (one) {
       applied.push_back(std::move(*one));

@@ -17,6 +17,7 @@ void register_apply(CLI::App& app, int& exit_code);
 void register_build(CLI::App& app, int& exit_code);
 void register_completion(CLI::App& app, int& exit_code);
 void register_delete(CLI::App& app, int& exit_code);
+void register_deploy(CLI::App& app, int& exit_code);
 void register_describe(CLI::App& app, int& exit_code);
 void register_dlq(CLI::App& app, int& exit_code);
 void register_doctor(CLI::App& app, int& exit_code);

@@ -17,6 +17,7 @@ void register_commands(CLI::App& app, int& exit_code) {
   register_down(app, exit_code);
   register_status(app, exit_code);
   register_apply(app, exit_code);
+  register_deploy(app, exit_code);
   register_get(app, exit_code);
   register_describe(app, exit_code);
   register_delete(app, exit_code);

@@ -6,12 +6,22 @@
 
 namespace hearth::cli {
 
-std::filesystem::path default_state() {
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data != '\0') {
-    return std::filesystem::path(data) / "hearth";
+namespace {
+
+std::filesystem::path home_folder(const char* variable, const char* below_home) {
+  if (const char* folder = std::getenv(variable); folder != nullptr && *folder != '\0') {
+    return std::filesystem::path(folder) / "hearth";
   }
   const char* home = std::getenv("HOME");
-  return std::filesystem::path(home != nullptr ? home : ".") / ".local/share/hearth";
+  return std::filesystem::path(home != nullptr ? home : ".") / below_home / "hearth";
+}
+
+}  // namespace
+
+std::filesystem::path default_state() { return home_folder("XDG_DATA_HOME", ".local/share"); }
+
+std::filesystem::path default_cache() {
+  return std::filesystem::absolute(home_folder("XDG_CACHE_HOME", ".cache"));
 }
 
 std::filesystem::path Target::state_folder() const {

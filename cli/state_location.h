@@ -13,6 +13,9 @@ namespace hearth::cli {
 // $XDG_DATA_HOME/hearth, else ~/.local/share/hearth.
 std::filesystem::path default_state();
 
+// $XDG_CACHE_HOME/hearth, else ~/.cache/hearth: what builds download and compile.
+std::filesystem::path default_cache();
+
 // What most commands ask of their user: which daemon, which namespace.
 struct Target {
   std::string state;

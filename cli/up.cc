@@ -85,6 +85,8 @@ emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& sta
   options.registry_port = port_or(flags.registry_port, flags.port, 5001);
   options.s3_credentials = s3_keys(flags);
   options.languages = flags.languages;
+  options.caches = flags.cache.empty() ? default_cache() : fs::absolute(flags.cache);
+  if (flags.build == "kaniko") options.kaniko_executor = fs::absolute(flags.kaniko_executor);
   options.gcs_endpoint = flags.gcs_endpoint;
   options.dev = flags.dev;
   options.sandbox = !flags.no_sandbox;
@@ -162,6 +164,21 @@ Status serve(UpFlags flags, const Configuration& configuration, const fs::path& 
   return {};
 }
 
+// A missing executor must be known at start, not at the first build.
+Status check_builder(const UpFlags& flags) {
+  if (flags.build != "kaniko") return {};
+  if (flags.kaniko_executor.empty()) {
+    return fail(Code::kInvalid,
+                "--build=kaniko needs Kaniko's executor: name it with --kaniko-executor FILE or "
+                "kanikoExecutor in the configuration (it is /kaniko/executor of Kaniko's image)");
+  }
+  if (::access(flags.kaniko_executor.c_str(), X_OK) != 0) {
+    return fail(Code::kInvalid, fmt::format("--kaniko-executor: {} is no program that can be run",
+                                            flags.kaniko_executor));
+  }
+  return {};
+}
+
 int run_daemon(const UpFlags& flags, const Configuration& configuration, const fs::path& state,
                Detached detached) {
   configure_log(flags.log_level, flags.log_format, flags.access_log);
@@ -190,6 +207,7 @@ int announce(const fs::path& state) {
 }
 
 int run(const UpFlags& flags, const Configuration& configuration) {
+  if (const Status checked = check_builder(flags); !checked) return report(checked.error());
   fs::path state = Target{.state = flags.state}.state_folder();
   if (flags.ephemeral) {
     state = fs::temp_directory_path() / ("hearth-" + base::random_hex(6));
@@ -235,6 +253,17 @@ void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
       ->envname("HEARTH_S3_ACCESS_KEY");
   up.add_option("--s3-secret-key", flags.s3_secret_key, "Secret key of the object store")
       ->envname("HEARTH_S3_SECRET_KEY");
+  up.add_option("--build", flags.build, "native, or kaniko: with Kaniko's own executor")
+      ->check(CLI::IsMember({"native", "kaniko"}))
+      ->envname("HEARTH_BUILD");
+  up.add_option("--kaniko-executor", flags.kaniko_executor,
+                "Kaniko's executor (a static Linux program), for --build=kaniko")
+      ->envname("HEARTH_KANIKO_EXECUTOR")
+      ->type_name("FILE");
+  up.add_option("--cache", flags.cache,
+                "Folder of the package managers' caches, shared by all daemons of a user")
+      ->envname("HEARTH_CACHE")
+      ->type_name("DIR");
   up.add_option("--gcs-endpoint", flags.gcs_endpoint,
                 "Where gcs sources are read from; https://storage.googleapis.com unless set")
       ->envname("HEARTH_GCS_ENDPOINT")

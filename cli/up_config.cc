@@ -25,7 +25,7 @@ struct Key {
   bool reloadable = false;        // SIGHUP takes it over
 };
 
-constexpr std::array<Key, 18> kKeys{{
+constexpr std::array<Key, 21> kKeys{{
     {"state", "--state", &UpFlags::state},
     {"listen", "--listen", &UpFlags::listen},
     {"port", "--port", &UpFlags::port},
@@ -39,6 +39,9 @@ constexpr std::array<Key, 18> kKeys{{
     {"s3AccessKey", "--s3-access-key", &UpFlags::s3_access_key, "", true},
     {"s3SecretKey", "--s3-secret-key", &UpFlags::s3_secret_key, "", true},
     {"languages", "--languages", &UpFlags::languages},
+    {"build", "--build", &UpFlags::build, "native,kaniko"},
+    {"kanikoExecutor", "--kaniko-executor", &UpFlags::kaniko_executor},
+    {"cache", "--cache", &UpFlags::cache},
     {"gcsEndpoint", "--gcs-endpoint", &UpFlags::gcs_endpoint},
     {"logFormat", "--log-format", &UpFlags::log_format, "auto,json,text", true},
     {"logLevel", "--log-level", &UpFlags::log_level, "debug,info,warn,error", true},

@@ -26,6 +26,9 @@ struct UpFlags {
   std::string ready_file;
   std::string controllers = "*";
   std::string languages;
+  std::string cache;
+  std::string build = "native";
+  std::string kaniko_executor;
   std::string gcs_endpoint;
   std::string s3_access_key = "hearth";
   std::string s3_secret_key = "hearth-secret";

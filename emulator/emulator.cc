@@ -205,7 +205,9 @@ Status Emulator::Rooms::open_functions() {
   client = std::make_unique<http::Client>(control, &*client_tls);
   image_builder = std::make_unique<builder::Builder>(
       *image_registry, *blob_store, build_pool,
-      builder::BuilderOptions{.work_dir = state.path() / "build"});
+      builder::BuilderOptions{.work_dir = state.path() / "build",
+                              .caches = options.caches,
+                              .kaniko_executor = options.kaniko_executor});
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "images"));
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "logs"));
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
@@ -215,15 +217,17 @@ Status Emulator::Rooms::open_functions() {
       control, *images, clock,
       runtime::RuntimeOptions{.run_dir = state.run_dir(),
                               .log_dir = state.path() / "logs",
+                              .scratch = state.path() / "instances",
                               .hosts_file = state.run_dir() / "hosts",
                               .sandbox = options.sandbox});
   jobs = std::make_unique<workloads::JobController>(
       control, pool, *objects_store, *image_builder, instances->logs(), clock,
       workloads::JobControllerOptions{.scratch = state.path() / "scratch",
                                       .parallel_builds = options.parallel_builds,
-                                      .fetch_context = [this](workloads::BucketContext context) {
-                                        return fetch_context(std::move(context));
-                                      },
+                                      .fetch_context =
+                                          [this](workloads::BucketContext context) {
+                                            return fetch_context(std::move(context));
+                                          },
                                       .record = record});
   scaler = std::make_unique<serving::Scaler>(
       control, *instances, *objects_store, clock,

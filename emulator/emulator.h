@@ -26,6 +26,8 @@ struct EmulatorOptions {
   std::map<std::string, std::string> s3_credentials;  // access key → secret
   std::string domain = "localhost";
   std::filesystem::path languages;            // overrides; may be empty
+  std::filesystem::path caches;               // of package managers; empty: in the state folder
+  std::filesystem::path kaniko_executor;      // builds everything when it is named
   std::string gcs_endpoint;                   // of gcs sources; empty: Google's own
   std::vector<std::string> controllers{"*"};  // "function", "serving", "jobs", "eventing"; "none"
   bool dev = false;                           // stacks in replies

@@ -7,48 +7,15 @@
 
 #include "emulator/blobs/blob_store.h"
 #include "emulator/builder/build_job.h"
-#include "emulator/registry/registry.h"
+#include "emulator/builder/kaniko_executor.h"
+#include "emulator/registry/image_lookup.h"
 #include "platform/async/blocking.h"
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
+#include "platform/base/random_id.h"
 
 namespace hearth::builder {
 namespace {
-
-// Where an image of that name may be in the embedded registry, whatever host the name carries:
-// localhost:5001, kind-registry:5000 and docker.io all mean it.
-std::vector<std::string> candidates(const oci::Reference& reference) {
-  std::vector<std::string> out = {reference.repository};
-  if (reference.repository.starts_with("library/"))
-    out.push_back(reference.repository.substr(8));
-  else if (!reference.repository.contains('/'))
-    out.push_back("library/" + reference.repository);
-  if (!reference.registry.empty() && !reference.registry.contains(':')) {
-    out.push_back(reference.registry + "/" + reference.repository);  // as a mirror would keep it
-  }
-  return out;
-}
-
-std::optional<registry::StoredManifest> find_image(registry::Registry& registry,
-                                                   const oci::Reference& reference) {
-  for (const std::string& repository : candidates(reference)) {
-    auto found = registry.find_manifest(repository, reference.version());
-    if (found && oci::is_index_type(found->media_type)) {
-      const auto index = oci::parse_index(found->bytes);
-      if (!index) continue;
-      found = fail(Code::kNotFound, "no image for this machine");
-      for (const oci::Descriptor& item : index->manifests) {
-        const bool fits =
-            !item.platform || (item.platform->os == "linux" &&
-                               item.platform->architecture == oci::host_architecture());
-        if (fits) found = registry.find_manifest(repository, item.digest.text());
-        if (fits && found) break;
-      }
-    }
-    if (found && oci::is_manifest_type(found->media_type)) return *found;
-  }
-  return std::nullopt;
-}
 
 Result<BaseImage> read_image(const registry::StoredManifest& stored,
                              const blobs::BlobStore& blobs) {
@@ -71,6 +38,7 @@ struct Builder::Shared {
   Shared(registry::Registry& registry_in, const blobs::BlobStore& blobs_in,
          async::BlockingPool& pool_in, BuilderOptions options_in)
       : registry(registry_in), blobs(blobs_in), pool(pool_in), options(std::move(options_in)) {
+    if (options.caches.empty()) options.caches = options.work_dir / "cache";
     if (options.path.empty()) {
       const char* path = std::getenv("PATH");
       options.path = path != nullptr ? path : std::string(kStandardPathText);
@@ -98,7 +66,7 @@ Status resolve_bases(BuildJob& job, const std::vector<std::string>& names,
                      registry::Registry& registry, const blobs::BlobStore& blobs) {
   for (const std::string& name : names) {
     HEARTH_TRY(reference, oci::parse_reference(name));
-    const auto stored = find_image(registry, reference);
+    const auto stored = registry::find_image(registry, reference);
     if (!stored) continue;
     auto image = read_image(*stored, blobs);
     if (!image) return fail(with_context(image.error(), fmt::format("base image {}", name)));
@@ -154,6 +122,37 @@ std::string by_digest(oci::Reference reference, const oci::Digest& digest) {
 
 }  // namespace
 
+namespace {
+
+// Kaniko pushes by itself: what it left in the registry is the result.
+Task<Result<BuildResult>> build_with_kaniko(async::BlockingPool& pool, BuilderOptions options,
+                                            registry::Registry& registry, BuildRequest request,
+                                            oci::Reference destination) {
+  const auto started = std::chrono::steady_clock::now();
+  const std::filesystem::path folder = options.work_dir / "builds" / base::random_hex(8);
+  const Status done = co_await pool.run(
+      [request = std::move(request), folder, executor = options.kaniko_executor]() -> Status {
+        HEARTH_CHECK_OK(base::make_private_directory(folder));
+        const Status ran = run_kaniko(request, executor, folder);
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+        return ran;
+      });
+  if (!done) co_return fail(done.error());
+  const auto stored = registry.find_manifest(destination.repository, destination.version());
+  if (!stored) {
+    co_return fail(Code::kPreconditionFailed,
+                   fmt::format("Kaniko's executor ended well, but {} is not in the registry",
+                               destination.text()));
+  }
+  co_return BuildResult{.digest = stored->digest,
+                        .reference = by_digest(destination, stored->digest),
+                        .duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::steady_clock::now() - started)};
+}
+
+}  // namespace
+
 Builder::Builder(registry::Registry& registry, const blobs::BlobStore& blobs,
                  async::BlockingPool& pool, BuilderOptions options)
     : shared_(std::make_shared<Shared>(registry, blobs, pool, std::move(options))) {
@@ -168,6 +167,10 @@ Task<Result<BuildResult>> Builder::build(BuildRequest request) {
   const auto shared = shared_;
   const auto started = std::chrono::steady_clock::now();
   HEARTH_CO_TRY(destinations, parse_destinations(request));
+  if (!shared->options.kaniko_executor.empty()) {
+    co_return co_await build_with_kaniko(shared->pool, shared->options, shared->registry,
+                                         std::move(request), destinations[0]);
+  }
   auto job = co_await shared->pool.run([shared, request = std::move(request)]() mutable {
     return std::make_shared<BuildJob>(shared->blobs, shared->options, shared->host_tools(),
                                       std::move(request));

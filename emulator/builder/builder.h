@@ -53,8 +53,9 @@ struct BuildRequest {
   std::string dockerfile_path = "Dockerfile";  // relative to the context
   std::vector<std::string> destinations;       // "localhost:5001/ns/name:tag"
   std::map<std::string, std::string> build_args;
-  std::string target;  // a stage's name; empty: the last stage
-  bool cache = true;   // reuse layers of earlier builds; results are remembered either way
+  std::vector<std::string> arguments;  // of the Job, as they are: for Kaniko's own executor
+  std::string target;                  // a stage's name; empty: the last stage
+  bool cache = true;  // reuse layers of earlier builds; results are remembered either way
   std::chrono::seconds timeout{600};  // of the whole build
   // One line without its end, on a pool thread; one call at a time. May be empty.
   std::function<void(std::string_view line)> log;
@@ -71,8 +72,13 @@ struct BuildResult {
 };
 
 struct BuilderOptions {
-  // Folder for stages in work, package caches (pip, npm, Go) and the index of cached layers.
+  // Folder for stages in work and the index of cached layers.
   std::filesystem::path work_dir;
+  // Folder of the package managers' caches (pip, npm, Go), which several daemons may share. RUN
+  // steps write to it. Empty: below work_dir.
+  std::filesystem::path caches;
+  // Kaniko's executor, which then builds everything (kaniko_executor.h). Empty: this builder.
+  std::filesystem::path kaniko_executor;
   std::uint64_t stage_bytes_max = 4ULL * 1024 * 1024 * 1024;
   // Where instances find interpreters: the daemon's own PATH when empty.
   std::string path;

@@ -112,10 +112,10 @@ Status BuildJob::fill_run(const Instruction& item, bool network, oci::LayerWrite
   HEARTH_TRY(before, take_snapshot(state.tree));
   last_lines_.clear();
   Command command{.root = state.tree,
-                         .argv = run_arguments(item),
-                         .working_dir = folder,
-                         .network = network,
-                         .deadline = deadline_};
+                  .argv = run_arguments(item),
+                  .working_dir = folder,
+                  .network = network,
+                  .deadline = deadline_};
   command.is_cancelled = [this] { return request_.cancelled && request_.cancelled->load(); };
   command.output = [this](std::string_view line) {
     last_lines_.emplace_back(line);
@@ -182,7 +182,7 @@ Result<CommandOutcome> BuildJob::execute_isolated(Command command) {
   HEARTH_CHECK_OK(base::make_private_directory(scratch));
   HEARTH_TRY(view, HostView::prepare(tools_, {.tree = command.root,
                                               .scratch = scratch,
-                                              .caches = options_.work_dir / "cache",
+                                              .caches = options_.caches,
                                               .host_backed = stage().host_backed}));
   command.mounts = view->mounts();
   // What the image sets itself comes first in a look-up by name: getenv takes the first.

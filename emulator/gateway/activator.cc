@@ -151,9 +151,13 @@ Task<Result<std::unique_ptr<InstanceConnection>>> Activator::connect(InstancePtr
       if (trusted || !closed_by_peer(connection->stream().fd())) co_return std::move(connection);
     }
   }
-  HEARTH_CO_TRY(stream, co_await http::Stream::connect(loop_, {.unix_path = instance->socket_path},
+  const bool frames = !instance->socket_path.empty();
+  HEARTH_CO_TRY(stream, co_await http::Stream::connect(loop_,
+                                                       {.host = instance->host,
+                                                        .port = instance->port,
+                                                        .unix_path = instance->socket_path},
                                                        std::chrono::seconds(5)));
-  co_return std::make_unique<InstanceConnection>(std::move(stream));
+  co_return frames ? frame_connection(std::move(stream)) : http_connection(std::move(stream));
 }
 
 void Activator::keep(const InstanceEndpoint& instance,

@@ -6,6 +6,7 @@
 
 #include "emulator/gateway/activator.h"
 #include "platform/async/loop.h"
+#include "platform/async/task_group.h"
 #include "platform/base/json.h"
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
@@ -26,6 +27,8 @@ struct Gateway::State {
   std::shared_ptr<const Route> route_of(http::RequestHead& head);
   Task<void> forward(http::Exchange& exchange, RevisionPtr revision);
   Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
+  Task<Status> tunnel(http::Exchange& exchange, InstanceConnection& connection,
+                      http::ResponseHead head);
   Task<void> fail_request(http::Exchange& exchange, const Error& error);
 
   async::Loop& loop;
@@ -172,8 +175,7 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
   }
   auto connection = co_await activator.connect(place->instance());
   if (!connection) {
-    hooks.instance_broken(place->instance()->id, connection.error().message,
-                          exchange.trace_id());
+    hooks.instance_broken(place->instance()->id, connection.error().message, exchange.trace_id());
     co_await fail_request(exchange, connection.error());
     co_return;
   }
@@ -198,22 +200,51 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
 // The response, cut through: a small one is one write, a large one is passed on piece by piece.
 Task<Status> Gateway::State::relay(http::Exchange& exchange, InstanceConnection& connection,
                                    bool cold) {
-  HEARTH_CO_TRY(head_frame, co_await connection.read_frame());
-  if (head_frame.type != FrameType::kHead)
-    co_return fail(Code::kCorrupt, "no head from the instance");
-  HEARTH_CO_TRY(head, parse_response_head(head_frame.payload));
-  if (cold) head.headers.add("X-Hearth-Cold-Start", "true");
-  if (head_frame.end) co_return co_await exchange.respond(head, "");
-  HEARTH_CO_TRY(first, co_await connection.read_frame());
-  if (first.end) co_return co_await exchange.respond(head, first.payload);
-  const auto length = base::parse_int<std::uint64_t>(head.headers.get_or("content-length", ""));
-  HEARTH_CO_CHECK_OK(co_await exchange.begin(head, length));
-  HEARTH_CO_CHECK_OK(co_await exchange.write(first.payload));
+  HEARTH_CO_TRY(start, co_await connection.read_head());
+  if (start.head.status == 101) co_return co_await tunnel(exchange, connection, start.head);
+  if (cold) start.head.headers.add("X-Hearth-Cold-Start", "true");
+  if (start.end) co_return co_await exchange.respond(start.head, "");
+  HEARTH_CO_TRY(first, co_await connection.read_piece());
+  if (first.end) co_return co_await exchange.respond(start.head, first.data);
+  const auto length =
+      base::parse_int<std::uint64_t>(start.head.headers.get_or("content-length", ""));
+  HEARTH_CO_CHECK_OK(co_await exchange.begin(start.head, length));
+  HEARTH_CO_CHECK_OK(co_await exchange.write(first.data));
   while (true) {
-    HEARTH_CO_TRY(frame, co_await connection.read_frame());
-    HEARTH_CO_CHECK_OK(co_await exchange.write(frame.payload));
-    if (frame.end) co_return co_await exchange.finish();
+    HEARTH_CO_TRY(piece, co_await connection.read_piece());
+    HEARTH_CO_CHECK_OK(co_await exchange.write(piece.data));
+    if (piece.end) co_return co_await exchange.finish();
   }
+}
+
+namespace {
+
+// Until one side ends; then both are ended.
+Task<void> pump(http::Stream& from, http::Stream& to) {
+  std::string piece(16 * 1024, '\0');
+  while (true) {
+    const auto got = co_await from.read_some(piece.data(), piece.size());
+    if (!got || *got == 0) break;
+    if (!co_await to.write(std::string_view(piece).substr(0, *got))) break;
+  }
+  from.close();
+  to.close();
+}
+
+}  // namespace
+
+// 101 Switching Protocols (WebSocket): bytes go both ways until one side ends. The request counts
+// as running all the while, so that its instance stays.
+Task<Status> Gateway::State::tunnel(http::Exchange& exchange, InstanceConnection& connection,
+                                    http::ResponseHead head) {
+  std::string buffered;
+  HEARTH_CO_CHECK_OK(co_await exchange.upgrade(head, buffered));
+  connection.stream().never_expire();
+  async::TaskGroup answers(loop);
+  answers.spawn(pump(connection.stream(), exchange.stream()));
+  co_await pump(exchange.stream(), connection.stream());
+  co_await answers.drain();
+  co_return Status();
 }
 
 Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHead head,
@@ -235,14 +266,13 @@ Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHea
   HEARTH_CO_TRY(connection, co_await state->activator.connect(place.instance()));
   connection->stream().expire_after(timeout);
   HEARTH_CO_CHECK_OK(co_await connection->send_request(head, body));
-  HEARTH_CO_TRY(head_frame, co_await connection->read_frame());
-  HEARTH_CO_TRY(response_head, parse_response_head(head_frame.payload));
-  http::Response response{std::move(response_head), {}};
-  bool end = head_frame.end;
+  HEARTH_CO_TRY(start, co_await connection->read_head());
+  http::Response response{std::move(start.head), {}};
+  bool end = start.end;
   while (!end) {
-    HEARTH_CO_TRY(frame, co_await connection->read_frame());
-    response.body += frame.payload;
-    end = frame.end;
+    HEARTH_CO_TRY(piece, co_await connection->read_piece());
+    response.body += piece.data;
+    end = piece.end;
     if (response.body.size() > limits::kInvokeBodyBytesMax) {
       co_return fail(Code::kTooLarge, "the response is too large for an event");
     }

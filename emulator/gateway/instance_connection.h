@@ -1,33 +1,46 @@
-// One connection to an instance: sends a request as frames, reads the response.
+// One connection to an instance: sends a request, reads the response. Wrappers that were built here
+// speak frames (frames.h) over a Unix socket, all other images HTTP/1.1 over TCP.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <string_view>
 
-#include "emulator/gateway/frames.h"
 #include "platform/async/task.h"
 #include "platform/http/exchange.h"
 #include "platform/http/stream.h"
 
 namespace hearth::gateway {
 
+struct ResponseStart {
+  http::ResponseHead head;
+  bool end = false;  // no body follows
+};
+
+struct BodyPiece {
+  std::string_view data;  // may be empty; lives until the next call
+  bool end = false;
+};
+
+// In turn: one send_request, one read_head, read_piece until its end.
 class InstanceConnection {
  public:
-  explicit InstanceConnection(std::unique_ptr<http::Stream> stream) : stream_(std::move(stream)) {}
+  virtual ~InstanceConnection() = default;
 
   // The whole request of the exchange. `client_failed` is set when the client's side broke.
-  Task<Status> send_request(http::Exchange& exchange, bool& client_failed);
-  Task<Status> send_request(const http::RequestHead& head, std::string_view body);
-  // The next frame; its payload lives until the next call.
-  Task<Result<Frame>> read_frame();
-  bool reusable() const { return consumed_ == buffer_.size() && stream_->is_open(); }
-  http::Stream& stream() { return *stream_; }
-
- private:
-  std::unique_ptr<http::Stream> stream_;
-  std::string buffer_;
-  std::size_t consumed_ = 0;
-  std::string out_;
+  virtual Task<Status> send_request(http::Exchange& exchange, bool& client_failed) = 0;
+  virtual Task<Status> send_request(const http::RequestHead& head, std::string_view body) = 0;
+  virtual Task<Result<ResponseStart>> read_head() = 0;
+  virtual Task<Result<BodyPiece>> read_piece() = 0;
+  // After the response's end: may the connection carry another request?
+  virtual bool reusable() const = 0;
+  virtual http::Stream& stream() = 0;
 };
+
+std::unique_ptr<InstanceConnection> frame_connection(std::unique_ptr<http::Stream> stream);
+std::unique_ptr<InstanceConnection> http_connection(std::unique_ptr<http::Stream> stream);
+
+// The client's address without its port, for the headers that a proxy adds.
+std::string client_address(http::Exchange& exchange);
 
 }  // namespace hearth::gateway

@@ -17,7 +17,9 @@ namespace hearth::gateway {
 
 struct InstanceEndpoint {
   std::string id;
-  std::string socket_path;
+  std::string socket_path;  // of a wrapper that speaks frames; empty: HTTP/1.1 at the port
+  std::string host;
+  std::uint16_t port = 0;
 };
 using Instances = std::vector<InstanceEndpoint>;
 using InstancePtr = std::shared_ptr<const InstanceEndpoint>;

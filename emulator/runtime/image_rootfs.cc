@@ -1,10 +1,14 @@
 #include "emulator/runtime/image_rootfs.h"
 
+#include <cerrno>
+
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "emulator/blobs/blob_store.h"
-#include "emulator/registry/registry.h"
+#include "emulator/registry/image_lookup.h"
 #include "platform/async/blocking.h"
+#include "platform/base/file.h"
 #include "platform/base/random_id.h"
 #include "platform/oci/layer_reader.h"
 #include "platform/oci/reference.h"
@@ -13,6 +17,8 @@ namespace hearth::runtime {
 namespace {
 
 constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
+constexpr std::size_t kLayerFilesMax = 1'000'000;
+constexpr std::uint64_t kLayerBytesMax = 16ULL * 1024 * 1024 * 1024;
 
 Status unpack_layers(const blobs::BlobStore& blobs, const oci::Manifest& manifest,
                      const std::filesystem::path& folder) {
@@ -21,18 +27,66 @@ Status unpack_layers(const blobs::BlobStore& blobs, const oci::Manifest& manifes
   if (error) return fail(Code::kInternal, "unpacking an image: " + error.message());
   for (const oci::Descriptor& layer : manifest.layers) {
     HEARTH_TRY(fd, blobs.open_blob(layer.digest.hex()));
-    HEARTH_CHECK_OK(
-        oci::extract_archive(fd.get(), folder, {.kind = oci::ExtractOptions::Kind::kImageLayer}));
+    HEARTH_CHECK_OK(oci::extract_archive(fd.get(), folder,
+                                         {.kind = oci::ExtractOptions::Kind::kImageLayer,
+                                          .files_max = kLayerFilesMax,
+                                          .bytes_max = kLayerBytesMax}));
   }
   return {};
 }
 
+// A file to mount the daemon's own over, whatever the image has there: a link would lead the mount
+// elsewhere.
+Status put_mount_point(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::symlink_status(path, error);
+  if (std::filesystem::is_regular_file(status)) return {};
+  if (std::filesystem::exists(status)) std::filesystem::remove_all(path, error);
+  return base::write_file_atomically(path, "", 0644);
+}
+
+// A folder to mount on. Only what nothing or no folder stands for is replaced.
+Status put_mount_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(std::filesystem::symlink_status(path, error))) return {};
+  std::filesystem::remove(path, error);
+  std::filesystem::create_directory(path, error);
+  if (error) return fail(Code::kInternal, path.string() + ": " + error.message());
+  return {};
+}
+
+// What an image with a root file system of its own needs to be run from here (image_jail.h).
+Status prepare_root(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const char* name : {"dev", "proc", "sys", "tmp"}) {
+    HEARTH_CHECK_OK(put_mount_folder(folder / name));
+  }
+  const std::filesystem::path etc = folder / "etc";
+  if (!std::filesystem::exists(std::filesystem::symlink_status(etc, error))) {
+    std::filesystem::create_directory(etc, error);
+  }
+  if (std::filesystem::is_directory(std::filesystem::symlink_status(etc, error))) {
+    HEARTH_CHECK_OK(put_mount_point(etc / "hosts"));
+    HEARTH_CHECK_OK(put_mount_point(etc / "resolv.conf"));
+  }
+  if (::geteuid() != 0) return {};
+  auto item = std::filesystem::recursive_directory_iterator(folder, error);
+  for (; !error && item != std::filesystem::recursive_directory_iterator(); item.increment(error)) {
+    if (::lchown(item->path().c_str(), kImageUser, kImageUser) != 0) {
+      return fail(system_error(errno, item->path().string()));
+    }
+  }
+  if (error) return fail(Code::kInternal, "an unpacked image: " + error.message());
+  return {};
+}
+
 Status unpack(const blobs::BlobStore& blobs, const oci::Manifest& manifest,
-              const std::filesystem::path& folder) {
+              const std::filesystem::path& folder, bool host_backed) {
   std::error_code error;
   if (std::filesystem::exists(folder, error)) return {};
   const std::filesystem::path aside = folder.string() + ".tmp-" + base::random_hex(4);
-  const Status unpacked = unpack_layers(blobs, manifest, aside);
+  Status unpacked = unpack_layers(blobs, manifest, aside);
+  if (unpacked && !host_backed) unpacked = prepare_root(aside);
   if (unpacked) std::filesystem::rename(aside, folder, error);
   if (!unpacked || error) std::filesystem::remove_all(aside, error);
   // Another start may have been faster; the folder is there either way.
@@ -50,9 +104,12 @@ ImageStore::ImageStore(std::filesystem::path root, registry::Registry& registry,
 
 Task<Result<ImageRootfs>> ImageStore::prepare(std::string image) {
   HEARTH_CO_TRY(reference, oci::parse_reference(image));
-  auto stored = registry_.find_manifest(reference.repository, reference.version());
+  const auto stored = registry::find_image(registry_, reference);
   if (!stored) {
-    co_return fail(Code::kNotFound, fmt::format("image {} is not in the embedded registry", image));
+    co_return fail(Code::kNotFound,
+                   fmt::format("image {} is not in the embedded registry, and nothing is pulled "
+                               "from elsewhere: push it there, for example with skopeo copy",
+                               image));
   }
   HEARTH_CO_TRY(manifest, oci::parse_manifest(stored->bytes));
   if (!manifest.config) co_return fail(Code::kInvalid, "image " + image + " has no configuration");
@@ -69,8 +126,18 @@ Task<Result<ImageRootfs>> ImageStore::prepare(std::string image) {
   out.frames = label("hearth.local/protocol") == "frames-v1";
   out.config = std::move(config);
   HEARTH_CO_CHECK_OK(co_await pool_.run(
-      [blobs = &blobs_, manifest, path = out.path] { return unpack(*blobs, manifest, path); }));
+      [blobs = &blobs_, manifest, path = out.path, host_backed = out.host_backed] {
+        return unpack(*blobs, manifest, path, host_backed);
+      }));
   co_return out;
+}
+
+Task<void> ImageStore::remove_scratch(std::filesystem::path folder) {
+  co_await pool_.run([folder = std::move(folder)] {
+    std::error_code error;
+    std::filesystem::remove_all(folder, error);
+    return 0;
+  });
 }
 
 }  // namespace hearth::runtime

@@ -2,6 +2,7 @@
 // {state}/images. Complete folders only: unpacked beside, then renamed.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -21,6 +22,9 @@ class Registry;
 
 namespace hearth::runtime {
 
+// Who foreign images run as; owns their unpacked files when the daemon is root.
+inline constexpr std::uint32_t kImageUser = 65532;
+
 struct ImageRootfs {
   std::string digest;          // of the manifest: "sha256:…"
   std::filesystem::path path;  // the unpacked tree
@@ -38,6 +42,8 @@ class ImageStore {
   // looked at. kNotFound names the image.
   Task<Result<ImageRootfs>> prepare(std::string image);
   const std::filesystem::path& root() const { return root_; }
+  // Removes what an instance left; on the pool, for it may be large.
+  Task<void> remove_scratch(std::filesystem::path folder);
 
  private:
   std::filesystem::path root_;

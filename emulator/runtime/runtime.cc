@@ -9,6 +9,8 @@
 #include <sys/un.h>
 
 #include "emulator/runtime/confinement.h"
+#include "emulator/runtime/image_process.h"
+#include "emulator/runtime/instance_command.h"
 #include "emulator/runtime/zygote.h"
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"
@@ -18,6 +20,7 @@
 #include "platform/base/json.h"
 #include "platform/base/text.h"
 #include "platform/http/stream.h"
+#include "platform/process/bind_watch.h"
 #include "platform/process/pipe_reader.h"
 #include "platform/process/spawn.h"
 #include "platform/telemetry/log.h"
@@ -26,11 +29,16 @@ namespace hearth::runtime {
 namespace {
 
 constexpr telemetry::Log kLog("runtime");
-constexpr std::uint32_t kFunctionUser = 65532;
 constexpr std::size_t kTailLines = 20;
 // What a runtime needs before it has done anything: a lower limit would only ever end it.
 constexpr std::uint64_t kForkedMemoryMin = 32ULL << 20;
 constexpr std::uint64_t kSpawnedMemoryMin = 96ULL << 20;
+// A foreign image's own footprint is not known: only what no program runs in is refused.
+constexpr std::uint64_t kImageMemoryMin = 16ULL << 20;
+// Between attempts of a readiness probe: from half a millisecond, growing to this.
+constexpr std::chrono::milliseconds kProbePauseMax{250};
+// After this an instance that isn't ready yet says why in its revision's condition.
+constexpr std::chrono::seconds kReadyPatience{10};
 
 struct Pipe {
   base::UniqueFd read;
@@ -67,6 +75,12 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
     std::unique_ptr<process::Child> child;   // null: a child of the fork server
     std::unique_ptr<process::Cgroup> group;  // null: the fork server's, or there are none
     std::uint64_t memory_bytes = 0;          // its limit
+    // Of instances that run from their image's own files:
+    std::filesystem::path scratch;
+    ReadinessProbe probe;
+    std::uint16_t wanted_port = 0;
+    std::uint64_t bound = 0;    // how often the wanted port was taken: the newest counts
+    std::string probe_message;  // why it isn't ready yet
     bool ready = false;
     bool failed = false;
     bool stopping = false;
@@ -86,6 +100,14 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   Status spawn_instance(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
                         int listen_fd, int control_fd, int output_fd);
   Status ensure_zygote();
+  Status start_image(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
+                     const ImageProcessFds& fds);
+  void listens_at(const std::string& id, std::string host, std::uint16_t port);
+  static Task<void> watch_binds(std::shared_ptr<State> state, std::string id,
+                                process::BindWatch watch);
+  static Task<void> probe_until_ready(std::shared_ptr<State> state, std::string id,
+                                      std::uint64_t bound);
+  static Task<void> lose_patience(std::shared_ptr<State> state, std::string id);
   void emit(InstanceEvent event) {
     if (handler) handler(event);
   }
@@ -116,7 +138,10 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
 Runtime::Runtime(async::Loop& loop, ImageStore& images, const base::Clock& clock,
                  RuntimeOptions options)
     : logs_(loop, options.log_dir, clock),
-      state_(std::make_shared<State>(loop, logs_, images, std::move(options))) {}
+      state_(std::make_shared<State>(loop, logs_, images, std::move(options))) {
+  std::error_code error;
+  std::filesystem::remove_all(state_->options.scratch, error);
+}
 Runtime::~Runtime() = default;
 
 void Runtime::on_event(EventHandler handler) { state_->handler = std::move(handler); }
@@ -147,32 +172,9 @@ Status Runtime::State::ensure_zygote() {
 
 namespace {
 
-// The image's environment under the instance's.
-std::map<std::string, std::string> environment(const InstanceSpec& spec, const ImageRootfs& image) {
-  std::map<std::string, std::string> out;
-  for (const std::string& item : image.config.env) {
-    const auto at = item.find('=');
-    if (at != std::string::npos) out[item.substr(0, at)] = item.substr(at + 1);
-  }
-  for (const auto& [name, value] : spec.env) out[name] = value;
-  out["HEARTH_SOCKET_FD"] = "3";
-  out["HEARTH_CONTROL_FD"] = "4";
-  out.try_emplace("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin");
-  out.try_emplace("HOME", "/tmp");
-  out.try_emplace("LANG", "C.UTF-8");
-  return out;
-}
-
-std::vector<std::string> command_line(const InstanceSpec& spec, const ImageRootfs& image) {
-  std::vector<std::string> out = spec.command.empty() ? image.config.entrypoint : spec.command;
-  const auto& args = !spec.args.empty() || !spec.command.empty() ? spec.args : image.config.cmd;
-  out.insert(out.end(), args.begin(), args.end());
-  return out;
-}
-
 // Python wrappers on the host's interpreter come from the fork server.
 bool forks(const InstanceSpec& spec, const ImageRootfs& image) {
-  const auto argv = command_line(spec, image);
+  const auto argv = instance_command(spec, image);
   return image.host_backed && argv.size() == 2 && argv[0].starts_with("python3") &&
          argv[1] == "runtime.py";
 }
@@ -198,7 +200,7 @@ Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
   const std::filesystem::path app = image.path / "app";
   const bool jailed = zygote->sandboxed();
   const auto limits = limits_of(entry, spec, kForkedMemoryMin);
-  auto env = environment(spec, image);
+  auto env = frame_environment(spec, image);
   if (!jailed) env["TMPDIR"] = options.run_dir / "tmp";
   Json order{{"env", std::move(env)},
              {"cwd", jailed ? "/app" : app.string()},
@@ -207,7 +209,7 @@ Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
              {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
   confinement.add_rlimits(order["rlimits"], limits.memory_bytes);
   // Without a jail another user could not read the image, which only the daemon's user may.
-  if (::geteuid() == 0 && jailed) order["uid"] = kFunctionUser;
+  if (::geteuid() == 0 && jailed) order["uid"] = kImageUser;
   return zygote->fork(entry.instance.id, order, limits,
                       {listen_fd, control_fd, output_fd, output_fd});
 }
@@ -216,9 +218,9 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
                                       const ImageRootfs& image, int listen_fd, int control_fd,
                                       int output_fd) {
   process::SpawnRequest request;
-  const auto env = environment(spec, image);
+  const auto env = frame_environment(spec, image);
   for (const auto& [name, value] : env) request.env.push_back(name + "=" + value);
-  request.argv = command_line(spec, image);
+  request.argv = instance_command(spec, image);
   if (request.argv.empty()) return fail(Code::kInvalid, "the image says no command");
   request.argv[0] = find_program(request.argv[0], env.at("PATH"), image.path);
   request.working_dir = image.config.working_dir.empty() ? "/" : image.config.working_dir;
@@ -264,38 +266,175 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
 Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
   const auto state = state_;
   HEARTH_CO_TRY(image, co_await state->images.prepare(spec.image));
-  if (!image.frames || !image.host_backed) {
+  if (image.host_backed && !image.frames) {
     co_return fail(Code::kUnsupported,
-                   fmt::format("image {} was not built by this platform; running foreign images is "
-                               "not supported yet",
+                   fmt::format("image {} stands on this machine's files and has no wrapper: it "
+                               "needs a base image in the embedded registry",
                                spec.image));
   }
-  const std::string socket_path = state->options.run_dir / (spec.id + ".sock");
-  HEARTH_CO_TRY(listener, listen_at(socket_path));
   HEARTH_CO_TRY(output, make_pipe());
+  // Programs open /dev/stdout by name, and the pipe must be theirs for that.
+  if (::geteuid() == 0) (void)::fchown(output.write.get(), kImageUser, kImageUser);
+  co_return image.frames
+      ? start_with_frames(std::move(spec), image, std::move(output.read), std::move(output.write))
+      : start_with_http(std::move(spec), image, std::move(output.read), std::move(output.write));
+}
+
+Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs& image,
+                                            base::UniqueFd output, base::UniqueFd output_write) {
+  const auto state = state_;
+  const std::string socket_path = state->options.run_dir / (spec.id + ".sock");
+  HEARTH_TRY(listener, listen_at(socket_path));
   int control[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) {
-    co_return fail(system_error(errno, "socketpair"));
+    return fail(system_error(errno, "socketpair"));
   }
   base::UniqueFd ours(control[0]);
   const base::UniqueFd theirs(control[1]);
   State::Entry& entry = state->entries[spec.id];
-  entry.instance = {spec.id, socket_path, image.digest, {}};
-  const Status started = forks(spec, image)
-                             ? state->fork_instance(entry, spec, image, listener.get(),
-                                                    theirs.get(), output.write.get())
-                             : state->spawn_instance(entry, spec, image, listener.get(),
-                                                     theirs.get(), output.write.get());
+  entry.instance = {.id = spec.id, .socket_path = socket_path, .image_digest = image.digest};
+  const ImageProcessFds fds{output_write.get(), listener.get(), theirs.get()};
+  Status started;
+  if (!image.host_backed)
+    started = state->start_image(entry, spec, image, fds);
+  else if (forks(spec, image))
+    started = state->fork_instance(entry, spec, image, fds.listen, fds.control, fds.output);
+  else
+    started = state->spawn_instance(entry, spec, image, fds.listen, fds.control, fds.output);
   if (!started) {
     ::unlink(socket_path.c_str());
     state->entries.erase(spec.id);
-    co_return fail(started.error());
+    return fail(started.error());
   }
   entry.control = http::Stream::adopt(state->loop, std::move(ours));
   state->tasks.spawn(State::read_control(state, spec.id, *entry.control));
-  state->tasks.spawn(State::read_output(state, spec.id, std::move(output.read)));
+  state->tasks.spawn(State::read_output(state, spec.id, std::move(output)));
   if (entry.child) state->tasks.spawn(State::watch_exit(state, spec.id));
-  co_return entry.instance;
+  return entry.instance;
+}
+
+Result<Instance> Runtime::start_with_http(InstanceSpec spec, const ImageRootfs& image,
+                                          base::UniqueFd output, base::UniqueFd output_write) {
+  const auto state = state_;
+  State::Entry& entry = state->entries[spec.id];
+  entry.instance = {.id = spec.id, .socket_path = {}, .image_digest = image.digest};
+  const Status started = state->start_image(entry, spec, image, {.output = output_write.get()});
+  if (!started) {
+    state->entries.erase(spec.id);
+    return fail(started.error());
+  }
+  state->tasks.spawn(State::read_output(state, spec.id, std::move(output)));
+  state->tasks.spawn(State::watch_exit(state, spec.id));
+  state->tasks.spawn(State::lose_patience(state, spec.id));
+  return entry.instance;
+}
+
+Status Runtime::State::start_image(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
+                                   const ImageProcessFds& fds) {
+  if (!options.sandbox) {
+    return fail(Code::kUnavailable,
+                "images with files of their own need namespaces, which are switched off or "
+                "withheld by this machine");
+  }
+  entry.scratch = options.scratch / spec.id;
+  const auto limits = limits_of(entry, spec, kImageMemoryMin);
+  entry.group = confinement.take_group(limits);
+  auto started = start_image_process(spec, image, fds,
+                                     {.jail_root = entry.scratch / "root",
+                                      .scratch = entry.scratch,
+                                      .hosts_file = options.hosts_file,
+                                      .hostname = spec.id.substr(0, 63)},
+                                     [&](process::SpawnRequest& request) {
+                                       request.cgroup = entry.group.get();
+                                       confinement.apply(request, limits.memory_bytes, {});
+                                       // All that the jail shows is the instance's own, or
+                                       // read-only.
+                                       if (request.landlock) request.landlock->writable = {"/"};
+                                     });
+  if (!started) {
+    tasks.spawn(images.remove_scratch(entry.scratch));
+    return fail(started.error());
+  }
+  entry.child = std::make_unique<process::Child>(std::move(started->child));
+  entry.probe = spec.probe;
+  entry.wanted_port = spec.port;
+  if (entry.child->binds) {
+    tasks.spawn(watch_binds(shared_from_this(), spec.id,
+                            process::BindWatch(std::move(entry.child->binds), spec.port)));
+  } else if (started->port != 0) {
+    listens_at(spec.id, "127.0.0.1", started->port);
+  }
+  loop.post([state = shared_from_this()] { state->confinement.prepare_group(); });
+  return {};
+}
+
+// A program may take its port more than once (first to try, or by both IP versions).
+void Runtime::State::listens_at(const std::string& id, std::string host, std::uint16_t port) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return;
+  it->second.instance.host = std::move(host);
+  it->second.instance.port = port;
+  tasks.spawn(probe_until_ready(shared_from_this(), id, ++it->second.bound));
+}
+
+Task<void> Runtime::State::watch_binds(std::shared_ptr<State> state, std::string id,
+                                       process::BindWatch watch) {
+  process::PipeReader waiter(state->loop, base::UniqueFd(::dup(watch.fd())));
+  while (state->entries.contains(id) && co_await waiter.wait_readable()) {
+    auto moved = watch.answer_one();
+    // ENOENT: the caller was killed while it waited.
+    if (!moved && moved.error().code != Code::kNotFound) {
+      kLog.warn("port_not_moved", {{"instance", id}, {"error", moved.error().message}});
+      if (!state->entries.contains(id)) co_return;
+    }
+    if (moved && *moved) state->listens_at(id, (*moved)->host, (*moved)->port);
+  }
+}
+
+Task<void> Runtime::State::probe_until_ready(std::shared_ptr<State> state, std::string id,
+                                             std::uint64_t bound) {
+  std::chrono::microseconds pause{500};
+  while (true) {
+    auto it = state->entries.find(id);
+    if (it == state->entries.end() || it->second.bound != bound) co_return;
+    const Instance instance = it->second.instance;
+    const ReadinessProbe probe = it->second.probe;
+    const Status answered = co_await probe_once(state->loop, instance.host, instance.port, probe);
+    it = state->entries.find(id);
+    if (it == state->entries.end() || it->second.bound != bound) co_return;
+    if (answered) {
+      it->second.ready = true;
+      state->emit({.kind = InstanceEvent::Kind::kReady,
+                   .id = id,
+                   .port = instance.port,
+                   .host = instance.host});
+      co_return;
+    }
+    it->second.probe_message = answered.error().message;
+    if (!co_await async::sleep_for(pause)) co_return;
+    pause = std::min<std::chrono::microseconds>(pause * 3 / 2, kProbePauseMax);
+  }
+}
+
+// Says why an instance isn't ready; it may become so later all the same.
+Task<void> Runtime::State::lose_patience(std::shared_ptr<State> state, std::string id) {
+  if (!co_await async::sleep_for(kReadyPatience)) co_return;
+  const auto it = state->entries.find(id);
+  if (it == state->entries.end() || it->second.ready) co_return;
+  const Entry& entry = it->second;
+  std::string message =
+      entry.bound == 0 ? fmt::format(
+                             "nothing listens at port {} after {} s: an image must listen at its "
+                             "containerPort, which PORT names",
+                             entry.wanted_port, kReadyPatience.count())
+                       : entry.probe_message;
+  if (const std::string tail = state->logs.tail(id, kTailLines); !tail.empty()) {
+    message += "\n" + tail;
+  }
+  state->emit({.kind = InstanceEvent::Kind::kFailed,
+               .id = id,
+               .reason = "NotReady",
+               .message = std::move(message)});
 }
 
 void Runtime::State::handle_control(const std::string& id, std::string_view line) {
@@ -305,15 +444,17 @@ void Runtime::State::handle_control(const std::string& id, std::string_view line
   const std::string type = base::string_at(*message, {"type"});
   if (type == "ready") {
     it->second.ready = true;
-    emit({InstanceEvent::Kind::kReady, id, "", "", 0});
+    emit({.kind = InstanceEvent::Kind::kReady, .id = id});
   } else if (type == "failed") {
     it->second.failed = true;
     std::string text = base::string_at(*message, {"traceback"});
     if (text.empty()) text = base::string_at(*message, {"message"});
-    emit(
-        {InstanceEvent::Kind::kFailed, id, base::string_at(*message, {"error"}, "Error"), text, 0});
+    emit({.kind = InstanceEvent::Kind::kFailed,
+          .id = id,
+          .reason = base::string_at(*message, {"error"}, "Error"),
+          .message = text});
   } else if (type == "timeout") {
-    emit({InstanceEvent::Kind::kTimedOut, id, "", "", 0});
+    emit({.kind = InstanceEvent::Kind::kTimedOut, .id = id});
   }
 }
 
@@ -377,13 +518,19 @@ void Runtime::State::ended(const std::string& id, int code, bool out_of_memory) 
   if (it == entries.end()) return;
   const bool said_why = it->second.failed;
   const std::uint64_t memory = it->second.memory_bytes;
-  ::unlink(it->second.instance.socket_path.c_str());
-  it->second.control->close();
-  // The reading task still uses the stream: it goes when the task has seen the end.
-  loop.post([control = std::move(it->second.control)] {});
+  if (!it->second.scratch.empty()) tasks.spawn(images.remove_scratch(it->second.scratch));
+  if (it->second.control) {
+    ::unlink(it->second.instance.socket_path.c_str());
+    it->second.control->close();
+    // The reading task still uses the stream: it goes when the task has seen the end.
+    loop.post([control = std::move(it->second.control)] {});
+  }
   entries.erase(it);
-  InstanceEvent event{InstanceEvent::Kind::kExited, id, fmt::format("ExitCode{}", code),
-                      said_why ? std::string() : logs.tail(id, kTailLines), code};
+  InstanceEvent event{.kind = InstanceEvent::Kind::kExited,
+                      .id = id,
+                      .reason = fmt::format("ExitCode{}", code),
+                      .message = said_why ? std::string() : logs.tail(id, kTailLines),
+                      .exit_code = code};
   if (out_of_memory) {
     event.reason = "OOMKilled";
     event.message = fmt::format(

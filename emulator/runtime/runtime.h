@@ -1,8 +1,9 @@
 // Instances: one function process each, started from an image, reached over a Unix socket.
 //
-// A fork-server child (Python wrapper on a host-backed image) or a jailed process (all others that
-// speak frames). The socket exists before the process: whoever connects early waits in its backlog,
-// so nobody polls for readiness. Lives on one loop.
+// A fork-server child (Python wrapper on a host-backed image) or a jailed process. Wrappers that
+// speak frames get their socket: it exists before the process, whoever connects early waits in its
+// backlog, and nobody polls for readiness. All other images listen at a TCP port of their own
+// (moved, see platform/process/bind_watch.h) and are probed. Lives on one loop.
 #pragma once
 
 #include <filesystem>
@@ -14,9 +15,11 @@
 
 #include "emulator/runtime/image_rootfs.h"
 #include "emulator/runtime/log_store.h"
+#include "emulator/runtime/readiness_probe.h"
 #include "platform/async/task.h"
 #include "platform/base/clock.h"
 #include "platform/base/result.h"
+#include "platform/base/unique_fd.h"
 
 namespace hearth::async {
 class BlockingPool;
@@ -33,14 +36,20 @@ struct InstanceSpec {
   std::vector<std::string> args;                         // over the image's command
   // A limit below the runtime's own footprint is raised to it. 0: unlimited.
   std::uint64_t memory_bytes = 0;
-  std::uint64_t cpu_milli = 0;  // its weight against other instances; 0: the kernel's default
+  std::uint64_t cpu_milli = 0;     // its weight against other instances; 0: the kernel's default
+  // For images that speak HTTP: where they listen, and when they are ready.
+  std::string working_dir;  // over the image's own
+  std::uint16_t port = 8080;
+  ReadinessProbe probe;
 };
 
 struct Instance {
   std::string id;
-  std::string socket_path;
+  std::string socket_path;  // empty: HTTP at the port that kReady names
   std::string image_digest;
   std::string warning;  // what was done other than asked; mostly empty
+  std::string host;
+  std::uint16_t port = 0;
 };
 
 struct InstanceEvent {
@@ -51,11 +60,15 @@ struct InstanceEvent {
   std::string reason;
   std::string message;
   int exit_code = 0;
+  // kReady of an instance that speaks HTTP. Comes again when it moves.
+  std::uint16_t port = 0;
+  std::string host;
 };
 
 struct RuntimeOptions {
   std::filesystem::path run_dir;  // short path, mode 0700: sockets and jail roots
   std::filesystem::path log_dir;
+  std::filesystem::path scratch;  // what instances write; emptied at start
   // Shown to instances as /etc/hosts; may change while they run.
   std::filesystem::path hosts_file;
   std::string python = "/usr/bin/python3";
@@ -86,6 +99,10 @@ class Runtime {
 
  private:
   struct State;
+  Result<Instance> start_with_frames(InstanceSpec spec, const ImageRootfs& image,
+                                     base::UniqueFd output, base::UniqueFd output_write);
+  Result<Instance> start_with_http(InstanceSpec spec, const ImageRootfs& image,
+                                   base::UniqueFd output, base::UniqueFd output_write);
   LogStore logs_;
   std::shared_ptr<State> state_;
 };

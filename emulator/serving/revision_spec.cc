@@ -76,6 +76,15 @@ RevisionSpec parse_revision(const Json& revision) {
     if (const Json* env = base::find(container, {"env"}); env != nullptr && env->is_array()) {
       out.env = *env;
     }
+    out.working_dir = string_at(container, {"workingDir"});
+    if (const Json* ports = base::find(container, {"ports"});
+        ports != nullptr && ports->is_array() && !ports->empty()) {
+      const auto port = base::int_at(ports->front(), {"containerPort"}).value_or(8080);
+      if (port > 0 && port <= 65535) out.port = static_cast<std::uint16_t>(port);
+    }
+    if (base::find(container, {"readinessProbe", "httpGet"}) != nullptr) {
+      out.probe_path = string_at(container, {"readinessProbe", "httpGet", "path"}, "/");
+    }
     const auto memory =
         base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
     if (memory && *memory > 0) out.memory_bytes = static_cast<std::uint64_t>(*memory);

@@ -24,6 +24,9 @@ struct RevisionSpec {
   std::chrono::seconds timeout{300};
   std::uint64_t memory_bytes = 0;
   std::uint64_t cpu_milli = 0;
+  std::string working_dir;
+  std::uint16_t port = 8080;
+  std::string probe_path;  // of the readiness probe's HTTP GET; empty: TCP
   std::int64_t initial_scale = 1;
   DeciderSettings scaling;
   std::chrono::seconds retention{0};

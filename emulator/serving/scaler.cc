@@ -33,6 +33,8 @@ constexpr std::chrono::seconds kStableAfter{60};
 struct RunningInstance {
   std::string id;
   std::string socket_path;
+  std::string host;
+  std::uint16_t port = 0;
   bool ready = false;
   bool published = false;
   bool stopping = false;
@@ -257,7 +259,9 @@ void Scaler::State::note(const RevisionSpec& spec, resource::EventType type, std
 void Scaler::State::publish(Entry& entry) {
   gateway::Instances out;
   for (auto& [id, instance] : entry.instances) {
-    if (instance.published && !instance.stopping) out.push_back({id, instance.socket_path});
+    if (instance.published && !instance.stopping) {
+      out.push_back({id, instance.socket_path, instance.host, instance.port});
+    }
   }
   entry.shared->set_instances(std::move(out));
   if (instances_handler) instances_handler(entry.spec.key());
@@ -265,7 +269,11 @@ void Scaler::State::publish(Entry& entry) {
 
 void Scaler::State::scale_to(Entry& entry, std::int64_t wanted) {
   if (clock.monotonic() < entry.not_before && wanted > 0) return;  // crash back-off
-  while (entry.live() < wanted) start_one(entry);
+  // A start that fails at once has ended when start_one() returns, and begins the back-off.
+  for (std::int64_t missing = wanted - entry.live(); missing > 0; --missing) {
+    if (clock.monotonic() < entry.not_before) return;
+    start_one(entry);
+  }
   while (entry.live() > wanted && !entry.instances.empty()) {
     const std::int64_t before = entry.live();
     stop_one(entry);
@@ -313,7 +321,7 @@ Task<Result<std::vector<std::pair<std::string, std::string>>>> Scaler::State::re
     RevisionSpec spec) {
   std::vector<std::pair<std::string, std::string>> out;
   if (options.platform_env) out = options.platform_env(spec);
-  out.emplace_back("PORT", "8080");
+  out.emplace_back("PORT", std::to_string(spec.port));
   out.emplace_back("K_SERVICE", spec.service);
   out.emplace_back("K_CONFIGURATION", spec.configuration);
   out.emplace_back("K_REVISION", spec.name);
@@ -350,7 +358,10 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
                                                       .command = spec.command,
                                                       .args = spec.args,
                                                       .memory_bytes = spec.memory_bytes,
-                                                      .cpu_milli = spec.cpu_milli})
+                                                      .cpu_milli = spec.cpu_milli,
+                                                      .working_dir = spec.working_dir,
+                                                      .port = spec.port,
+                                                      .probe = {.path = spec.probe_path}})
                      : Result<runtime::Instance>(fail(env.error()));
   entry = state->find(key);
   if (entry == nullptr) {
@@ -369,10 +380,11 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
                                       state->clock.wall()));
   }
   RunningInstance& instance = entry->instances[id];
-  instance = {id, started->socket_path, false, false, false, state->clock.wall()};
+  instance = {.id = id, .socket_path = started->socket_path, .started = state->clock.wall()};
   // A revision that was ready before is trusted: requests may go to the socket at once and wait
-  // there, which saves the round trip of a readiness report on every cold start.
-  if (known_good) {
+  // there, which saves the round trip of a readiness report on every cold start. One that speaks
+  // HTTP has no address before it listens.
+  if (known_good && !instance.socket_path.empty()) {
     instance.published = true;
     state->publish(*entry);
   }
@@ -386,7 +398,10 @@ void Scaler::State::handle(const InstanceEvent& event) {
   const auto it = entry->instances.find(event.id);
   switch (event.kind) {
     case InstanceEvent::Kind::kReady:
-      if (it != entry->instances.end()) handle_ready(*entry, it->second);
+      if (it == entry->instances.end()) return;
+      it->second.host = event.host;
+      it->second.port = event.port;
+      handle_ready(*entry, it->second);
       return;
     case InstanceEvent::Kind::kFailed:
       set_health(*entry, RevisionHealth::State::kFailed, event.reason, event.message);

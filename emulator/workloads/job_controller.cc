@@ -56,6 +56,7 @@ struct KanikoArguments {
   std::vector<std::string> destinations;
   std::map<std::string, std::string> build_args;
   bool cache = true;
+  std::vector<std::string> all;  // as they are
 };
 
 KanikoArguments parse_arguments(const Json& container) {
@@ -65,6 +66,7 @@ KanikoArguments parse_arguments(const Json& container) {
   for (const Json& item : *args) {
     if (!item.is_string()) continue;
     const std::string text = item.get<std::string>();
+    out.all.push_back(text);
     const auto at = text.find('=');
     const std::string name = text.substr(0, at);
     const std::string value = at == std::string::npos ? "" : text.substr(at + 1);
@@ -271,6 +273,7 @@ Task<Result<builder::BuildResult>> JobController::State::build(
                                 .dockerfile_path = arguments.dockerfile,
                                 .destinations = arguments.destinations,
                                 .build_args = arguments.build_args,
+                                .arguments = arguments.all,
                                 .cache = arguments.cache,
                                 .cancelled = std::move(cancelled)};
   request.timeout =

@@ -1,5 +1,7 @@
 #include "platform/lambda/build_plan.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "platform/base/bytes.h"
@@ -54,6 +56,14 @@ Result<std::string> archive(const SourceTree& tree) {
   return out;
 }
 
+// Is the handler's module there under its own name? Then a single file keeps its name.
+bool has_module(const SourceTree& tree, const std::string& handler, const Language& language) {
+  const std::string module = handler.substr(0, handler.find('.'));
+  return std::ranges::any_of(language.extensions, [&](const std::string& extension) {
+    return tree.contains(module + extension);
+  });
+}
+
 // What the image depends on: every file of the context, by path. Hashing the files and not the
 // archive keeps the hash when a library compresses differently.
 std::string content_hash(const SourceTree& tree) {
@@ -74,7 +84,11 @@ Result<BuildPlan> plan_build(const std::string& ns, const std::string& name,
   if (!spec.source.dependencies.empty() && !language->dependency_manifest.empty()) {
     source[language->dependency_manifest] = dependency_text(*language, spec.source.dependencies);
   }
-  HEARTH_TRY(tree, with_main_file(std::move(source), language->main_file, language->extensions));
+  SourceTree tree = std::move(source);
+  if (spec.handler.empty() || !has_module(tree, spec.handler, *language)) {
+    HEARTH_TRY(named, with_main_file(std::move(tree), language->main_file, language->extensions));
+    tree = std::move(named);
+  }
   const std::string version = spec.version.empty() ? language->default_version : spec.version;
   const std::map<std::string, std::string> values{
       {"base", image_name(language->base_image, settings, version)},

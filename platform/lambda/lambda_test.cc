@@ -5,6 +5,7 @@
 #include "platform/lambda/build_plan.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
+#include "platform/lambda/object_location.h"
 #include "platform/lambda/render.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/object.h"
@@ -143,6 +144,53 @@ TEST(Status, ReadySaysWhatThePhaseSays) {  // B-11
   EXPECT_EQ(resource::condition_of(object, "Ready").status, "False");
   set_phase(object, "Ready", "Ready", "", clock.wall());
   EXPECT_TRUE(resource::is_condition_true(object, "Ready"));
+}
+
+TEST_F(BuildPlanTest, ASingleFileKeepsTheNameThatItsHandlerHas) {
+  const std::string spec =
+      "source: {type: minio, minio: {bucket: b, key: k.tar.gz}}\n"
+      "runtime: {language: nodejs, version: '20', handler: app.buy}\n";
+  EXPECT_NE(plan(spec, {{"app.js", "x"}}).hash, plan(spec, {{"other.js", "x"}}).hash);
+  EXPECT_EQ(plan(spec, {{"index.js", "x"}}).hash, plan(spec, {{"other.js", "x"}}).hash);
+}
+
+TEST(BuildJob, NamesTheBucketWhenTheContextIsTooLargeForAConfigMap) {
+  const Json object = function(kInline);
+  BuildPlan plan{.context_tar_gz = "small", .hash = "abc", .push_image = "r/i:t"};
+  const RenderSettings settings;
+  EXPECT_EQ(context_uri(object, plan, settings), "");
+  EXPECT_TRUE(render_build_job(object, parse_function(object), plan, 1,
+                               settings)["spec"]["template"]["spec"]
+                  .contains("initContainers"));
+  plan.context_tar_gz = std::string(1024 * 1024, 'x');
+  EXPECT_EQ(context_uri(object, plan, settings),
+            "s3://lambda-functions/build-contexts/demo/hello/abc.tar.gz");
+  const Json pod = render_build_job(object, parse_function(object), plan, 1,
+                                    settings)["spec"]["template"]["spec"];
+  EXPECT_FALSE(pod.contains("volumes"));
+  EXPECT_EQ(pod["containers"][0]["args"][0], "--dockerfile=Dockerfile");
+  EXPECT_EQ(pod["containers"][0]["env"][0]["name"], "S3_ENDPOINT");
+}
+
+TEST(ObjectLocation, KnowsEachStoresEndpointAndKeys) {
+  Source source{.type = SourceType::kS3, .region = "eu-west-1", .bucket = "b", .key = "k"};
+  EXPECT_EQ(object_location(source, {}, "")->endpoint, "https://s3.eu-west-1.amazonaws.com");
+  source.type = SourceType::kGcs;
+  source.secret = "keys";
+  const auto gcs =
+      object_location(source, {{"accesskey", "GOOG1"}, {"secretkey", "s"}}, "https://gcs");
+  ASSERT_TRUE(gcs);
+  EXPECT_EQ(gcs->endpoint, "https://gcs");
+  EXPECT_EQ(gcs->credentials.access_key, "GOOG1");
+}
+
+TEST(ObjectLocation, SaysWhichKeysASecretHasAndWhatGoogleNeeds) {
+  Source source{.type = SourceType::kGcs, .bucket = "b", .key = "k", .secret = "mine"};
+  EXPECT_THAT(
+      object_location(source, {{"key.json", R"({"private_key": "x"})"}}, "").error().message,
+      testing::HasSubstr("HMAC"));
+  EXPECT_THAT(object_location(source, {{"user", "x"}}, "").error().message,
+              testing::HasSubstr("it has user"));
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include "platform/process/spawn.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,11 +12,13 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/process/bind_watch.h"
 #include "platform/process/cgroup.h"
 
 namespace hearth::process {
@@ -79,6 +83,45 @@ void arrange_fds(const SpawnRequest& request, const Plan& plan, int report) {
   (void)::syscall(SYS_close_range, plan.highest_fd + 2, ~0U, 0);
 }
 
+// Hands the listener over to the parent; without one the parent gets nothing and goes on.
+void watch_binds(int handover) {
+  (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const int listener = install_bind_filter();
+  if (listener < 0) return;
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
+  (void)::sendmsg(handover, &message, MSG_NOSIGNAL);
+  ::close(listener);
+}
+
+base::UniqueFd receive_descriptor(int handover) {
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  if (::recvmsg(handover, &message, MSG_CMSG_CLOEXEC) != 1) return {};
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return base::UniqueFd(fd);
+}
+
 void become_leader() {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -91,7 +134,7 @@ void become_leader() {
 
 // False: `failure` says where, errno why. The order matters: the group is entered while its files
 // can be reached, landlock forbids mounting, and the filter comes last because it forbids most.
-bool confine(const SpawnRequest& request, const Plan& plan, Failure& failure) {
+bool confine(const SpawnRequest& request, const Plan& plan, int handover, Failure& failure) {
   failure.step = Step::kCgroup;
   if (request.cgroup != nullptr && !request.cgroup->enter()) return false;
   failure.step = Step::kJail;
@@ -103,16 +146,18 @@ bool confine(const SpawnRequest& request, const Plan& plan, Failure& failure) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // setuid clears it
   failure.step = Step::kLandlock;
   if (!apply_landlock(plan.landlock)) return false;
+  if (request.watch_binds) watch_binds(handover);
   failure.step = Step::kSeccomp;
   if (request.seccomp != nullptr && !install_seccomp(*request.seccomp)) return false;
   failure.step = Step::kDirectory;
   return ::chdir(request.working_dir.c_str()) == 0;
 }
 
-[[noreturn]] void run_child(const SpawnRequest& request, const Plan& plan, int report) {
+[[noreturn]] void run_child(const SpawnRequest& request, const Plan& plan, int report,
+                            int handover) {
   Failure failure;
   become_leader();
-  const bool confined = confine(request, plan, failure);
+  const bool confined = confine(request, plan, handover, failure);
   if (confined) {
     arrange_fds(request, plan, report);
     report = plan.highest_fd + 1;
@@ -160,6 +205,13 @@ Result<Child> try_spawn(const SpawnRequest& request, bool new_user) {
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return fail(system_error(errno, "pipe"));
   base::UniqueFd report_read(pipe_fds[0]);
   base::UniqueFd report_write(pipe_fds[1]);
+  std::array<int, 2> handover{-1, -1};
+  if (request.watch_binds &&
+      ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, handover.data()) != 0) {
+    return fail(system_error(errno, "socketpair"));
+  }
+  const base::UniqueFd handover_ours(handover[0]);
+  base::UniqueFd handover_theirs(handover[1]);
   int pidfd = -1;
   clone_args args{};
   args.flags = CLONE_PIDFD | (plan.jail ? plan.jail->namespaces : 0);
@@ -170,7 +222,7 @@ Result<Child> try_spawn(const SpawnRequest& request, bool new_user) {
     args.cgroup = static_cast<std::uint64_t>(request.cgroup->clone_fd());
   }
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
-  if (pid == 0) run_child(request, plan, report_write.get());
+  if (pid == 0) run_child(request, plan, report_write.get(), handover_theirs.get());
   if (pid < 0) {
     // clone(2): what a kernel that withholds namespaces answers.
     const bool withheld = plan.jail && (errno == EPERM || errno == ENOSPC || errno == EUSERS ||
@@ -178,8 +230,10 @@ Result<Child> try_spawn(const SpawnRequest& request, bool new_user) {
     if (withheld) return fail(Code::kForbidden, "the kernel withholds namespaces");
     return fail(system_error(errno, "starting a process"));
   }
-  Child child{static_cast<pid_t>(pid), base::UniqueFd(pidfd)};
+  Child child{static_cast<pid_t>(pid), base::UniqueFd(pidfd), {}};
   report_write.reset();
+  handover_theirs.reset();
+  if (request.watch_binds) child.binds = receive_descriptor(handover_ours.get());
   Failure failure;
   ssize_t got = 0;
   do {

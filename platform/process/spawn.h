@@ -41,11 +41,13 @@ struct SpawnRequest {
   const SeccompFilter* seccomp = nullptr;  // none, or made once and shared
   std::optional<LandlockRules> landlock;   // paths as seen in the jail
   const Cgroup* cgroup = nullptr;
+  bool watch_binds = false;  // Child::binds gets the process's bind() calls: bind_watch.h
 };
 
 struct Child {
   pid_t pid = -1;
   base::UniqueFd pidfd;  // readable when the process has ended
+  base::UniqueFd binds;  // with watch_binds; closed when the kernel withholds it
 };
 
 // kForbidden when the kernel withholds the jail (the caller may try without one): a daemon that is

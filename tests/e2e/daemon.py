@@ -12,6 +12,9 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What builds download and compile is shared by all daemons of a test run: tests change HOME.
+os.environ.setdefault("HEARTH_CACHE", os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "hearth"))
 BINARY = os.environ.get("HEARTH_BINARY", str(ROOT / "build/release/hearth"))
 
 

@@ -192,7 +192,7 @@ class SourcesTest(unittest.TestCase):
     def test_a_failed_install_shows_the_last_lines_of_its_log(self):
         for name, language, version, dependencies, expected in (
                 ("pyfails", "python", "3.11", "no-such-package-hearth==9.9.9\n", "no-such-package-hearth"),
-                ("jsfails", "nodejs", "20", '{"left-pad": "file:./missing"}', "missing")):
+                ("jsfails", "nodejs", "20", '{"left-pad": "no version!"}', "Invalid")):
             with self.subTest(name):
                 code = HELLO if language == "python" else "exports.handler = () => 1;\n"
                 self.hearth.apply(self.hearth.function(name, code, language, version,

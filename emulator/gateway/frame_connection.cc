@@ -1,16 +1,37 @@
-#include "emulator/gateway/instance_connection.h"
-
 #include <algorithm>
 
+#include "emulator/gateway/frames.h"
+#include "emulator/gateway/instance_connection.h"
 #include "platform/base/grow.h"
 
 namespace hearth::gateway {
 namespace {
+
 constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kReadBytes = 16 * 1024;
-}  // namespace
 
-Task<Status> InstanceConnection::send_request(http::Exchange& exchange, bool& client_failed) {
+class FrameConnection final : public InstanceConnection {
+ public:
+  explicit FrameConnection(std::unique_ptr<http::Stream> stream) : stream_(std::move(stream)) {}
+
+  Task<Status> send_request(http::Exchange& exchange, bool& client_failed) override;
+  Task<Status> send_request(const http::RequestHead& head, std::string_view body) override;
+  Task<Result<ResponseStart>> read_head() override;
+  Task<Result<BodyPiece>> read_piece() override;
+  bool reusable() const override { return consumed_ == buffer_.size() && stream_->is_open(); }
+  http::Stream& stream() override { return *stream_; }
+
+ private:
+  // Its payload lives until the next call.
+  Task<Result<Frame>> read_frame();
+
+  std::unique_ptr<http::Stream> stream_;
+  std::string buffer_;
+  std::size_t consumed_ = 0;
+  std::string out_;
+};
+
+Task<Status> FrameConnection::send_request(http::Exchange& exchange, bool& client_failed) {
   const std::string_view peer = exchange.stream().peer_address();
   out_.clear();
   append_request_head(out_, exchange.request(), peer.substr(0, peer.rfind(':')),
@@ -42,8 +63,7 @@ Task<Status> InstanceConnection::send_request(http::Exchange& exchange, bool& cl
   co_return Status();
 }
 
-Task<Status> InstanceConnection::send_request(const http::RequestHead& head,
-                                              std::string_view body) {
+Task<Status> FrameConnection::send_request(const http::RequestHead& head, std::string_view body) {
   out_.clear();
   append_request_head(out_, head, "127.0.0.1", body.empty());
   while (!body.empty()) {
@@ -54,7 +74,7 @@ Task<Status> InstanceConnection::send_request(const http::RequestHead& head,
   co_return co_await stream_->write(out_);
 }
 
-Task<Result<Frame>> InstanceConnection::read_frame() {
+Task<Result<Frame>> FrameConnection::read_frame() {
   buffer_.erase(0, consumed_);
   consumed_ = 0;
   while (true) {
@@ -74,6 +94,29 @@ Task<Result<Frame>> InstanceConnection::read_frame() {
           "the instance ended or closed the connection before it had answered; its log and "
           "its revision's events say why");
   }
+}
+
+Task<Result<ResponseStart>> FrameConnection::read_head() {
+  HEARTH_CO_TRY(frame, co_await read_frame());
+  if (frame.type != FrameType::kHead) co_return fail(Code::kCorrupt, "no head from the instance");
+  HEARTH_CO_TRY(head, parse_response_head(frame.payload));
+  co_return ResponseStart{std::move(head), frame.end};
+}
+
+Task<Result<BodyPiece>> FrameConnection::read_piece() {
+  HEARTH_CO_TRY(frame, co_await read_frame());
+  co_return BodyPiece{frame.payload, frame.end};
+}
+
+}  // namespace
+
+std::unique_ptr<InstanceConnection> frame_connection(std::unique_ptr<http::Stream> stream) {
+  return std::make_unique<FrameConnection>(std::move(stream));
+}
+
+std::string client_address(http::Exchange& exchange) {
+  std::string peer = exchange.stream().peer_address();
+  return peer.substr(0, peer.rfind(':'));
 }
 
 }  // namespace hearth::gateway

@@ -1,0 +1,163 @@
+// hearth deploy: a folder of this machine becomes a function: packed, uploaded, applied.
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/apply.h"
+#include "cli/bucket.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/flag_values.h"
+#include "cli/folder_archive.h"
+#include "cli/state_location.h"
+#include "cli/wait.h"
+#include "platform/base/file.h"
+#include "platform/base/text.h"
+
+namespace hearth::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kManifestName = "function.yaml";
+constexpr const char* kBucketName = "lambda-functions";  // the reference's
+
+struct DeployFlags {
+  Target target;
+  std::string folder = ".";
+  std::string name;
+  std::string language;
+  std::string version;
+  std::string handler;
+  bool wait = false;
+  std::string timeout = "5m";
+};
+
+struct Detected {
+  const char* file;
+  const char* language;
+  const char* version;
+};
+constexpr std::array<Detected, 6> kDetected{{{"main.py", "python", "3.11"},
+                                             {"requirements.txt", "python", "3.11"},
+                                             {"index.js", "nodejs", "20"},
+                                             {"package.json", "nodejs", "20"},
+                                             {"main.go", "go", "1.22"},
+                                             {"go.mod", "go", "1.22"}}};
+
+// "My Function_2" → "my-function-2": a name that Kubernetes takes.
+std::string name_of_folder(const fs::path& folder) {
+  std::error_code error;
+  std::string out;
+  for (const char c : base::lower(fs::canonical(folder, error).filename().string())) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (fits || (!out.empty() && out.back() != '-')) out += fits ? c : '-';
+  }
+  while (out.ends_with('-')) out.pop_back();
+  return out.substr(0, 50);
+}
+
+Result<Json> read_manifest(const fs::path& folder) {
+  const fs::path file = folder / kManifestName;
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    return Json{{"apiVersion", "lambda.knative.io/v1alpha1"}, {"kind", "LambdaFunction"}};
+  }
+  HEARTH_TRY(manifests, load_manifests({file.string()}));
+  if (manifests.size() != 1 || base::string_at(manifests[0].object, {"kind"}) != "LambdaFunction") {
+    return fail(Code::kInvalid,
+                fmt::format("{}: expected one LambdaFunction and nothing else", file.string()));
+  }
+  return std::move(manifests[0].object);
+}
+
+Status set_runtime(const DeployFlags& flags, const FolderArchive& archive, Json& object) {
+  Json& runtime = object["spec"]["runtime"];
+  if (!flags.language.empty()) runtime["language"] = flags.language;
+  if (!flags.version.empty()) runtime["version"] = flags.version;
+  if (!flags.handler.empty()) runtime["handler"] = flags.handler;
+  for (const Detected& one : kDetected) {
+    const bool fits = runtime.contains("language")
+                          ? runtime["language"] == one.language
+                          : std::ranges::find(archive.files, one.file) != archive.files.end();
+    if (!fits) continue;
+    if (!runtime.contains("language")) runtime["language"] = one.language;
+    if (!runtime.contains("version")) runtime["version"] = one.version;
+  }
+  if (runtime.contains("language")) return {};
+  return fail(Code::kInvalid,
+              fmt::format("{} has no main.py, index.js or main.go: name the language with "
+                          "--language, or write a {}",
+                          flags.folder, kManifestName));
+}
+
+// Archives that no spec names any more; the one before stays, for it may be in use this moment.
+void remove_old(Bucket& bucket, const std::string& prefix, const std::string& current,
+                const std::string& before) {
+  const auto keys = bucket.list(prefix);
+  if (!keys) return;
+  for (const std::string& key : *keys) {
+    if (key != current && key != before) (void)bucket.remove(key);
+  }
+}
+
+Status deploy(const DeployFlags& flags) {
+  HEARTH_TRY(object, read_manifest(flags.folder));
+  HEARTH_TRY(archive, pack_folder(flags.folder, kManifestName));
+  if (!flags.name.empty()) object["metadata"]["name"] = flags.name;
+  std::string name = base::string_at(object, {"metadata", "name"});
+  if (name.empty()) object["metadata"]["name"] = name = name_of_folder(flags.folder);
+  HEARTH_CHECK_OK(set_runtime(flags, archive, object));
+  HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
+  ApiClient api(daemon);
+  HEARTH_TRY(kinds, Kinds::load(api));
+  HEARTH_TRY(kind, kinds.find("lambdafunctions"));
+  Manifest manifest{flags.folder, std::move(object)};
+  const std::string ns = namespace_for(manifest, kind.type, flags.target.ns);
+  const std::string prefix = fmt::format("deploy/{}/{}/", ns, name);
+  const std::string key = prefix + archive.hash.substr(0, 16) + ".tar.gz";
+  Bucket bucket(daemon, kBucketName);
+  const std::size_t packed = archive.tar_gz.size();
+  HEARTH_CHECK_OK(bucket.put(key, std::move(archive.tar_gz)));
+  std::cerr << fmt::format("{} files, {} bytes packed\n", archive.files.size(), packed);
+  std::string before;
+  if (const auto live = api.get(path_of(kind.type, ns, name))) {
+    before = base::string_at(*live, {"spec", "source", "minio", "key"});
+  }
+  manifest.object["spec"]["source"] = {{"type", "minio"},
+                                       {"minio", {{"bucket", kBucketName}, {"key", key}}}};
+  HEARTH_TRY(applied, apply_one(api, kinds, {.ns = flags.target.ns}, manifest));
+  remove_old(bucket, prefix, key, before);
+  if (!flags.wait) return {};
+  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  return wait_ready(api, applied.kind, applied.ns, applied.name, timeout);
+}
+
+}  // namespace
+
+void register_deploy(CLI::App& app, int& exit_code) {
+  auto flags = std::make_shared<DeployFlags>();
+  CLI::App* command = app.add_subcommand("deploy", "Make a function of a folder, or update it");
+  command->add_option("folder", flags->folder, "Folder with the code; function.yaml in it is used")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command->add_option("--name", flags->name, "Name; else function.yaml's, else the folder's");
+  command->add_option("--language", flags->language, "Language; else told from the files");
+  command->add_option("--runtime-version", flags->version, "Version of the language");
+  command->add_option("--handler", flags->handler, "module.function");
+  command->add_flag("--wait", flags->wait, "Wait until the function is Ready");
+  command->add_option("--timeout", flags->timeout, "How long --wait waits")
+      ->check(check_duration)
+      ->type_name("DURATION")
+      ->capture_default_str();
+  add_target_flags(*command, flags->target);
+  command->footer(
+      "Examples:\n"
+      "  hearth deploy samples/hello-python --wait\n"
+      "  hearth deploy . --name orders --handler app.handle");
+  command->callback([flags, &exit_code] { exit_code = finish(deploy(*flags)); });
+}
+
+}  // namespace hearth::cli
