@@ -21,6 +21,7 @@ endif()
 
 option(HEARTH_WERROR "treat warnings as errors" ON)
 set(HEARTH_SANITIZE "" CACHE STRING "address (with undefined) or thread")
+option(HEARTH_FUZZ "build the fuzzers of tests/fuzz (clang only)" OFF)
 
 add_library(hearth_compile_options INTERFACE)
 target_include_directories(hearth_compile_options INTERFACE ${CMAKE_SOURCE_DIR})
@@ -44,4 +45,12 @@ elseif(HEARTH_SANITIZE STREQUAL "thread")
   add_link_options(-fsanitize=thread)
 elseif(HEARTH_SANITIZE)
   message(FATAL_ERROR "HEARTH_SANITIZE is '${HEARTH_SANITIZE}': use address or thread")
+endif()
+
+if(HEARTH_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "HEARTH_FUZZ needs clang's libFuzzer: cmake --preset asan")
+  endif()
+  # Counts edges only; the objects serve unit tests and fuzzers alike.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()

@@ -72,20 +72,13 @@ Result<Json> decode_int_or_string(std::string_view body) {
   }
 }
 
-std::size_t depth_of(const Json& value) {
-  std::size_t deepest = 0;
-  if (!value.is_structured()) return 0;
-  for (const Json& item : value) deepest = std::max(deepest, depth_of(item));
-  return deepest + 1;
-}
-
 // The one place where the input decides how deep the result is.
 Result<Json> decode_raw_json(std::string_view body, std::size_t depth) {
   HEARTH_TRY(parts, decode_message(kText, body));
   const std::string text = parts.value("text", "");
   if (text.empty()) return Json();
   HEARTH_TRY(value, base::parse_json(text));
-  if (depth + depth_of(value) > limits::kJsonDepthMax) {
+  if (depth + base::depth_of(value) > limits::kJsonDepthMax) {
     return malformed("JSON is nested too deeply");
   }
   return value;

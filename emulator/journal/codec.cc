@@ -1,5 +1,8 @@
 #include "emulator/journal/codec.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace hearth::journal {
 namespace {
 
@@ -56,7 +59,9 @@ std::int64_t to_millis(base::WallTime time) {
 }
 
 base::WallTime from_millis(std::int64_t millis) {
-  return base::WallTime{std::chrono::milliseconds(millis)};
+  // A damaged file may hold any number; WallTime ends in the years 1677 and 2262.
+  constexpr std::int64_t kMillisMax = std::numeric_limits<std::int64_t>::max() / 1'000'000;
+  return base::WallTime{std::chrono::milliseconds(std::clamp(millis, -kMillisMax, kMillisMax))};
 }
 
 }  // namespace hearth::journal

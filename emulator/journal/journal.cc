@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t kExpireStep = 2'000;  // events looked at in one step
 constexpr std::int64_t kPurgeStep = 5'000;
 constexpr std::size_t kEntryOverhead = 512;
+constexpr Sequence kSequenceMax = Sequence{1} << 62;  // far from where adding one overflows
 
 std::size_t bytes_of(const Entry& entry) {
   std::size_t bytes = kEntryOverhead + entry.event.data.size();
@@ -167,6 +168,11 @@ Status Journal::load() {
   auto statement = reader_.prepare("SELECT coalesce(max(seq),0) FROM events_log");
   HEARTH_CHECK_OK(statement.step());
   last_ = statement.integer(0);
+  if (last_ < 0 || last_ > kSequenceMax) {
+    return fail(Code::kCorrupt,
+                "the journal's last number is out of range: the state folder is "
+                "damaged; restore it from a copy");
+  }
   return {};
 }
 
@@ -293,7 +299,8 @@ Result<Sequence> Journal::expire_step_end(Sequence from) {
   auto young = reader_.prepare(
       "SELECT seq FROM events_log WHERE seq>? AND seq<=? AND received_ms>=? ORDER BY seq LIMIT 1");
   HEARTH_TRY(found, young.bind(from).bind(step_end).bind(oldest).step());
-  const Sequence old_end = found ? young.integer(0) - 1 : step_end;
+  // In a damaged file a row may be found where it doesn't belong.
+  const Sequence old_end = found ? std::max(young.integer(0), from + 1) - 1 : step_end;
   const Sequence many_end = last_ - static_cast<Sequence>(options_.events_kept_max);
   return std::min({step_end, std::max(old_end, many_end), last_ - 1});
 }

@@ -1,6 +1,7 @@
 #include "emulator/journal/journal.h"
 
 #include <filesystem>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -195,6 +196,33 @@ TEST_F(JournalTest, ExpiresOnlyWhatHasEnded) {
   clock_.advance(24h * 8);
   // new2 is too old now; the newest stays.
   EXPECT_EQ(await(journal_->expire()).value() + await(journal_->expire()).value(), 1);
+}
+
+TEST_F(JournalTest, SaysThatItsFileIsDamaged) {
+  append("1", {});
+  close();
+  const auto load_after = [&](const char* damage) {
+    auto database = sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value();
+    EXPECT_TRUE(database.execute(damage));
+    sqlite::Writer writer(std::move(database));
+    Journal journal(loop_, writer,
+                    sqlite::Database::open(path_, sqlite::OpenMode::kReadOnly).value(), clock_, {});
+    const Status loaded = journal.load();
+    loop_.run_blocking(journal.stop());
+    return loaded;
+  };
+  EXPECT_TRUE(load_after("UPDATE events_log SET received_ms=9223372036854775807"));
+  EXPECT_EQ(load_after("UPDATE events_log SET seq=9223372036854775807").error().code,
+            Code::kCorrupt);
+  EXPECT_FALSE(load_after("DROP TABLE events_log"));
+  std::filesystem::remove(path_);
+  open();
+}
+
+TEST_F(JournalTest, ClampsTimesThatNoClockShows) {
+  const auto far = from_millis(std::numeric_limits<std::int64_t>::max());
+  EXPECT_GT(far, from_millis(1'700'000'000'000));
+  EXPECT_LT(from_millis(std::numeric_limits<std::int64_t>::min()), from_millis(0));
 }
 
 TEST_F(JournalTest, ListsByAttributes) {

@@ -115,6 +115,35 @@ TEST(Yaml, RefusesABillionLaughs) {
   EXPECT_EQ(value.error().code, Code::kTooLarge);
 }
 
+TEST(Yaml, RefusesALongTextThatAliasesRepeat) {
+  std::string text = "a: &a " + std::string(1024 * 1024, 'x') + "\nb: [";
+  for (int i = 0; i < 100; ++i) text += "*a,";
+  const auto value = parse_yaml(text + "]\n");
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code, Code::kTooLarge);
+}
+
+TEST(Yaml, RefusesTextThatIsNotUtf8) {
+  const auto value = parse_yaml("a: 1\nb: \xff\xfe\n");
+  ASSERT_FALSE(value);
+  EXPECT_THAT(value.error().message, testing::HasSubstr("line 2"));
+  EXPECT_FALSE(parse_yaml("\xff\xfe: 1\n"));
+}
+
+TEST(Yaml, PrintsTextsOfAnyShape) {
+  for (const char* text :
+       {"",      " ",  "~",     "null",     "on",    "1",      "a\nb",     "a\n",
+        "a\n\n", "\n", "\na\n", " a\nb\n",  "\ta\n", "a\n \n", "a\r\nb\n", "a: b",
+        "a #b",  "#",  "- a",   "x\x01y\n", "'",     "\"",     "---",      "!",
+        "&a",    "*a", "%a",    "@a",       "é\nß\n"}) {
+    const Json value{{"key", text}, {text, "value"}, {"z", {text}}};
+    const auto again = parse_yaml(dump_yaml(value));
+    ASSERT_TRUE(again) << dump_yaml(value) << again.error().message;
+    EXPECT_EQ(*again, value) << dump_yaml(value);
+  }
+  EXPECT_EQ(dump_yaml({{"code", "def f():\n  pass\n"}}), "code: |\n  def f():\n    pass\n");
+}
+
 TEST(Yaml, PrintsWhatItReads) {
   const Json value{{"code", "def f():\n  pass\n"},
                    {"yes", "yes"},

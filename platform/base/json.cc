@@ -1,5 +1,7 @@
 #include "platform/base/json.h"
 
+#include <algorithm>
+
 #include "platform/base/limits.h"
 
 namespace hearth::base {
@@ -45,6 +47,13 @@ std::string dump_json(const Json& value) {
 
 std::string dump_json_pretty(const Json& value) {
   return value.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+std::size_t depth_of(const Json& value) {
+  if (!value.is_structured()) return 0;
+  std::size_t deepest = 0;
+  for (const Json& item : value) deepest = std::max(deepest, depth_of(item));
+  return deepest + 1;
 }
 
 const Json* find(const Json& value, std::initializer_list<std::string_view> path) {

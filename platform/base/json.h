@@ -23,6 +23,9 @@ Result<Json> parse_json(std::string_view text);
 std::string dump_json(const Json& value);
 std::string dump_json_pretty(const Json& value);
 
+// How deep arrays and objects lie in each other; 0 for a scalar.
+std::size_t depth_of(const Json& value);
+
 // Looks up a path of object keys; nullptr when a step is missing or not an object.
 const Json* find(const Json& value, std::initializer_list<std::string_view> path);
 

@@ -54,11 +54,11 @@ class Converter {
   Result<Json> map(const YAML::Node& node, std::size_t depth) {
     Json out = Json::object();
     for (const auto& item : node) {
-      const std::string key = item.first.IsScalar() ? item.first.Scalar() : std::string();
       if (!item.first.IsScalar()) {
         return fail(Code::kBadRequest,
                     place(item.first.Mark(), origin_) + ": a mapping key must be a scalar");
       }
+      HEARTH_TRY(key, text_of(item.first));
       if (out.contains(key)) {
         return fail(Code::kBadRequest, fmt::format("{}: key \"{}\" already set in map",
                                                    place(item.first.Mark(), origin_), key));
@@ -69,8 +69,21 @@ class Converter {
     return out;
   }
 
-  static Json scalar(const YAML::Node& node) {
+  // Aliases repeat texts as well as nodes: a long one has few nodes and many bytes.
+  Result<std::string> text_of(const YAML::Node& node) {
     const std::string& text = node.Scalar();
+    bytes_ += text.size();
+    if (bytes_ > 2 * limits::kYamlBytesMax) {
+      return fail(Code::kTooLarge, "YAML document has too much text");
+    }
+    if (!is_valid_utf8(text)) {
+      return fail(Code::kBadRequest, place(node.Mark(), origin_) + ": the text is not UTF-8");
+    }
+    return text;
+  }
+
+  Result<Json> scalar(const YAML::Node& node) {
+    HEARTH_TRY(text, text_of(node));
     const std::string& tag = node.Tag();
     // "!" marks a quoted scalar.
     if (tag == "!" || tag == "tag:yaml.org,2002:str") return text;
@@ -124,6 +137,7 @@ class Converter {
 
   std::string_view origin_;
   std::size_t nodes_ = 0;
+  std::size_t bytes_ = 0;  // of all texts
 };
 
 Error yaml_error(const YAML::Exception& e, std::string_view origin) {
@@ -185,13 +199,38 @@ TextPosition position_in(YAML::Node node, std::string_view path) {
   return {static_cast<std::size_t>(mark.line) + 1, static_cast<std::size_t>(mark.column) + 1};
 }
 
+// A literal block of this emitter gives back what ends with one line feed and begins with a letter.
+bool fits_literal(std::string_view text) {
+  if (text.size() < 2 || !text.ends_with('\n')) return false;
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\n'; };
+  const auto is_control = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+  };
+  return !is_blank(text.front()) && !is_blank(text[text.size() - 2]) &&
+         std::ranges::none_of(text, is_control);
+}
+
+// Plain when it is read as the same text, not as a number, null or a comment.
+void emit_text(YAML::Emitter& out, const std::string& text) {
+  if (!text.empty() && !text.contains('\n')) {
+    const auto again = parse_yaml(text);
+    if (again && *again == Json(text)) {
+      out << text;
+      return;
+    }
+  }
+  out << YAML::DoubleQuoted << text;
+}
+
 void emit(YAML::Emitter& out, const Json& value) {
   switch (value.type()) {
     case Json::value_t::object:
       if (value.empty()) out << YAML::Flow;
       out << YAML::BeginMap;
       for (const auto& [key, item] : value.items()) {
-        out << YAML::Key << key << YAML::Value;
+        out << YAML::Key;
+        emit_text(out, key);
+        out << YAML::Value;
         emit(out, item);
       }
       out << YAML::EndMap;
@@ -204,14 +243,10 @@ void emit(YAML::Emitter& out, const Json& value) {
       return;
     case Json::value_t::string: {
       const auto& text = value.get_ref<const std::string&>();
-      const auto again = parse_yaml(text.empty() ? "~" : text);
-      const bool plain = again && again->is_string();
-      if (text.contains('\n'))
+      if (fits_literal(text))
         out << YAML::Literal << text;
-      else if (plain)
-        out << text;
       else
-        out << YAML::DoubleQuoted << text;
+        emit_text(out, text);
       return;
     }
     case Json::value_t::null:

@@ -23,7 +23,8 @@ struct TextPosition {
 // parse_yaml_documents() counts. Of a path that leads nowhere the deepest part that is there.
 // The text must have been parsed without error.
 TextPosition position_of(std::string_view text, std::size_t document, std::string_view path);
-// Block style, keys sorted, multi-line strings as literal blocks: as `kubectl -o yaml` prints.
+// Block style, keys sorted, texts of lines as literal blocks: as `kubectl -o yaml` prints. What is
+// written is read as the same value.
 std::string dump_yaml(const Json& value);
 
 }  // namespace hearth::base

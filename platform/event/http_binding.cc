@@ -47,6 +47,14 @@ Status put_header(CloudEvent& event, std::string_view header, std::string_view r
   return {};
 }
 
+// Version 0.3 names the encoding of its data in an attribute. Ours are decoded: what stayed of it
+// would have them decoded again.
+void drop_data_encoding(CloudEvent& event) {
+  if (event.specversion == "0.3" && event.attribute("datacontentencoding") == "base64") {
+    event.remove_extension("datacontentencoding");
+  }
+}
+
 Result<CloudEvent> decode_binary(const http::Headers& headers, std::string body) {
   CloudEvent event;
   event.specversion.clear();
@@ -56,6 +64,7 @@ Result<CloudEvent> decode_binary(const http::Headers& headers, std::string body)
   }
   event.datacontenttype = std::string(headers.get_or("content-type", ""));
   event.data = std::move(body);
+  drop_data_encoding(event);
   HEARTH_CHECK_OK(validate(event));
   return event;
 }
@@ -101,13 +110,12 @@ Status put_data(CloudEvent& event, const Json& object, std::string_view body) {
   if (encoded != object.end()) return put_base64(event, *encoded, "data_base64");
   if (data == object.end()) return {};
   if (event.specversion == "0.3" && event.attribute("datacontentencoding") == "base64") {
-    event.remove_extension("datacontentencoding");
     return put_base64(event, *data, "data");
   }
   if (event.datacontenttype.empty() || is_json_media_type(event.datacontenttype)) {
     // The bytes as they were sent: numbers keep their digits and objects their order.
     event.data = std::string(top_level_member(body, "data"));
-    if (event.data.empty()) event.data = base::dump_json(*data);  // its name has escapes
+    if (event.data.empty()) event.data = base::dump_json(*data);  // behind a byte order mark
     if (event.datacontenttype.empty()) event.datacontenttype = "application/json";
     return {};
   }
@@ -134,6 +142,7 @@ Result<CloudEvent> decode_structured(const http::Headers& headers, const std::st
     HEARTH_CHECK_OK(put_member(event, name, value));
   }
   HEARTH_CHECK_OK(put_data(event, *object, body));
+  drop_data_encoding(event);
   HEARTH_CHECK_OK(validate(event));
   return event;
 }
@@ -205,9 +214,12 @@ std::string encode_structured(const CloudEvent& event) {
   }
   for (const Attribute& extension : event.extensions) put(extension.name, extension.value);
   const bool json = event.datacontenttype.empty() || is_json_media_type(event.datacontenttype);
+  // The parser skips it, but only where the whole text starts.
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  const bool has_mark = event.data.starts_with(kByteOrderMark);
   if (event.data.empty()) {
     // No data is no member; an empty JSON text would be none.
-  } else if (json && !event.datacontenttype.empty() && base::parse_json(event.data)) {
+  } else if (json && !has_mark && !event.datacontenttype.empty() && base::parse_json(event.data)) {
     out += fmt::format(",\"data\":{}", event.data);
   } else if (!json && base::is_valid_utf8(event.data)) {
     put("data", event.data);

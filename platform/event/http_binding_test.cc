@@ -89,6 +89,34 @@ TEST(HttpBinding, KnowsTheFormsOfStructuredData) {
   EXPECT_EQ(field_of(read(R"("subject":"")")), "subject");
 }
 
+TEST(HttpBinding, OfDataThatIsThereTwiceTheLastCountsHoweverItIsSpelled) {
+  const auto event =
+      decode(structured_headers(), R"({"specversion":"1.0","id":"1","source":"/s","type":"t",)"
+                                   R"("data":1,"d\u0061ta":2})");
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->data, "2");
+}
+
+TEST(HttpBinding, DataBehindAByteOrderMarkSurviveStructuredMode) {
+  http::Headers headers = binary_headers();
+  headers.add("Content-Type", "application/json");
+  const auto event = decode(headers, "\xEF\xBB\xBF{}");
+  const auto again = decode(structured_headers(), encode_structured(*event));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->data, event->data);
+}
+
+TEST(HttpBinding, DataOfVersion03AreDecodedOnce) {
+  http::Headers headers = binary_headers();
+  headers.set("ce-specversion", "0.3");
+  headers.add("ce-datacontentencoding", "base64");
+  headers.add("Content-Type", "text/plain");
+  const auto event = decode(headers, "plain");
+  const auto again = decode(structured_headers(), encode_structured(*event));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->data, "plain");
+}
+
 TEST(HttpBinding, RefusesBatchesAndForeignFormats) {
   http::Headers headers;
   headers.add("Content-Type", "application/cloudevents-batch+json");

@@ -1,5 +1,9 @@
 #include "platform/event/json_member.h"
 
+#include <string>
+
+#include "platform/base/json.h"
+
 namespace hearth::event {
 namespace {
 
@@ -35,6 +39,13 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
   return at;
 }
 
+// `key` stands between quotes; it may be written with escapes.
+bool names(std::string_view key, std::string_view name) {
+  if (!key.contains('\\')) return key == name;
+  const auto text = base::parse_json("\"" + std::string(key) + "\"");
+  return text && *text == Json(name);
+}
+
 }  // namespace
 
 std::string_view top_level_member(std::string_view text, std::string_view name) {
@@ -45,7 +56,7 @@ std::string_view top_level_member(std::string_view text, std::string_view name) 
     const std::string_view key = text.substr(at + 1, key_end - at - 2);
     const std::size_t value_at = skip_space(text, skip_space(text, key_end) + 1);
     const std::size_t value_end = skip_value(text, value_at);
-    if (key == name) found = text.substr(value_at, value_end - value_at);
+    if (names(key, name)) found = text.substr(value_at, value_end - value_at);
     at = skip_space(text, value_end);
     if (at < text.size() && text[at] == ',') at = skip_space(text, at + 1);
   }

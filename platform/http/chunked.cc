@@ -39,7 +39,9 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input, std:
 Result<ChunkedDecoder::Step> ChunkedDecoder::size_line(std::string_view input) {
   const auto end = input.find("\r\n");
   if (end == input.npos) {
-    if (input.size() > kSizeLineMax) return fail(Code::kBadRequest, "chunk size line is too long");
+    // The longest line may have its CR, too.
+    if (input.size() > kSizeLineMax + 1)
+      return fail(Code::kBadRequest, "chunk size line is too long");
     return Step{};
   }
   if (end > kSizeLineMax) return fail(Code::kBadRequest, "chunk size line is too long");

@@ -170,6 +170,7 @@ Result<std::optional<ParsedHead>> parse_response_head(std::string_view buffer,
   error_code error;
   const std::size_t used = parser.put(boost::asio::buffer(buffer.data(), buffer.size()), error);
   if (error) return fail(head_error(error));
+  if (out.status < 100) return fail(Code::kBadRequest, "malformed HTTP head: no status code");
   HEARTH_CHECK_OK(check_transfer_encoding(out.headers));
   ParsedHead parsed{.bytes = used, .framing = {}, .keep_alive = parser.keep_alive()};
   const bool bodiless =

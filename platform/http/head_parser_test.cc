@@ -84,6 +84,13 @@ TEST(ResponseHead, HasNoBodyForHead204And304) {
             BodyFraming::Kind::kUntilClose);
 }
 
+TEST(ResponseHead, RefusesAStatusBelow100) {
+  ResponseHead head;
+  const auto parsed = parse_response_head("HTTP/1.1 042 X\r\n\r\n", false, head);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, Code::kBadRequest);
+}
+
 std::string decode_all(std::string_view input, std::size_t piece) {
   ChunkedDecoder decoder;
   std::string body;
@@ -106,6 +113,11 @@ TEST(Chunked, DecodesWhateverThePiecesAre) {
     EXPECT_EQ(decode_all("5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: a\r\n\r\n", piece),
               "hello0123456789");
   }
+}
+
+TEST(Chunked, TheLongestSizeLineMayArriveInPieces) {
+  const std::string coded = "1;" + std::string(254, 'e') + "\r\na\r\n0\r\n\r\n";
+  for (const std::size_t piece : {1U, 1000U}) EXPECT_EQ(decode_all(coded, piece), "a");
 }
 
 TEST(Chunked, RefusesMalformedSizes) {

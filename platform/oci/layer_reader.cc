@@ -24,11 +24,17 @@ namespace fs = std::filesystem;
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::size_t kPathMax = 4096;
+constexpr std::size_t kBufferSize = 256UL * 1024;
 
 struct FreeReader {
   void operator()(archive* value) const { archive_read_free(value); }
 };
 using Reader = std::unique_ptr<archive, FreeReader>;
+
+std::string error_of(archive* reader) {
+  const char* text = archive_error_string(reader);
+  return text != nullptr ? text : "unknown error";
+}
 
 Reader new_reader() {
   Reader reader(archive_read_new());
@@ -40,9 +46,15 @@ Reader new_reader() {
   return reader;
 }
 
-std::string error_of(archive* reader) {
-  const char* text = archive_error_string(reader);
-  return text != nullptr ? text : "unknown error";
+Status open_archive(archive* reader, int fd) {
+  if (archive_read_open_fd(reader, fd, kBufferSize) != ARCHIVE_OK) {
+    return fail(Code::kInvalid, "no archive: " + error_of(reader));
+  }
+  // The archive's own bytes count as one: compressed again and again, few unfold to endlessly many.
+  if (archive_filter_count(reader) > 2) {
+    return fail(Code::kInvalid, "the archive is compressed more than once");
+  }
+  return {};
 }
 
 // The components of an entry's path; "./" and trailing slashes are dropped, "" is the root itself.
@@ -60,14 +72,16 @@ Result<std::vector<std::string>> safe_components(std::string_view path) {
   return out;
 }
 
-// Would a link at `parents`/x to `target` stay in the tree? Lexical, as no link is followed.
+// Would a link in a folder `depth` below the root stay in the tree? No link is followed to tell: so
+// ".." may only stand in front, as behind a name it means the parent of wherever that name leads.
 bool stays_inside(std::size_t depth, std::string_view target) {
   if (target.starts_with('/')) return false;
+  bool named = false;
   for (const std::string_view part : base::split(target, '/')) {
     if (part.empty() || part == ".") continue;
     if (part != "..") {
-      ++depth;
-    } else if (depth-- == 0) {
+      named = true;
+    } else if (named || depth-- == 0) {
       return false;
     }
   }
@@ -93,6 +107,8 @@ class Extractor {
       if (status == ARCHIVE_EOF) break;
       if (status < ARCHIVE_WARN) return fail(Code::kInvalid, "reading: " + error_of(reader_));
       HEARTH_CHECK_OK(extract(entry));
+      // What has data and no use for them (a folder, a second name) is unpacked all the same.
+      HEARTH_CHECK_OK(each_piece([](std::string_view) { return Status(); }));
     }
     HEARTH_CHECK_OK(apply_directory_modes());
     return done_;
@@ -191,7 +207,8 @@ class Extractor {
     const base::UniqueFd fd(
         ::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd) return fail(system_error(errno, "creating"));
-    HEARTH_CHECK_OK(copy_data(fd.get()));
+    HEARTH_CHECK_OK(
+        each_piece([&](std::string_view piece) { return base::write_all(fd.get(), piece); }));
     // Set-id bits of strangers' archives are never wanted in a context.
     const unsigned mode = archive_entry_perm(entry) & (is_layer() ? 07777U : 0777U);
     if (::fchmod(fd.get(), mode | (is_layer() ? 0U : 0400U)) != 0) {
@@ -202,17 +219,18 @@ class Extractor {
     return {};
   }
 
-  Status copy_data(int fd) {
-    std::vector<char> buffer(256 * 1024);
+  // The rest of the entry's data, counted.
+  template <typename Take>
+  Status each_piece(Take take) {
     while (true) {
-      const la_ssize_t got = archive_read_data(reader_, buffer.data(), buffer.size());
+      const la_ssize_t got = archive_read_data(reader_, buffer_.data(), buffer_.size());
       if (got == 0) return {};
       if (got < 0) return fail(Code::kInvalid, "reading: " + error_of(reader_));
       done_.bytes += static_cast<std::uint64_t>(got);
       if (done_.bytes > options_.bytes_max) {
         return fail(Code::kTooLarge, fmt::format("over {} bytes", options_.bytes_max));
       }
-      HEARTH_CHECK_OK(base::write_all(fd, {buffer.data(), static_cast<std::size_t>(got)}));
+      HEARTH_CHECK_OK(take(std::string_view(buffer_.data(), static_cast<std::size_t>(got))));
     }
   }
 
@@ -272,7 +290,13 @@ class Extractor {
   }
 
   static Status white_out(int parent, const std::string& name) {
-    if (name != kOpaque) return make_room(parent, name.substr(kWhiteout.size()));
+    if (name != kOpaque) {
+      const std::string hidden = name.substr(kWhiteout.size());
+      if (hidden.empty() || hidden == "." || hidden == "..") {
+        return fail(Code::kForbidden, "a whiteout of no entry of its folder");
+      }
+      return make_room(parent, hidden);
+    }
     std::error_code error;
     for (const auto& item :
          fs::directory_iterator(fmt::format("/proc/self/fd/{}", parent), error)) {
@@ -297,6 +321,7 @@ class Extractor {
   int root_;
   const ExtractOptions& options_;
   Extracted done_;
+  std::vector<char> buffer_ = std::vector<char>(kBufferSize);
   std::vector<std::pair<std::string, unsigned>> directory_modes_;
 };
 
@@ -307,9 +332,10 @@ Result<Extracted> extract_archive(int fd, const fs::path& destination,
   const base::UniqueFd root(::open(destination.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return fail(system_error(errno, destination.string()));
   const Reader reader = new_reader();
-  if (archive_read_open_fd(reader.get(), fd, 256 * 1024) != ARCHIVE_OK) {
-    return fail(Code::kInvalid, "no tar archive: " + error_of(reader.get()));
+  if (options.kind == ExtractOptions::Kind::kBuildContext) {
+    archive_read_support_format_zip(reader.get());
   }
+  HEARTH_CHECK_OK(open_archive(reader.get(), fd));
   return Extractor(reader.get(), root.get(), options).run();
 }
 
@@ -318,7 +344,7 @@ bool is_archive(const fs::path& file) {
   if (!fd) return false;
   const Reader reader = new_reader();
   archive_entry* entry = nullptr;
-  return archive_read_open_fd(reader.get(), fd.get(), 64 * 1024) == ARCHIVE_OK &&
+  return open_archive(reader.get(), fd.get()) &&
          archive_read_next_header(reader.get(), &entry) >= ARCHIVE_WARN;
 }
 

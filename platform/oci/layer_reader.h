@@ -1,6 +1,6 @@
-// Unpacks a tar (plain, gzip, zstd, bzip2 or xz) below a folder, trusting nothing in it: absolute
-// paths, "..", devices, sockets and pipes are refused, and no path component is resolved outside of
-// the folder, whatever links the archive brought or finds there.
+// Unpacks a tar (plain, gzip, zstd, bzip2 or xz), of users also a zip, below a folder, trusting
+// nothing in it: absolute paths, "..", devices, sockets and pipes are refused, and no path
+// component is resolved outside of the folder, whatever links the archive brought or finds there.
 //
 // Blocking: for a pool thread. On failure what was unpacked so far stays; the caller removes it.
 #pragma once
@@ -34,7 +34,7 @@ struct Extracted {
 Result<Extracted> extract_archive(int fd, const std::filesystem::path& destination,
                                   const ExtractOptions& options);
 
-// True when the file starts like an archive that extract_archive() reads.
+// True when the file starts like a tar that extract_archive() reads.
 bool is_archive(const std::filesystem::path& file);
 
 }  // namespace hearth::oci

@@ -47,12 +47,12 @@ struct Item {
   bool hard = false;
 };
 
-// A tar as an attacker writes it: nothing is checked or sorted.
-std::string raw_tar(const std::vector<Item>& items) {
+// An archive as an attacker writes it: nothing is checked or sorted.
+std::string raw_archive(const std::vector<Item>& items, int (*set_format)(archive*)) {
   std::string out(4 * 1024 * 1024, '\0');
   std::size_t used = 0;
   archive* writer = archive_write_new();
-  archive_write_set_format_pax_restricted(writer);
+  set_format(writer);
   archive_write_open_memory(writer, out.data(), out.size(), &used);
   for (const Item& item : items) {
     archive_entry* entry = archive_entry_new();
@@ -72,6 +72,28 @@ std::string raw_tar(const std::vector<Item>& items) {
     }
     archive_entry_free(entry);
   }
+  archive_write_close(writer);
+  archive_write_free(writer);
+  out.resize(used);
+  return out;
+}
+
+std::string raw_tar(const std::vector<Item>& items) {
+  return raw_archive(items, archive_write_set_format_pax_restricted);
+}
+
+std::string gzip(const std::string& bytes) {
+  std::string out(bytes.size() + 1024, '\0');
+  std::size_t used = 0;
+  archive* writer = archive_write_new();
+  archive_write_set_format_raw(writer);
+  archive_write_add_filter_gzip(writer);
+  archive_write_open_memory(writer, out.data(), out.size(), &used);
+  archive_entry* entry = archive_entry_new();
+  archive_entry_set_filetype(entry, AE_IFREG);
+  archive_write_header(writer, entry);
+  archive_write_data(writer, bytes.data(), bytes.size());
+  archive_entry_free(entry);
   archive_write_close(writer);
   archive_write_free(writer);
   out.resize(used);
@@ -150,6 +172,7 @@ TEST_F(LayerTest, RefusesToLeaveTheFolder) {
       {{"in", AE_IFLNK, "."}, {"in/evil", AE_IFREG, "x"}},
       {{"hard", AE_IFREG, "../../../etc/passwd", true}},
       {{"hard", AE_IFREG, "/etc/passwd", true}},
+      {{"a/b/up", AE_IFLNK, "../.."}, {"a/b/out", AE_IFLNK, "up/../evil"}},
       {{"null", AE_IFCHR}},
       {{"pipe", AE_IFIFO}},
   };
@@ -160,6 +183,18 @@ TEST_F(LayerTest, RefusesToLeaveTheFolder) {
   }
   EXPECT_FALSE(fs::exists(root_ / "evil"));
   EXPECT_FALSE(fs::exists("/tmp/evil"));
+}
+
+TEST_F(LayerTest, AWhiteoutRemovesOnlyEntriesOfItsFolder) {
+  put("beside", "kept");
+  fs::create_directories(out() / "app");
+  for (const char* name : {".wh...", ".wh..", ".wh.", "app/.wh...", "app/.wh..", "app/.wh."}) {
+    const auto result = unpack(raw_tar({{name}}), {.kind = ExtractOptions::Kind::kImageLayer});
+    ASSERT_FALSE(result) << name;
+    EXPECT_EQ(result.error().code, Code::kForbidden) << name;
+  }
+  EXPECT_TRUE(fs::exists(root_ / "beside"));
+  EXPECT_TRUE(fs::exists(out() / "app"));
 }
 
 TEST_F(LayerTest, LayersResolveLinksWithinTheirRoot) {
@@ -193,6 +228,25 @@ TEST_F(LayerTest, StopsABombEarly) {
   ASSERT_TRUE(writer.finish());
   EXPECT_LT(packed.size(), 100'000U);
   EXPECT_EQ(unpack(packed, {.bytes_max = 1024 * 1024}).error().code, Code::kTooLarge);
+}
+
+TEST_F(LayerTest, RefusesWhatIsCompressedMoreThanOnce) {
+  const std::string tar = raw_tar({{"a", AE_IFREG, "x"}});
+  EXPECT_TRUE(unpack(gzip(tar)));
+  EXPECT_EQ(unpack(gzip(gzip(tar))).error().code, Code::kInvalid);
+}
+
+TEST_F(LayerTest, UnpacksTheZipsOfUsers) {
+  const std::string zip = raw_archive(
+      {{"top", AE_IFDIR}, {"top/a.py", AE_IFREG, "print(1)"}, {"top/link", AE_IFLNK, "a.py"}},
+      archive_write_set_format_zip);
+  ASSERT_TRUE(unpack(zip));
+  EXPECT_EQ(base::read_file(out() / "top/link").value(), "print(1)");
+  EXPECT_FALSE(unpack(zip, {.kind = ExtractOptions::Kind::kImageLayer}));
+  const std::string leaving =
+      raw_archive({{"../evil", AE_IFREG, "x"}}, archive_write_set_format_zip);
+  EXPECT_EQ(unpack(leaving).error().code, Code::kForbidden);
+  EXPECT_FALSE(fs::exists(root_ / "evil"));
 }
 
 TEST_F(LayerTest, RefusesWhatIsNoArchive) {

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/base/limits.h"
+
 namespace hearth::resource {
 namespace {
 
@@ -43,6 +45,14 @@ std::string_view ports_key(const Json& list) {
     if (item.contains("port")) return "port";
   }
   return {};
+}
+
+// The directive of a patch's object; empty when it has none.
+Result<std::string> directive_of(const Json& patch) {
+  const auto it = patch.find(kDirective);
+  if (it == patch.end()) return std::string();
+  if (it->is_string()) return it->get<std::string>();
+  return fail(Code::kBadRequest, fmt::format("the directive {} is no string", kDirective));
 }
 
 bool merges_as_set(std::string_view field) { return field == "finalizers"; }
@@ -87,7 +97,8 @@ class StrategicMerge {
     if (value.is_null()) {
       target.erase(key);
     } else if (value.is_object()) {
-      if (value.value(kDirective, "") == "delete") {
+      HEARTH_TRY(directive, directive_of(value));
+      if (directive == "delete") {
         target.erase(key);
         return {};
       }
@@ -122,15 +133,15 @@ class StrategicMerge {
     Json fresh = Json::array();  // items only the patch knows come before those of the server
     bool replace = false;
     for (const Json& item : patch) {
-      const std::string directive = item.value(kDirective, "");
+      HEARTH_TRY(directive, directive_of(item));
       if (directive == "replace") {
         replace = true;
         continue;
       }
       if (!item.contains(key)) {
-        return fail(
-            Code::kBadRequest,
-            fmt::format("map: {} does not contain declared merge key: {}", item.dump(), key));
+        return fail(Code::kBadRequest,
+                    fmt::format("map: {} does not contain declared merge key: {}",
+                                base::dump_json(item), key));
       }
       if (replace) {
         fresh.push_back(without_directives(item));
@@ -210,13 +221,43 @@ std::string without_library_tag(std::string text) {
 
 }  // namespace
 
+namespace {
+
+// A short patch can double the object with every copy and nest it with every addition: what it
+// copies is bounded as by the API server, and depth as for all JSON. Throws as patch() does.
+Status check_growth(const Json& object, const Json& operation, std::size_t& copied) {
+  const std::string kind = base::string_at(operation, {"op"});
+  const Json* value = base::find(operation, {"value"});
+  if (kind == "copy" || kind == "move") {
+    value = &object.at(Json::json_pointer(base::string_at(operation, {"from"})));
+    copied += base::dump_json(*value).size();
+    if (copied > limits::kApiBodyBytesMax) {
+      return fail(Code::kTooLarge,
+                  fmt::format("the JSON patch copies over {} bytes", limits::kApiBodyBytesMax));
+    }
+  }
+  if (value == nullptr || kind == "test") return {};
+  const std::string path = base::string_at(operation, {"path"});
+  const auto steps = static_cast<std::size_t>(std::ranges::count(path, '/'));
+  if (steps + base::depth_of(*value) <= limits::kJsonDepthMax) return {};
+  return fail(Code::kInvalid, "the JSON patch nests the object too deeply");
+}
+
+}  // namespace
+
 Result<Json> json_patch(const Json& object, const Json& patch) {
   constexpr std::size_t kOperationsMax = 10'000;  // as the API server
   if (!patch.is_array()) return fail(Code::kBadRequest, "a JSON patch is an array of operations");
   if (patch.size() > kOperationsMax)
     return fail(Code::kTooLarge, "JSON patch has too many operations");
   try {
-    return object.patch(patch);
+    Json patched = object;
+    std::size_t copied = 0;
+    for (const Json& operation : patch) {
+      HEARTH_CHECK_OK(check_growth(patched, operation, copied));
+      patched.patch_inplace(Json::array({operation}));
+    }
+    return patched;
   } catch (const Json::parse_error& e) {
     return fail(Code::kBadRequest,
                 fmt::format("malformed JSON patch: {}", without_library_tag(e.what())));

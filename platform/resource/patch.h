@@ -10,7 +10,8 @@ namespace hearth::resource {
 // kApply: server-side apply (server_side_apply.h).
 enum class PatchType { kJson, kMerge, kStrategic, kApply };
 
-// RFC 6902. A failing operation is kInvalid (422), a malformed patch kBadRequest.
+// RFC 6902. A failing operation is kInvalid (422), a malformed patch kBadRequest; kTooLarge for one
+// that copies over limits::kApiBodyBytesMax in all.
 Result<Json> json_patch(const Json& object, const Json& patch);
 // RFC 7386.
 Json merge_patch(Json object, const Json& patch);

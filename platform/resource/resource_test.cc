@@ -74,6 +74,34 @@ TEST(StrategicMerge, HonoursOrderReplaceAndPrimitiveLists) {
   EXPECT_FALSE(keyless);
 }
 
+TEST(StrategicMerge, RefusesADirectiveThatIsNoString) {
+  for (const char* patch : {R"({"spec":{"$patch":5}})", R"({"metadata":{"x":{"$patch":{}}}})",
+                            R"({"spec":{"containers":[{"name":"a","$patch":1}]}})"}) {
+    const auto result = strategic_merge_patch(pod(), parse(patch));
+    ASSERT_FALSE(result) << patch;
+    EXPECT_EQ(result.error().code, Code::kBadRequest);
+  }
+}
+
+TEST(JsonPatch, BoundsWhatItCopies) {
+  Json patch = Json::array();
+  for (int i = 0; i < 64; ++i) patch.push_back({{"op", "copy"}, {"from", ""}, {"path", "/x"}});
+  EXPECT_EQ(json_patch(pod(), patch).error().code, Code::kTooLarge);
+  const auto once = json_patch(pod(), parse(R"([{"op":"copy","from":"/metadata","path":"/x"}])"));
+  ASSERT_TRUE(once);
+  EXPECT_EQ((*once)["x"], pod()["metadata"]);
+}
+
+TEST(JsonPatch, BoundsHowDeepItNests) {
+  std::string path;
+  Json patch = Json::array();
+  for (int i = 0; i < 300; ++i) {
+    path += "/a";
+    patch.push_back({{"op", "add"}, {"path", path}, {"value", Json::object()}});
+  }
+  EXPECT_EQ(json_patch(pod(), patch).error().code, Code::kInvalid);
+}
+
 TEST(JsonPatch, TellsAFailedTestFromAMalformedPatch) {
   EXPECT_EQ(json_patch(pod(), parse(R"([{"op":"test","path":"/metadata/name","value":"q"}])"))
                 .error()
@@ -119,6 +147,17 @@ TEST(Schema, ReadsPatternsAsKubernetesDoes) {
   EXPECT_TRUE(matches(R"(^(?:0(\.\d+)?|1)$)", "0.25"));
   EXPECT_FALSE(matches(R"(^(?:0(\.\d+)?|1)$)", "0.x"));
   EXPECT_FALSE(matches(R"(^[^\x00-\x1f\x7f]+$)", std::string("a\0b", 3)));
+}
+
+TEST(Schema, IntegersAreThoseThatFitOne) {
+  const Json schema{{"type", "integer"}};
+  for (const double number : {3.0, -9e18}) EXPECT_TRUE(validate(schema, number).empty()) << number;
+  for (const double number : {3.5, 1e300, 1e19}) EXPECT_FALSE(validate(schema, number).empty());
+}
+
+TEST(Schema, ATypeThatIsNoStringJudgesNothing) {
+  EXPECT_TRUE(validate(Json{{"type", 5}}, nullptr).empty());
+  EXPECT_FALSE(validate(Json{{"type", "object"}}, nullptr).empty());
 }
 
 TEST(Schema, DefaultsAndPrunes) {

@@ -1,5 +1,6 @@
 #include "platform/resource/schema.h"
 
+#include <cmath>
 #include <map>
 #include <mutex>
 
@@ -49,9 +50,10 @@ bool type_fits(const std::string& wanted, const Json& value) {
   const std::string actual = type_name(value);
   if (actual == wanted) return true;
   if (wanted == "number" && actual == "integer") return true;
-  // 3.0 is an integer for JSON Schema.
-  return wanted == "integer" && actual == "number" &&
-         value.get<double>() == static_cast<double>(static_cast<std::int64_t>(value.get<double>()));
+  // 3.0 is an integer for JSON Schema; 1e300 is none that anything could hold.
+  if (wanted != "integer" || actual != "number") return false;
+  const double number = value.get<double>();
+  return std::abs(number) < 9.2e18 && std::trunc(number) == number;
 }
 
 // RE2 is the engine that the patterns of Kubernetes' schemas are written for; its time is linear in
@@ -60,6 +62,7 @@ class PatternCache {
  public:
   bool matches(const std::string& pattern, const std::string& text) {
     const std::lock_guard lock(mutex_);
+    if (compiled_.size() >= kPatternsMax && !compiled_.contains(pattern)) compiled_.clear();
     auto& compiled = compiled_[pattern];
     if (!compiled) compiled = std::make_unique<re2::RE2>(pattern, re2::RE2::Quiet);
     // A pattern that does not compile can't judge: it passes (the CRD was stored with it).
@@ -67,6 +70,8 @@ class PatternCache {
   }
 
  private:
+  static constexpr std::size_t kPatternsMax = 1'000;  // users bring schemas without end
+
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<re2::RE2>> compiled_;
 };
@@ -90,7 +95,9 @@ class Validator {
     if (errors.size() > 50) return;
     if (!schema.is_object()) return;
     if (value.is_null()) {
-      if (!flag(schema, "nullable") && schema.contains("type")) type_error(schema, value, path);
+      const Json* type = child(schema, "type");
+      const bool typed = type != nullptr && type->is_string();
+      if (typed && !flag(schema, "nullable")) type_error(schema, value, path);
       return;
     }
     if (!check_type(schema, value, path)) return;
@@ -110,7 +117,7 @@ class Validator {
   void type_error(const Json& schema, const Json& value, const std::string& path) {
     add(path, "FieldValueTypeInvalid",
         fmt::format("Invalid value: \"{}\": {} in body must be of type {}: \"{}\"",
-                    type_name(value), path, schema.value("type", "object"), type_name(value)));
+                    type_name(value), path, base::string_at(schema, {"type"}), type_name(value)));
   }
 
   bool check_type(const Json& schema, const Json& value, const std::string& path) {

@@ -1,6 +1,5 @@
 #include "platform/sqlite/database.h"
 
-#include <stdexcept>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -47,6 +46,7 @@ struct Database::State {
 
 Statement::Statement(Statement&& other) noexcept
     : statement_(std::exchange(other.statement_, nullptr)),
+      failure_(std::move(other.failure_)),
       next_parameter_(other.next_parameter_) {}
 
 Statement::~Statement() {
@@ -75,6 +75,7 @@ Statement& Statement::bind_null() {
 }
 
 Result<bool> Statement::step() {
+  if (failure_) return fail(*failure_);
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -145,7 +146,7 @@ Statement Database::prepare(std::string_view sql) {
     sqlite3_stmt* statement = nullptr;
     if (sqlite3_prepare_v3(state_->db, sql.data(), static_cast<int>(sql.size()),
                            SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
-      throw std::logic_error(fmt::format("SQL: {}: {}", sqlite3_errmsg(state_->db), sql));
+      return Statement(database_error(state_->db, fmt::format("database: \"{}\"", sql)));
     }
     it = state_->statements.emplace(sql, statement).first;
   }

@@ -47,7 +47,10 @@ class Statement {
  private:
   friend class Database;
   explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
-  sqlite3_stmt* statement_;
+  // One that did not compile.
+  explicit Statement(Error error) : failure_(std::make_unique<Error>(std::move(error))) {}
+  sqlite3_stmt* statement_ = nullptr;
+  std::unique_ptr<Error> failure_;
   int next_parameter_ = 1;
 };
 
@@ -60,8 +63,8 @@ class Database {
   Database& operator=(Database&&) noexcept;
 
   Status execute(const std::string& sql);
-  // Cached by its text for the life of the connection. A statement that does not compile is a bug
-  // and throws.
+  // Cached by its text for the life of the connection. A statement that does not compile fails in
+  // its step(): a damaged file may have lost the tables that it names.
   Statement prepare(std::string_view sql);
   std::int64_t changes() const;
   // Writes the WAL back; what can be done without waiting for readers.

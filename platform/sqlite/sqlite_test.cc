@@ -39,6 +39,13 @@ TEST_F(SqliteTest, MigratesStepByStepAndRefusesNewerFiles) {
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
 }
 
+TEST_F(SqliteTest, AStatementOnATableThatIsLostFails) {
+  auto database = Database::open(path_, OpenMode::kReadWrite).value();
+  const auto found = database.prepare("SELECT a FROM lost WHERE a=?").bind(1).step();
+  ASSERT_FALSE(found);
+  EXPECT_TRUE(found.error().message.contains("no such table: lost")) << found.error().message;
+}
+
 TEST_F(SqliteTest, AFailedWorkIsRolledBackAlone) {
   auto database = Database::open(path_, OpenMode::kReadWrite).value();
   ASSERT_TRUE(migrate(database, "test", kSteps));

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# run.sh FUZZER WORK SEEDS MAX_LEN: fuzzes for HEARTH_FUZZ_SECONDS (60). Found inputs gather in
+# WORK/corpus and serve the next run; what breaks a promise lies in WORK/broken.
+set -euo pipefail
+fuzzer=$1 work=$2 seeds=$3 max_len=$4
+
+mkdir -p "$work/corpus" "$work/broken"
+# Fuzzers that use files make thousands a second: in memory where that is possible.
+if [ -z "${TMPDIR:-}" ] && [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
+status=0
+"$fuzzer" -max_total_time="${HEARTH_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
+  -max_len="$max_len" -print_final_stats=1 -artifact_prefix="$work/broken/" \
+  "$work/corpus" "$seeds" || status=$?
+if [ "$status" -ne 0 ]; then
+  newest=$(find "$work/broken" -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-)
+  echo
+  echo "The input that did it: $newest"
+  echo "Again:      $fuzzer $newest"
+  echo "Smaller:    $fuzzer -minimize_crash=1 -runs=100000 $newest"
+  echo "When it is mended, keep it as $seeds/regression-WHAT."
+fi
+exit "$status"
