@@ -165,6 +165,8 @@ Task<std::expected<std::unique_ptr<http::ClientConnection>, Failure>> ApiClient:
 
 // Waits until the request may be sent again; the error to end with when it may not.
 Task<Status> ApiClient::before_next(Attempts& attempts, const Failure& failure) {
+  // A cancelled task can't wait for another try.
+  if (failure.error.code == Code::kCancelled) co_return fail(failure.error);
   const bool can_log_in = failure.status == 401 && !access_.token_file.empty();
   if (can_log_in && !std::exchange(attempts.logged_in_again, true)) co_return read_token();
   const auto delay = retry_delay(failure, attempts.repeat, attempts.made++, random_fraction());

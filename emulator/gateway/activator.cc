@@ -61,7 +61,9 @@ Activator::Place::Place(Place&& other) noexcept
       revision_(std::move(other.revision_)),
       instance_(std::move(other.instance_)) {}
 Activator::Place::~Place() {
-  if (activator_ != nullptr) activator_->release(revision_->key(), instance_->id);
+  if (activator_ == nullptr) return;
+  instance_->requests->fetch_sub(1, std::memory_order_relaxed);
+  activator_->release(revision_->key(), instance_->id);
 }
 
 Activator::RevisionState& Activator::state_of(const std::string& revision) {
@@ -93,6 +95,7 @@ InstancePtr Activator::take(const RevisionPtr& revision) {
   auto& slot = instances_[best->id];
   if (!slot) slot = std::make_unique<InstanceState>();
   ++slot->running;
+  best->requests->fetch_add(1, std::memory_order_relaxed);
   return {instances, best};  // the snapshot lives as long as the handle
 }
 

@@ -20,6 +20,9 @@ struct InstanceEndpoint {
   std::string socket_path;  // of a wrapper that speaks frames; empty: HTTP/1.1 at the port
   std::string host;
   std::uint16_t port = 0;
+  // Requests that it has now, counted by the gateway: control ends no instance that has one.
+  std::shared_ptr<std::atomic<std::int64_t>> requests =
+      std::make_shared<std::atomic<std::int64_t>>(0);
 };
 using Instances = std::vector<InstanceEndpoint>;
 using InstancePtr = std::shared_ptr<const InstanceEndpoint>;

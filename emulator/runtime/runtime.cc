@@ -30,6 +30,7 @@ namespace {
 
 constexpr telemetry::Log kLog("runtime");
 constexpr std::size_t kTailLines = 20;
+constexpr std::chrono::milliseconds kLastWordsMax{500};
 // What a runtime needs before it has done anything: a lower limit would only ever end it.
 constexpr std::uint64_t kForkedMemoryMin = 32ULL << 20;
 constexpr std::uint64_t kSpawnedMemoryMin = 96ULL << 20;
@@ -84,6 +85,8 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
     bool ready = false;
     bool failed = false;
     bool stopping = false;
+    int streams = 0;  // that are still read: control, output
+    std::unique_ptr<async::Signal> streams_ended;
   };
 
   State(async::Loop& l, LogStore& g, ImageStore& i, RuntimeOptions o)
@@ -114,6 +117,9 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   static process::CgroupLimits limits_of(Entry& entry, const InstanceSpec& spec,
                                          std::uint64_t memory_min);
   void ended(const std::string& id, int code, bool out_of_memory);
+  static Task<void> end(std::shared_ptr<State> state, std::string id, int code, bool out_of_memory);
+  void report_end(const std::string& id, int code, bool out_of_memory);
+  void stream_ended(const std::string& id);
   void handle_control(const std::string& id, std::string_view line);
   static Task<void> read_control(std::shared_ptr<State> state, std::string id,
                                  http::Stream& control);
@@ -307,6 +313,7 @@ Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs
     return fail(started.error());
   }
   entry.control = http::Stream::adopt(state->loop, std::move(ours));
+  entry.streams = 2;
   state->tasks.spawn(State::read_control(state, spec.id, *entry.control));
   state->tasks.spawn(State::read_output(state, spec.id, std::move(output)));
   if (entry.child) state->tasks.spawn(State::watch_exit(state, spec.id));
@@ -323,6 +330,7 @@ Result<Instance> Runtime::start_with_http(InstanceSpec spec, const ImageRootfs& 
     state->entries.erase(spec.id);
     return fail(started.error());
   }
+  entry.streams = 1;
   state->tasks.spawn(State::read_output(state, spec.id, std::move(output)));
   state->tasks.spawn(State::watch_exit(state, spec.id));
   state->tasks.spawn(State::lose_patience(state, spec.id));
@@ -465,13 +473,22 @@ Task<void> Runtime::State::read_control(std::shared_ptr<State> state, std::strin
   char piece[8 * 1024];
   while (buffer.size() < kLineMax) {
     const auto got = co_await control.read_some(piece, sizeof piece);
-    if (!got || *got == 0) co_return;
+    if (!got || *got == 0) break;
     buffer.append(piece, *got);
     for (auto end = buffer.find('\n'); end != buffer.npos; end = buffer.find('\n')) {
       state->handle_control(id, std::string_view(buffer).substr(0, end));
       buffer.erase(0, end + 1);
     }
   }
+  state->stream_ended(id);
+}
+
+// What an instance said last is often why it ended: kExited waits for it.
+void Runtime::State::stream_ended(const std::string& id) {
+  const auto it = entries.find(id);
+  if (it == entries.end()) return;
+  --it->second.streams;
+  if (it->second.streams_ended) it->second.streams_ended->notify();
 }
 
 Task<void> Runtime::State::read_output(std::shared_ptr<State> state, std::string id,
@@ -484,6 +501,7 @@ Task<void> Runtime::State::read_output(std::shared_ptr<State> state, std::string
     state->logs.append(id, std::string_view(piece, *got));
   }
   state->logs.close(id);
+  state->stream_ended(id);
 }
 
 Task<void> Runtime::State::watch_exit(std::shared_ptr<State> state, std::string id) {
@@ -513,7 +531,23 @@ process::CgroupLimits Runtime::State::limits_of(Entry& entry, const InstanceSpec
   return out;
 }
 
+Task<void> Runtime::State::end(std::shared_ptr<State> state, std::string id, int code,
+                               bool out_of_memory) {
+  const auto it = state->entries.find(id);
+  if (it == state->entries.end()) co_return;
+  auto& signal = it->second.streams_ended;
+  signal = std::make_unique<async::Signal>(state->loop);
+  // Bounded: a process of its own that it left behind may hold them open.
+  while (it->second.streams > 0 && co_await signal->wait_for(kLastWordsMax)) {
+  }
+  state->report_end(id, code, out_of_memory);
+}
+
 void Runtime::State::ended(const std::string& id, int code, bool out_of_memory) {
+  tasks.spawn(end(shared_from_this(), id, code, out_of_memory));
+}
+
+void Runtime::State::report_end(const std::string& id, int code, bool out_of_memory) {
   const auto it = entries.find(id);
   if (it == entries.end()) return;
   const bool said_why = it->second.failed;

@@ -39,6 +39,8 @@ struct RunningInstance {
   bool published = false;
   bool stopping = false;
   base::WallTime started{};
+  std::shared_ptr<std::atomic<std::int64_t>> requests =
+      std::make_shared<std::atomic<std::int64_t>>(0);
 };
 
 struct Entry {
@@ -260,7 +262,7 @@ void Scaler::State::publish(Entry& entry) {
   gateway::Instances out;
   for (auto& [id, instance] : entry.instances) {
     if (instance.published && !instance.stopping) {
-      out.push_back({id, instance.socket_path, instance.host, instance.port});
+      out.push_back({id, instance.socket_path, instance.host, instance.port, instance.requests});
     }
   }
   entry.shared->set_instances(std::move(out));
@@ -289,10 +291,11 @@ void Scaler::State::start_one(Entry& entry) {
 }
 
 void Scaler::State::stop_one(Entry& entry) {
-  // The youngest first: older ones are warm.
+  // The youngest first: older ones are warm. One that has a request is left to finish it: while it
+  // boots, the end of its process would reset the connection. The next tick looks again.
   RunningInstance* youngest = nullptr;
   for (auto& [id, instance] : entry.instances) {
-    if (instance.stopping) continue;
+    if (instance.stopping || instance.requests->load() > 0) continue;
     if (youngest == nullptr || instance.started > youngest->started) youngest = &instance;
   }
   if (youngest == nullptr) return;

@@ -128,17 +128,18 @@ struct Client::Pool {
   };
   std::map<std::string, std::vector<Idle>> idle;
 
-  // The connection that rested shortest, if one lives.
-  std::unique_ptr<ClientConnection> take(const std::string& key);
+  // The connection that rested shortest, if one lives. `may_trust`: one that just rested is not
+  // asked; whoever can't send again must not find out by failing.
+  std::unique_ptr<ClientConnection> take(const std::string& key, bool may_trust);
   void keep(const std::string& key, std::unique_ptr<ClientConnection> connection);
 };
 
-std::unique_ptr<ClientConnection> Client::Pool::take(const std::string& key) {
+std::unique_ptr<ClientConnection> Client::Pool::take(const std::string& key, bool may_trust) {
   auto& resting = idle[key];
   while (!resting.empty()) {
     Idle last = std::move(resting.back());
     resting.pop_back();
-    const bool trusted = std::chrono::steady_clock::now() - last.since < kTrustedRest;
+    const bool trusted = may_trust && std::chrono::steady_clock::now() - last.since < kTrustedRest;
     if (trusted || !closed_by_peer(last.connection->stream().fd()))
       return std::move(last.connection);
   }
@@ -172,7 +173,7 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
   }
   for (bool fresh : {false, true}) {
     std::unique_ptr<ClientConnection> connection;
-    if (!fresh) connection = pool_->take(key);
+    if (!fresh) connection = pool_->take(key, options.resend == Resend::kOnce);
     if (!connection) {
       fresh = true;
       HEARTH_CO_TRY(stream, co_await Stream::connect(loop_, endpoint, options.timeout,

@@ -161,22 +161,28 @@ Task<Result<base::UniqueFd>> connect_tcp(asio::io_context& context, Endpoint end
   if (cancellation.cancelled() != asio::cancellation_type::none) {
     co_return fail(Code::kCancelled, fmt::format("connecting to {}: cancelled", endpoint.host));
   }
-  asio::ip::tcp::socket socket(context);
+  // Shared with the timer: its call may be queued already when the connection stands.
+  struct Attempt {
+    asio::ip::tcp::socket socket;
+    bool expired = false;
+    bool over = false;
+  };
+  const auto attempt = std::make_shared<Attempt>(Attempt{asio::ip::tcp::socket(context)});
   asio::steady_timer timer(context, timeout);
-  bool expired = false;
-  timer.async_wait([&](const error_code& error) {
-    if (error) return;
-    expired = true;
+  timer.async_wait([attempt](const error_code& error) {
+    if (error || attempt->over) return;
+    attempt->expired = true;
     error_code ignored;
-    socket.close(ignored);
+    attempt->socket.close(ignored);
   });
-  auto [error, at] = co_await asio::async_connect(socket, addresses, kToken);
+  auto [error, at] = co_await asio::async_connect(attempt->socket, addresses, kToken);
+  attempt->over = true;
   timer.cancel();
-  if (error || expired) {
-    co_return fail(
-        io_error(error, expired, fmt::format("connecting to {}:{}", endpoint.host, endpoint.port)));
+  if (error || attempt->expired) {
+    co_return fail(io_error(error, attempt->expired,
+                            fmt::format("connecting to {}:{}", endpoint.host, endpoint.port)));
   }
-  co_return base::UniqueFd(socket.release());
+  co_return base::UniqueFd(attempt->socket.release());
 }
 
 Task<Result<base::UniqueFd>> connect_unix(asio::io_context& context, Endpoint endpoint) {
