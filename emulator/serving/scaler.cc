@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "emulator/serving/pod_mirror.h"
-#include "emulator/serving/revision_events.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
@@ -379,8 +378,7 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
     co_return;
   }
   if (!started->warning.empty()) {
-    state->tasks.spawn(record_warning(state->store, spec, "MemoryLimitRaised", started->warning,
-                                      state->clock.wall()));
+    state->note(spec, resource::EventType::kWarning, "MemoryLimitRaised", started->warning);
   }
   RunningInstance& instance = entry->instances[id];
   instance = {.id = id, .socket_path = started->socket_path, .started = state->clock.wall()};
@@ -469,7 +467,7 @@ void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
     set_health(entry, RevisionHealth::State::kFailed, event.reason, event.message);
   }
   if (event.reason == "OOMKilled") {
-    tasks.spawn(record_warning(store, entry.spec, event.reason, event.message, clock.wall()));
+    note(entry.spec, resource::EventType::kWarning, event.reason, event.message);
   }
   tasks.spawn(retry(shared_from_this(), entry.spec.key(), delay));
 }
