@@ -325,6 +325,19 @@ TEST_F(EventingTest, RetriesOnTheClockAndSurvivesARestart) {
   wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["state"] == "delivered"; });
 }
 
+TEST_F(EventingTest, RetriesAtOnceWhatBecameDueWhileItWasDown) {
+  broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
+  subscribers_["slow.test"].script = {answer(503)};
+  trigger("slow");
+  post("t");
+  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 1; });
+  close();
+  clock_.advance(31s);
+  open();
+  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["state"] == "delivered"; });
+  EXPECT_EQ(received("slow"), 2U);
+}
+
 TEST_F(EventingTest, DoesNotLetOneTriggerHoldUpAnother) {
   broker();
   subscribers_["stuck.test"].hangs = true;

@@ -92,8 +92,13 @@ Task<Result<RoutePtr>> TriggerController::put(resource::ObjectPtr trigger) {
     HEARTH_CO_TRY(id, co_await journal_.intern(route->trigger));
     route->id = id;
   }
-  HEARTH_CO_CHECK_OK(deliverer_.open(*route));
+  // Into the catalog first: what is due from a former run starts within open(), and a delivery
+  // without its route would count as done.
   catalog_.put(route);
+  if (const Status opened = deliverer_.open(*route); !opened) {
+    catalog_.remove(key);
+    co_return fail(opened.error());
+  }
   co_return route;
 }
 

@@ -1,0 +1,62 @@
+"""What the daemon acknowledged, kept beside it: every answer is written down before the next request.
+
+A key belongs to one worker, so that its history is a line: the last acknowledged state, and at most
+one change that was asked for and never answered. After the axe the daemon may show either of these
+two, whole, and nothing else.
+"""
+
+import hashlib
+import threading
+
+ABSENT = "absent"
+
+
+class Key:
+    def __init__(self):
+        self.acknowledged = ABSENT
+        self.asked = None
+
+
+class Account:
+    def __init__(self):
+        self.keys = {}
+        self.events = set()
+        self.lock = threading.Lock()
+
+    def ask(self, key, state):
+        with self.lock:
+            self.keys.setdefault(key, Key()).asked = state
+
+    def acknowledge(self, key):
+        with self.lock:
+            entry = self.keys[key]
+            entry.acknowledged, entry.asked = entry.asked, None
+
+    def acknowledge_event(self, identifier):
+        with self.lock:
+            self.events.add(identifier)
+
+    def settle(self, key, seen):
+        """None when `seen` may be; otherwise what is wrong. What was seen is the truth from now on."""
+        entry = self.keys[key]
+        allowed = {entry.acknowledged} | ({entry.asked} if entry.asked is not None else set())
+        if seen not in allowed:
+            return "%s: %s, but it was acknowledged as %s%s" % (
+                key, seen, entry.acknowledged,
+                " (then %s was asked for)" % entry.asked if entry.asked else "")
+        entry.acknowledged, entry.asked = seen, None
+        return None
+
+
+def content(seed, size):
+    """Bytes that follow from the seed: a torn object can't look like a whole one."""
+    out = b""
+    counter = 0
+    while len(out) < size:
+        out += hashlib.sha256(("%s/%d" % (seed, counter)).encode()).digest()
+        counter += 1
+    return out[:size]
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
