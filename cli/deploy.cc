@@ -132,7 +132,7 @@ Status deploy(const DeployFlags& flags) {
   remove_old(bucket, prefix, key, before);
   if (!flags.wait) return {};
   HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
-  return wait_ready(api, applied.kind, applied.ns, applied.name, timeout);
+  return wait_ready(api, {applied.kind, applied.ns, applied.name}, timeout);
 }
 
 }  // namespace
