@@ -28,7 +28,7 @@ class Surroundings {
   Surroundings() {
     std::string name = (fs::temp_directory_path() / "hearth-fuzz-XXXXXX").string();
     require(::mkdtemp(name.data()) != nullptr, "a temporary folder");
-    root_ = name;
+    root_ = fs::canonical(name);
     rebuild();
   }
   ~Surroundings() {

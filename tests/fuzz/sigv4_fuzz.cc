@@ -1,6 +1,6 @@
 // Signature version 4 over request heads: what claims a signature is parsed without harm and never
 // verifies by chance; what we sign and presign verifies, and does not when it is changed.
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "platform/http/head_parser.h"
 #include "platform/s3/sigv4.h"
@@ -33,8 +33,11 @@ bool verifies(const http::RequestHead& head) {
 
 // The query alone can make a request ambiguous or malformed; then signing can't help.
 bool is_plain(std::string_view query) {
-  return query.find("X-Amz-") == query.npos && query.find("Signature=") == query.npos &&
-         http::parse_query(query).has_value();
+  const auto parameters = http::parse_query(query);
+  return parameters && !query.contains("Signature=") &&
+         std::ranges::none_of(*parameters, [](const http::QueryParameter& parameter) {
+           return parameter.name.starts_with("X-Amz-") || parameter.name == "Signature";
+         });
 }
 
 void check_signing(http::RequestHead head) {
