@@ -24,6 +24,8 @@ Failure unanswered(Error error) {
   return {0, std::move(error), std::nullopt};
 }
 
+bool is_cancelled(const Failure& failure) { return failure.error.code == Code::kCancelled; }
+
 // 299 - "text"
 std::vector<std::string> warnings_of(const http::Headers& headers) {
   std::vector<std::string> out;
@@ -165,8 +167,6 @@ Task<std::expected<std::unique_ptr<http::ClientConnection>, Failure>> ApiClient:
 
 // Waits until the request may be sent again; the error to end with when it may not.
 Task<Status> ApiClient::before_next(Attempts& attempts, const Failure& failure) {
-  // A cancelled task can't wait for another try.
-  if (failure.error.code == Code::kCancelled) co_return fail(failure.error);
   const bool can_log_in = failure.status == 401 && !access_.token_file.empty();
   if (can_log_in && !std::exchange(attempts.logged_in_again, true)) co_return read_token();
   const auto delay = retry_delay(failure, attempts.repeat, attempts.made++, random_fraction());
@@ -180,6 +180,8 @@ Task<Result<ApiAnswer>> ApiClient::send(ApiRequest request) {
   while (true) {
     auto answer = co_await try_send(request);
     if (answer) co_return std::move(*answer);
+    // A cancelled task can't wait for anything more.
+    if (is_cancelled(answer.error())) co_return fail(answer.error().error);
     HEARTH_CO_CHECK_OK(co_await before_next(attempts, answer.error()));
   }
 }
@@ -190,6 +192,7 @@ Task<Result<std::unique_ptr<http::ClientConnection>>> ApiClient::open_stream(std
   while (true) {
     auto connection = co_await try_open(request);
     if (connection) co_return std::move(*connection);
+    if (is_cancelled(connection.error())) co_return fail(connection.error().error);
     HEARTH_CO_CHECK_OK(co_await before_next(attempts, connection.error()));
   }
 }
