@@ -42,6 +42,9 @@ TEST(Clock, FormatsAndParsesTimestamps) {
             std::chrono::floor<std::chrono::seconds>(*time));
   EXPECT_FALSE(parse_rfc3339("2026-02-30T00:00:00Z"));
   EXPECT_FALSE(parse_rfc3339("yesterday"));
+  EXPECT_LT(*parse_rfc3339("1013-11-21T03:04:05Z"), *parse_rfc3339("1700-01-01T00:00:00Z"));
+  EXPECT_GT(*parse_rfc3339("9999-12-31T23:59:60.999999999-12:00"),
+            *parse_rfc3339("2261-01-01T00:00:00Z"));
 }
 
 TEST(Clock, AgesReadLikeKubectl) {
@@ -127,6 +130,9 @@ TEST(Yaml, RefusesTextThatIsNotUtf8) {
   const auto value = parse_yaml("a: 1\nb: \xff\xfe\n");
   ASSERT_FALSE(value);
   EXPECT_THAT(value.error().message, testing::HasSubstr("line 2"));
+  EXPECT_FALSE(parse_yaml("\xff\xfe: 1\n"));
+  // yaml-cpp never comes back from this one.
+  EXPECT_FALSE(parse_yaml(std::string_view("\n, yea\xfe\0", 8)));
 }
 
 TEST(Yaml, PrintsTextsOfAnyShape) {

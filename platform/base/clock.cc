@@ -108,6 +108,21 @@ std::string format_http_date(WallTime time) {
                      kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+namespace {
+
+// A moment counts nanoseconds in 64 bits: what lies before 1678 or after 2261 becomes the first or
+// last moment that there is.
+WallTime moment(std::chrono::sys_seconds seconds, std::chrono::nanoseconds rest = {}) {
+  constexpr auto kFirst = std::chrono::ceil<std::chrono::seconds>(WallTime::min());
+  constexpr auto kLast =
+      std::chrono::floor<std::chrono::seconds>(WallTime::max()) - std::chrono::seconds(1);
+  if (seconds < kFirst) return kFirst;
+  if (seconds > kLast) return kLast;
+  return WallTime(seconds) + rest;
+}
+
+}  // namespace
+
 std::optional<WallTime> parse_rfc3339(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
   if (!read_digits(text, 4, year) || !eat(text, "-") || !read_digits(text, 2, month) ||
@@ -128,9 +143,9 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
                                          std::chrono::day(static_cast<unsigned>(day))};
   // RFC 3339 allows second 60 (leap seconds).
   if (!zone || !date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
-  return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
-         std::chrono::minutes(minute) + std::chrono::seconds(second - *zone) +
-         std::chrono::nanoseconds(nanos);
+  return moment(std::chrono::sys_days(date) + std::chrono::hours(hour) +
+                    std::chrono::minutes(minute) + std::chrono::seconds(second - *zone),
+                std::chrono::nanoseconds(nanos));
 }
 
 std::optional<WallTime> parse_http_date(std::string_view text) {
@@ -146,8 +161,8 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
     const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(m + 1),
                                            std::chrono::day(static_cast<unsigned>(day))};
     if (!date.ok()) return std::nullopt;
-    return WallTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
-           std::chrono::minutes(minute) + std::chrono::seconds(second);
+    return moment(std::chrono::sys_days(date) + std::chrono::hours(hour) +
+                  std::chrono::minutes(minute) + std::chrono::seconds(second));
   }
   return std::nullopt;
 }

@@ -14,6 +14,18 @@
 namespace hearth::base {
 namespace {
 
+// yaml-cpp takes bytes of no encoding as they come, and loops for ever on some: it gets none.
+Status check_characters(std::string_view text) {
+  std::size_t number = 1;
+  for (const std::string_view line : split(text, '\n')) {
+    if (!is_valid_utf8(line) || line.contains('\0')) {
+      return fail(Code::kBadRequest, fmt::format("line {}: the text is not UTF-8", number));
+    }
+    ++number;
+  }
+  return {};
+}
+
 std::string place(const YAML::Mark& mark, std::string_view origin) {
   return origin.empty() ? fmt::format("line {}, column {}", mark.line + 1, mark.column + 1)
                         : fmt::format("{}:{}:{}", origin, mark.line + 1, mark.column + 1);
@@ -266,6 +278,7 @@ Result<std::vector<Json>> parse_yaml_documents(std::string_view text, std::strin
                 fmt::format("{}{}YAML of {} bytes is over the limit of {}", origin,
                             origin.empty() ? "" : ": ", text.size(), limits::kYamlBytesMax));
   }
+  HEARTH_CHECK_OK(check_characters(text));
   try {
     std::vector<Json> out;
     for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {

@@ -22,6 +22,8 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+from botocore.exceptions import ClientError
+
 import workers
 from account import ABSENT, Account
 from daemon import BINARY, Daemon
@@ -132,7 +134,11 @@ class CrashTest(unittest.TestCase):
         found = {}
         for page in client.get_paginator("list_objects_v2").paginate(Bucket="crash"):
             for entry in page.get("Contents", []):
-                body = client.get_object(Bucket="crash", Key=entry["Key"])["Body"].read()
+                try:
+                    body = client.get_object(Bucket="crash", Key=entry["Key"])["Body"].read()
+                except ClientError as error:
+                    raise AssertionError("%s (%d bytes) is listed, but: %s\n%s" % (
+                        entry["Key"], entry["Size"], error, hearth.output()[-1500:])) from error
                 found["s3 " + entry["Key"]] = hashlib.sha256(body).hexdigest()
         return found
 

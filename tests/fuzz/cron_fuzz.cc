@@ -7,8 +7,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace hearth;
   std::string_view rest = fuzz::view(data, size);
   const std::string_view text = fuzz::take_until(rest, '\n');
-  const std::string_view timezone = fuzz::take_until(rest, '\n');
-  const auto schedule = event::CronSchedule::parse(text, timezone);
+  const std::string_view zone = fuzz::take_until(rest, '\n');
+  const auto schedule = event::CronSchedule::parse(text, zone);
   if (!schedule) {
     fuzz::require_reason(schedule.error());
     return 0;
