@@ -312,7 +312,10 @@ Status prune_uploads(sqlite::Database& database, std::int64_t before_ms) {
 Result<std::int64_t> last_data_id(sqlite::Database& database) {
   auto row = database.prepare(
       "SELECT max(coalesce((SELECT max(id) FROM s3_inline),0),"
-      "coalesce((SELECT max(data_id) FROM s3_object_parts),0))");
+      "coalesce((SELECT max(data_id) FROM s3_object_parts),0),"
+      // Objects whose bytes are a blob have a number too: given again, it would let the end of the
+      // one delete the bytes of the other.
+      "coalesce((SELECT max(data_id) FROM s3_objects),0))");
   HEARTH_TRY(found, row.step());
   return found ? row.integer(0) : 0;
 }

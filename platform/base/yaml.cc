@@ -18,8 +18,15 @@ namespace {
 Status check_characters(std::string_view text) {
   std::size_t number = 1;
   for (const std::string_view line : split(text, '\n')) {
-    if (!is_valid_utf8(line) || line.contains('\0')) {
+    if (!is_valid_utf8(line)) {
       return fail(Code::kBadRequest, fmt::format("line {}: the text is not UTF-8", number));
+    }
+    // YAML 1.2 §5.1: of the control characters only these may stand in a text.
+    const auto is_control = [](char c) {
+      return (c >= 0 && c < 0x20 && c != '\t' && c != '\r') || c == 0x7f;
+    };
+    if (std::ranges::any_of(line, is_control)) {
+      return fail(Code::kBadRequest, fmt::format("line {}: a control character", number));
     }
     ++number;
   }

