@@ -135,6 +135,37 @@ TEST(Yaml, RefusesTextThatIsNotUtf8) {
   EXPECT_FALSE(parse_yaml(std::string_view("\n, yea\xfe\0", 8)));
 }
 
+TEST(Yaml, MergesWhatAMergeKeyBringsBesideWhatIsThere) {
+  const auto value =
+      parse_yaml("base: &b {x: 1, y: 2}\nother: &o {y: 3, z: 4}\nout:\n  y: 9\n  <<: [*b, *o]\n");
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ((*value)["out"], (Json{{"x", 1}, {"y", 9}, {"z", 4}}));
+  EXPECT_EQ((*parse_yaml("\"<<\": 1\n"))["<<"], 1);
+  EXPECT_FALSE(parse_yaml("<<: 1\n"));
+}
+
+TEST(Yaml, RefusesAnAliasOfWhatItStandsIn) {
+  const auto value = parse_yaml("a: &a\n  - *a\n");
+  ASSERT_FALSE(value);
+  EXPECT_THAT(value.error().message, testing::HasSubstr("line 2, column 5"));
+  EXPECT_FALSE(parse_yaml("a: *nothing\n"));
+}
+
+TEST(Yaml, TagsAndQuotesMakeTexts) {
+  const auto value = parse_yaml("a: !!str 1\nb: '1'\nc: |\n  1\n");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(*value, (Json{{"a", "1"}, {"b", "1"}, {"c", "1\n"}}));
+}
+
+TEST(Yaml, PrintsAsKubectlDoes) {
+  EXPECT_EQ(dump_yaml({{"items", {1, {{"a", "b c"}, {"e", Json::array()}}}},
+                       {"long", std::string(70, 'x') + " " + std::string(70, 'y')},
+                       {"on", "1"},
+                       {"none", nullptr}}),
+            "items:\n- 1\n- a: b c\n  e: []\nlong: " + std::string(70, 'x') + " " +
+                std::string(70, 'y') + "\nnone: null\n\"on\": \"1\"\n");
+}
+
 TEST(Yaml, PrintsTextsOfAnyShape) {
   for (const char* text :
        {"",      " ",  "~",     "null",     "on",    "1",      "a\nb",     "a\n",

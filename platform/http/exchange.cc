@@ -41,19 +41,22 @@ std::optional<std::uint64_t> Exchange::content_length() const {
   return parsed_.framing.length;
 }
 
+// RFC 9110 §10.1.1 lets a server leave this out where no content will follow; botocore then takes
+// the status of this answer for the next one on the connection as well, even if none comes: so it
+// is sent for an empty body too.
+Task<Status> Exchange::send_continue() {
+  continue_sent_ = true;
+  co_return co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
 Task<Result<std::size_t>> Exchange::read(char* data, std::size_t size) {
-  if (parsed_.expects_continue && !continue_sent_ && !reader_.done()) {
-    continue_sent_ = true;
-    HEARTH_CO_CHECK_OK(co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n"));
-  }
+  if (owes_continue()) HEARTH_CO_CHECK_OK(co_await send_continue());
   co_return co_await reader_.read(data, size);
 }
 
 Task<Result<std::string>> Exchange::read_all(std::size_t bytes_max) {
-  if (parsed_.expects_continue && !continue_sent_ && !reader_.done() &&
-      reader_.bytes_left() <= bytes_max) {
-    continue_sent_ = true;
-    HEARTH_CO_CHECK_OK(co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n"));
+  if (owes_continue() && reader_.bytes_left() <= bytes_max) {
+    HEARTH_CO_CHECK_OK(co_await send_continue());
   }
   co_return co_await http::read_all(reader_, bytes_max);
 }
@@ -70,7 +73,7 @@ void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t
   if (!head.headers.contains("date")) append_date(out_);
   // An unread body would be taken for the next request: such a connection ends.
   if (!reader_.done() && reader_.bytes_left() > limits::kHeadBytesMax) keep_alive_ = false;
-  if (parsed_.expects_continue && !continue_sent_ && !reader_.done()) keep_alive_ = false;
+  if (owes_continue() && !reader_.done()) keep_alive_ = false;
   if (!keep_alive_) append_field(out_, "Connection", "close");
   if (!is_bodiless(head.status)) {
     if (length)

@@ -64,6 +64,8 @@ class Exchange {
   enum class Phase { kWaiting, kStreaming, kFinished };
 
   void start(ParsedHead parsed);
+  bool owes_continue() const { return parsed_.expects_continue && !continue_sent_; }
+  Task<Status> send_continue();
   void format_head(const ResponseHead& head, std::optional<std::uint64_t> length);
   bool is_bodiless(int status) const;
 

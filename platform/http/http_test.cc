@@ -1,9 +1,12 @@
 #include <future>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "platform/async/loop.h"
 #include "platform/base/limits.h"
+#include "platform/base/unique_fd.h"
 #include "platform/http/client.h"
 #include "platform/http/server.h"
 
@@ -86,6 +89,29 @@ TEST_F(HttpTest, CarriesALargeBodyAndRefusesATooLargeOne) {
   const std::string large(900'000, 'x');
   EXPECT_EQ(fetch("POST", "/", large)->body.size(), large.size() + 7);
   EXPECT_EQ(fetch("POST", "/", std::string(2'000'000, 'x'))->head.status, 413);
+}
+
+// What a client that waits for "100 Continue" sees first.
+std::string first_bytes(std::uint16_t port, const std::string& request) {
+  const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return {};
+  std::string out(12, '\0');
+  const auto got = ::recv(fd.get(), out.data(), out.size(), MSG_WAITALL);
+  out.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return out;
+}
+
+TEST_F(HttpTest, WhoExpectsIsToldToContinueAlsoWithNothingToSend) {
+  for (const char* length : {"0", "5"}) {
+    EXPECT_EQ(first_bytes(port_, std::string("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ") +
+                                     length + "\r\nExpect: 100-continue\r\n\r\n"),
+              "HTTP/1.1 100");
+  }
 }
 
 TEST(Url, ParsesAndRefuses) {

@@ -28,7 +28,7 @@ import workers
 from account import ABSENT, Account
 from daemon import BINARY, Daemon
 
-ROUNDS = int(os.environ.get("HEARTH_CRASH_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("HEARTH_CRASH_ROUNDS", "10"))
 
 
 class Sink(http.server.BaseHTTPRequestHandler):
