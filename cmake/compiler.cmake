@@ -14,9 +14,15 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # Without the folder's name in the key a second clone shares the first one's cache.
+  # Without the folder's name in the key a second clone shares the first one's cache. The sloppiness
+  # is what ccache's manual asks for with precompiled headers.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE_PROGRAM})
+    CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+    ${CCACHE_PROGRAM})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+  endif()
 endif()
 
 option(HEARTH_WERROR "treat warnings as errors" ON)
@@ -30,7 +36,8 @@ target_compile_definitions(hearth_compile_options INTERFACE
 target_compile_options(hearth_compile_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   -Wnon-virtual-dtor -Woverloaded-virtual -Wthread-safety
-  -Wno-missing-field-initializers)
+  -Wno-missing-field-initializers
+  -pthread)  # some library's flags have it: a precompiled header wants the same for all
 if(HEARTH_WERROR)
   target_compile_options(hearth_compile_options INTERFACE -Werror)
 endif()

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "emulator/builder/glob.h"
 #include "platform/base/bytes.h"
 #include "platform/base/file.h"
 #include "platform/base/hash.h"

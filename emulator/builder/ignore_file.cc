@@ -1,42 +1,11 @@
 #include "emulator/builder/ignore_file.h"
 
 #include <filesystem>
-#include <span>
 
-#include <fnmatch.h>
-
+#include "emulator/builder/glob.h"
 #include "platform/base/text.h"
 
 namespace hearth::builder {
-namespace {
-
-using Parts = std::span<const std::string_view>;
-
-bool match_component(std::string_view pattern, std::string_view name) {
-  return ::fnmatch(std::string(pattern).c_str(), std::string(name).c_str(), 0) == 0;
-}
-
-bool match_parts(Parts pattern, Parts path) {
-  if (pattern.empty()) return path.empty();
-  if (pattern[0] == "**") {
-    while (pattern.size() > 1 && pattern[1] == "**") pattern = pattern.subspan(1);
-    if (pattern.size() == 1) return !path.empty();
-    for (std::size_t skip = 0; skip <= path.size(); ++skip) {
-      if (match_parts(pattern.subspan(1), path.subspan(skip))) return true;
-    }
-    return false;
-  }
-  return !path.empty() && match_component(pattern[0], path[0]) &&
-         match_parts(pattern.subspan(1), path.subspan(1));
-}
-
-}  // namespace
-
-bool match_path(std::string_view pattern, std::string_view path) {
-  const auto wanted = base::split(pattern, '/');
-  const auto parts = base::split(path, '/');
-  return match_parts(wanted, parts);
-}
 
 IgnoreFile::IgnoreFile(std::string_view text) {
   for (const std::string_view line : base::split(text, '\n')) {

@@ -8,9 +8,6 @@
 
 namespace hearth::builder {
 
-// Shell-style match of whole paths: *, ?, [a-z] within a component, ** across components.
-bool match_path(std::string_view pattern, std::string_view path);
-
 class IgnoreFile {
  public:
   IgnoreFile() = default;

@@ -24,14 +24,5 @@ TEST(IgnoreFile, EverythingButSomething) {
   EXPECT_FALSE(IgnoreFile("").ignores("anything"));
 }
 
-TEST(MatchPath, SpansFoldersOnlyWithTwoStars) {
-  EXPECT_TRUE(match_path("*.py", "main.py"));
-  EXPECT_FALSE(match_path("*.py", "a/main.py"));
-  EXPECT_TRUE(match_path("a/**/z", "a/z"));
-  EXPECT_TRUE(match_path("a/**/z", "a/b/c/z"));
-  EXPECT_TRUE(match_path("package-lock.json*", "package-lock.json"));
-  EXPECT_TRUE(match_path("file[0-9].?", "file7.c"));
-}
-
 }  // namespace
 }  // namespace hearth::builder

@@ -85,6 +85,17 @@ std::vector<event::Attribute> headers_to_keep(const http::Headers& headers) {
   return kept;
 }
 
+// Batches are an extension: Knative's brokers refuse them.
+Result<std::vector<event::CloudEvent>> decode_post(const http::Headers& headers, std::string body) {
+  if (event::mode_of(headers.get_or("content-type", "")) == event::Mode::kBatched) {
+    return event::decode_batch(headers, body);
+  }
+  HEARTH_TRY(event, event::decode(headers, std::move(body)));
+  std::vector<event::CloudEvent> events;
+  events.push_back(std::move(event));
+  return events;
+}
+
 std::string_view trace_id_of(const std::vector<event::Attribute>& headers) {
   const auto it = std::ranges::find(headers, "traceparent", &event::Attribute::name);
   return it == headers.end() ? std::string_view() : telemetry::trace_id_of(it->value);
@@ -135,10 +146,10 @@ Task<void> Ingress::take_post(http::Exchange& exchange, std::string ns, std::str
     co_return co_await respond_problem(exchange, std::move(error));
   }
   const http::Headers& headers = exchange.request().headers;
-  auto event = event::decode(headers, std::move(*body));
-  Status accepted = event ? Status() : fail(event.error());
-  if (event) {
-    accepted = co_await accept(std::move(ns), std::move(broker), std::move(*event),
+  auto events = decode_post(headers, std::move(*body));
+  Status accepted = events ? Status() : fail(events.error());
+  if (events) {
+    accepted = co_await accept(std::move(ns), std::move(broker), std::move(*events),
                                headers_to_keep(headers));
   }
   if (!accepted) metrics_.refused.add();
@@ -154,28 +165,42 @@ Task<Status> Ingress::publish(std::string ns, std::string broker, event::CloudEv
   const auto trace = parent ? telemetry::parse_traceparent(*parent) : std::nullopt;
   std::vector<event::Attribute> headers;
   headers.push_back({"traceparent", (trace ? *trace : telemetry::new_trace()).traceparent()});
-  co_return co_await accept(std::move(ns), std::move(broker), std::move(event), std::move(headers));
+  std::vector<event::CloudEvent> events;
+  events.push_back(std::move(event));
+  co_return co_await accept(std::move(ns), std::move(broker), std::move(events),
+                            std::move(headers));
 }
 
-Task<Status> Ingress::accept(std::string ns, std::string broker, event::CloudEvent event,
+Task<Status> Ingress::accept(std::string ns, std::string broker,
+                             std::vector<event::CloudEvent> events,
                              std::vector<event::Attribute> headers) {
   if (phase_ == Phase::kStarting) co_await phase_changed_.wait_for(kStartWait);
   if (phase_ != Phase::kOpen) co_return fail(Code::kUnavailable, "the broker is not up");
-  if (!brokers_.get({ns, broker})) co_return fail(unknown_broker(ns, broker));
+  const resource::ObjectKey key{std::move(ns), std::move(broker)};
+  if (!brokers_.get(key)) co_return fail(unknown_broker(key.ns, key.name));
   const base::WallTime now = clock_.wall();
-  HEARTH_CO_CHECK_OK(stamp(event, now, trace_id_of(headers)));
-  // The triggers of this moment get the event (§7.1, 7).
-  const std::vector<journal::TriggerId> triggers = catalog_.matching({ns, broker}, event);
-  telemetry::Counter& counted = metrics_.accepted[{ns, broker}];
-  auto entry =
-      std::make_shared<const journal::Entry>(journal::Entry{.ns = std::move(ns),
-                                                            .broker = std::move(broker),
-                                                            .received = now,
-                                                            .event = std::move(event),
-                                                            .headers = std::move(headers)});
-  HEARTH_CO_TRY(sequence, co_await journal_.append(std::move(entry), triggers));
-  counted.add();
-  for (const journal::TriggerId trigger : triggers) deliverer_.push(trigger, sequence);
+  std::vector<journal::NewEvent> stored;
+  for (event::CloudEvent& event : events) {
+    HEARTH_CO_CHECK_OK(stamp(event, now, trace_id_of(headers)));
+    // The triggers of this moment get the event (§7.1, 7).
+    auto triggers = catalog_.matching(key, event);
+    stored.push_back(
+        {std::make_shared<const journal::Entry>(journal::Entry{.ns = key.ns,
+                                                               .broker = key.name,
+                                                               .received = now,
+                                                               .event = std::move(event),
+                                                               .headers = headers}),
+         std::move(triggers)});
+  }
+  if (stored.empty()) co_return Status();
+  telemetry::Counter& counted = metrics_.accepted[{key.ns, key.name}];
+  HEARTH_CO_TRY(first, co_await journal_.append(stored));
+  counted.add(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    for (const journal::TriggerId trigger : stored[i].triggers) {
+      deliverer_.push(trigger, first + static_cast<journal::Sequence>(i));
+    }
+  }
   co_return Status();
 }
 

@@ -32,7 +32,8 @@ class Ingress {
  private:
   enum class Phase { kStarting, kOpen, kClosed };
 
-  Task<Status> accept(std::string ns, std::string broker, event::CloudEvent event,
+  // All or none.
+  Task<Status> accept(std::string ns, std::string broker, std::vector<event::CloudEvent> events,
                       std::vector<event::Attribute> headers);
   Task<void> take_post(http::Exchange& exchange, std::string ns, std::string broker);
   Error unknown_broker(const std::string& ns, const std::string& broker) const;

@@ -193,14 +193,29 @@ Task<Result<TriggerId>> Journal::intern(Trigger trigger) {
   });
 }
 
-Task<Result<Sequence>> Journal::append(EntryPtr entry, std::vector<TriggerId> triggers) {
+Task<Result<Sequence>> Journal::append(std::vector<NewEvent> events) {
   co_return co_await async::completion<Result<Sequence>>(
-      [this, &entry, &triggers](async::Resolve<Result<Sequence>> done) {
-        appending_.push_back({++last_, std::move(entry), std::move(triggers), std::move(done)});
+      [this, &events](async::Resolve<Result<Sequence>> done) {
+        const Sequence first = last_ + 1;
+        last_ += static_cast<Sequence>(events.size());
+        appending_.push_back({first, std::move(events), std::move(done)});
         if (appends_flushing_) return;
         appends_flushing_ = true;
         tasks_.spawn(flush_appends());
       });
+}
+
+Status Journal::insert(sqlite::Database& database, const Appending& item) {
+  Sequence sequence = item.first;
+  for (const NewEvent& event : item.events) {
+    HEARTH_CHECK_OK(insert_event(database, sequence, *event.entry));
+    for (const TriggerId trigger : event.triggers) {
+      HEARTH_CHECK_OK(
+          insert_pending(database, sequence, trigger, to_millis(event.entry->received)));
+    }
+    ++sequence;
+  }
+  return {};
 }
 
 // Writes what has gathered; what comes meanwhile is the next write.
@@ -209,18 +224,15 @@ Task<void> Journal::flush_appends() {
     const auto batch = std::make_shared<std::vector<Appending>>(std::exchange(appending_, {}));
     const auto written =
         co_await writer_.write<bool>([batch](sqlite::Database& database) -> Result<bool> {
-          for (const Appending& item : *batch) {
-            HEARTH_CHECK_OK(insert_event(database, item.sequence, *item.entry));
-            for (const TriggerId trigger : item.triggers) {
-              HEARTH_CHECK_OK(insert_pending(database, item.sequence, trigger,
-                                             to_millis(item.entry->received)));
-            }
-          }
+          for (const Appending& item : *batch) HEARTH_CHECK_OK(insert(database, item));
           return true;
         });
     for (Appending& item : *batch) {
-      if (written) remember(item.sequence, std::move(item.entry));
-      item.done(written ? Result<Sequence>(item.sequence) : fail(written.error()));
+      Sequence sequence = item.first;
+      for (NewEvent& event : item.events) {
+        if (written) remember(sequence++, std::move(event.entry));
+      }
+      item.done(written ? Result<Sequence>(item.first) : fail(written.error()));
     }
   }
   appends_flushing_ = false;

@@ -44,6 +44,11 @@ struct DeadLetterQuery {
   std::int64_t after = 0;  // ids behind this one
 };
 
+struct NewEvent {
+  EntryPtr entry;
+  std::vector<TriggerId> triggers;
+};
+
 class Journal {
  public:
   // `reader` is open for reading the database of `writer`, which has the tables of schema.h.
@@ -59,9 +64,9 @@ class Journal {
 
   // Numbers `trigger` (the same number for the same uid).
   Task<Result<TriggerId>> intern(Trigger trigger);
-  // Durable together with one pending delivery a trigger. Events that come close together share one
-  // write and so one fate.
-  Task<Result<Sequence>> append(EntryPtr entry, std::vector<TriggerId> triggers);
+  // Durable, all or none, each event together with one pending delivery a trigger; the number of
+  // the first, the others follow it. What comes close together shares one write and so one fate.
+  Task<Result<Sequence>> append(std::vector<NewEvent> events);
   // Durable; outcomes that come close together share one write. The result is the new dead
   // letter's id (0 for other states). An outcome of a delivery that has ended changes nothing.
   Task<Result<std::int64_t>> record(Outcome outcome);
@@ -102,11 +107,11 @@ class Journal {
     async::Resolve<Result<std::int64_t>> done;
   };
   struct Appending {
-    Sequence sequence;
-    EntryPtr entry;
-    std::vector<TriggerId> triggers;
+    Sequence first;
+    std::vector<NewEvent> events;
     async::Resolve<Result<Sequence>> done;
   };
+  static Status insert(sqlite::Database& database, const Appending& item);
   Task<void> flush_appends();
   Task<void> flush_outcomes();
   Result<Sequence> expire_step_end(Sequence from);

@@ -75,7 +75,7 @@ class JournalTest : public testing::Test {
     return await(journal_->intern({uid, "default", "trigger-" + uid})).value();
   }
   Sequence append(const std::string& id, std::vector<TriggerId> triggers) {
-    return await(journal_->append(sample(id), std::move(triggers))).value();
+    return await(journal_->append({{sample(id), std::move(triggers)}})).value();
   }
   Result<std::int64_t> record(Outcome outcome) {
     return await(journal_->record(std::move(outcome)));
@@ -88,6 +88,19 @@ class JournalTest : public testing::Test {
   std::unique_ptr<sqlite::Writer> writer_;
   std::unique_ptr<Journal> journal_;
 };
+
+TEST_F(JournalTest, NumbersTheEventsOfABatchInOrder) {
+  const TriggerId a = intern("a");
+  append("before", {});
+  const Sequence first =
+      await(journal_->append({{sample("1"), {a}}, {sample("2"), {}}, {sample("3"), {a}}})).value();
+  EXPECT_EQ(append("after", {}), first + 3);
+  reopen();
+  EXPECT_EQ(journal_->read(first + 1).value()->event.id, "2");
+  const auto waiting = journal_->pending(a, 0, 10).value();
+  ASSERT_EQ(waiting.size(), 2U);
+  EXPECT_EQ(waiting[1].sequence, first + 2);
+}
 
 TEST_F(JournalTest, KeepsEventsAndWaitingDeliveriesOverARestart) {
   const TriggerId a = intern("a");
@@ -227,7 +240,7 @@ TEST_F(JournalTest, ClampsTimesThatNoClockShows) {
 
 TEST_F(JournalTest, ListsByAttributes) {
   append("1", {});
-  ASSERT_TRUE(await(journal_->append(sample("2", "other"), {})));
+  ASSERT_TRUE(await(journal_->append({{sample("2", "other"), {}}})));
   append("3", {});
   EXPECT_EQ(journal_->list({})->size(), 3U);
   EXPECT_EQ(journal_->list({})->front().entry->event.id, "3");

@@ -53,8 +53,8 @@ class Emitter {
 
  private:
   static int append(void* out, unsigned char* bytes, std::size_t size) {
-    static_cast<std::string*>(out)->append(
-        reinterpret_cast<const char*>(bytes), size);  // NOLINT: libyaml's characters are bytes
+    static_cast<std::string*>(out)->append(reinterpret_cast<const char*>(bytes),
+                                           size);  // NOLINT: libyaml's characters are bytes
     return 1;
   }
 
@@ -87,8 +87,8 @@ class Emitter {
     send(event, yaml_mapping_start_event_initialize(&event, nullptr, nullptr, 1, style));
     for (const auto& [key, item] : value.items()) {
       const auto key_style = style_of(key);
-      scalar(key, key_style == YAML_LITERAL_SCALAR_STYLE ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
-                                                         : key_style);
+      scalar(key,
+             key_style == YAML_LITERAL_SCALAR_STYLE ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : key_style);
       emit(item);
     }
     send(event, yaml_mapping_end_event_initialize(&event));

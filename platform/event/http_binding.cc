@@ -126,14 +126,14 @@ Status put_data(CloudEvent& event, const Json& object, std::string_view body) {
   return {};
 }
 
-Result<CloudEvent> decode_structured(const http::Headers& headers, const std::string& body) {
+// Type and subtype, without parameters.
+std::string essence_of(const http::Headers& headers) {
   const std::string type = base::lower(headers.get_or("content-type", ""));
-  const std::string_view essence = base::trim(std::string_view(type).substr(0, type.find(';')));
-  if (essence != kStructuredMediaType && essence != "application/cloudevents") {
-    return fail(Code::kUnsupported, fmt::format("event format \"{}\" is not known; {} is", essence,
-                                                kStructuredMediaType));
-  }
-  auto object = base::parse_json(body);
+  return std::string(base::trim(std::string_view(type).substr(0, type.find(';'))));
+}
+
+Result<CloudEvent> decode_json(std::string_view text) {
+  auto object = base::parse_json(text);
   if (!object) return fail(with_context(object.error(), "structured event"));
   if (!object->is_object()) return fail(Code::kInvalid, "structured event: no JSON object");
   CloudEvent event;
@@ -141,10 +141,19 @@ Result<CloudEvent> decode_structured(const http::Headers& headers, const std::st
   for (const auto& [name, value] : object->items()) {
     HEARTH_CHECK_OK(put_member(event, name, value));
   }
-  HEARTH_CHECK_OK(put_data(event, *object, body));
+  HEARTH_CHECK_OK(put_data(event, *object, text));
   drop_data_encoding(event);
   HEARTH_CHECK_OK(validate(event));
   return event;
+}
+
+Result<CloudEvent> decode_structured(const http::Headers& headers, const std::string& body) {
+  const std::string essence = essence_of(headers);
+  if (essence != kStructuredMediaType && essence != "application/cloudevents") {
+    return fail(Code::kUnsupported, fmt::format("event format \"{}\" is not known; {} is", essence,
+                                                kStructuredMediaType));
+  }
+  return decode_json(body);
 }
 
 int hex_digit(char c) {
@@ -178,6 +187,28 @@ Result<CloudEvent> decode(const http::Headers& headers, std::string body) {
       break;
   }
   return decode_binary(headers, std::move(body));
+}
+
+Result<std::vector<CloudEvent>> decode_batch(const http::Headers& headers, std::string_view body) {
+  constexpr std::string_view kMediaType = "application/cloudevents-batch+json";
+  if (const std::string essence = essence_of(headers); essence != kMediaType) {
+    return fail(Code::kUnsupported,
+                fmt::format("batch format \"{}\" is not known; {} is", essence, kMediaType));
+  }
+  const auto items = array_items(body, kBatchEventsMax);
+  if (!items) {
+    const bool many = static_cast<std::size_t>(std::ranges::count(body, ',')) >= kBatchEventsMax;
+    return fail(many ? Code::kTooLarge : Code::kInvalid,
+                fmt::format("batch: no JSON array of at most {} events", kBatchEventsMax));
+  }
+  std::vector<CloudEvent> events;
+  events.reserve(items->size());
+  for (const std::string_view item : *items) {
+    auto event = decode_json(item);
+    if (!event) return fail(with_context(event.error(), fmt::format("event {}", events.size())));
+    events.push_back(std::move(*event));
+  }
+  return events;
 }
 
 bool claims_event(const http::Headers& headers) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "platform/event/cloud_event.h"
 #include "platform/http/message.h"
@@ -23,6 +24,11 @@ Mode mode_of(std::string_view content_type);
 // The event of a request or response, valid. kInvalid names the attribute; a batch is kInvalid, a
 // structured format other than JSON kUnsupported.
 Result<CloudEvent> decode(const http::Headers& headers, std::string body);
+
+// The events of a request in batched mode, each valid; of one that is not the message names the
+// place, from 0. kTooLarge for more than kBatchEventsMax.
+inline constexpr std::size_t kBatchEventsMax = 1000;
+Result<std::vector<CloudEvent>> decode_batch(const http::Headers& headers, std::string_view body);
 
 // True when the headers claim that there is an event: ce-specversion or a structured content type.
 bool claims_event(const http::Headers& headers);

@@ -117,10 +117,53 @@ TEST(HttpBinding, DataOfVersion03AreDecodedOnce) {
   EXPECT_EQ(again->data, "plain");
 }
 
-TEST(HttpBinding, RefusesBatchesAndForeignFormats) {
+Result<std::vector<CloudEvent>> batch(std::string_view body) {
+  http::Headers headers;
+  headers.add("Content-Type", "application/cloudevents-batch+json; charset=utf-8");
+  return decode_batch(headers, body);
+}
+
+constexpr std::string_view kSmall = R"({"specversion":"1.0","id":"1","source":"/s","type":"t"})";
+
+TEST(HttpBinding, TakesTheEventsOfABatchInOrderWithTheirBytes) {
+  const auto events = batch(
+      R"( [ {"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"b":1.00,"a":[2]}} ,)"
+      "\n" +
+      std::string(kSmall) + "]\r\n");
+  ASSERT_TRUE(events) << events.error().message;
+  ASSERT_EQ(events->size(), 2U);
+  EXPECT_EQ((*events)[0].data, R"({"b":1.00,"a":[2]})");
+  EXPECT_EQ((*events)[1].id, "1");
+  EXPECT_TRUE(batch("[]")->empty());
+}
+
+TEST(HttpBinding, NamesTheEventOfABatchThatIsWrong) {
+  const std::string small(kSmall);
+  const auto missing = batch("[" + small + R"(,{"specversion":"1.0","id":"2","type":"t"}])");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message, "event 1: attribute \"source\": is missing");
+  for (const std::string& body :
+       {std::string(), std::string("{}"), small, "[" + small, "[" + small + ",]",
+        "[" + small + "]]", "[" + small + " " + small + "]", "[" + small + "}", std::string("[1]"),
+        std::string("[[]]"), "[" + small + ",\"", std::string("[,]")}) {
+    EXPECT_FALSE(batch(body)) << body;
+  }
+}
+
+TEST(HttpBinding, RefusesABatchOfTooManyEvents) {
+  std::string body = "[";
+  for (std::size_t i = 0; i < kBatchEventsMax; ++i) body += std::string(kSmall) + ",";
+  EXPECT_EQ(batch(body + std::string(kSmall) + "]").error().code, Code::kTooLarge);
+  body.back() = ']';
+  EXPECT_EQ(batch(body)->size(), kBatchEventsMax);
+}
+
+TEST(HttpBinding, RefusesForeignFormatsAndBatchesWhereOneEventStands) {
   http::Headers headers;
   headers.add("Content-Type", "application/cloudevents-batch+json");
   EXPECT_EQ(decode(headers, "[]").error().code, Code::kInvalid);
+  headers.set("Content-Type", "application/cloudevents-batch+avro");
+  EXPECT_EQ(decode_batch(headers, "[]").error().code, Code::kUnsupported);
   headers.set("Content-Type", "application/cloudevents+avro");
   EXPECT_EQ(decode(headers, "").error().code, Code::kUnsupported);
   EXPECT_FALSE(decode(structured_headers(), "[]"));

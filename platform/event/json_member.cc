@@ -1,5 +1,6 @@
 #include "platform/event/json_member.h"
 
+#include <algorithm>
 #include <string>
 
 #include "platform/base/json.h"
@@ -31,7 +32,7 @@ std::size_t skip_value(std::string_view text, std::size_t at) {
       if (depth == 0) return at;
       continue;
     }
-    if (depth == 0 && (c == ',' || c == '}' || kSpace.contains(c))) return at;
+    if (depth == 0 && (c == ',' || c == '}' || c == ']' || kSpace.contains(c))) return at;
     if (c == '{' || c == '[') ++depth;
     if ((c == '}' || c == ']') && --depth == 0) return at + 1;
     ++at;
@@ -61,6 +62,26 @@ std::string_view top_level_member(std::string_view text, std::string_view name) 
     if (at < text.size() && text[at] == ',') at = skip_space(text, at + 1);
   }
   return found;
+}
+
+std::optional<std::vector<std::string_view>> array_items(std::string_view text,
+                                                         std::size_t items_max) {
+  std::vector<std::string_view> items;
+  std::size_t at = skip_space(text, 0);
+  if (at >= text.size() || text[at] != '[') return std::nullopt;
+  at = skip_space(text, at + 1);
+  bool more = at < text.size() && text[at] != ']';
+  while (more) {
+    if (items.size() == items_max) return std::nullopt;
+    const std::size_t end = std::min(skip_value(text, at), text.size());
+    items.push_back(text.substr(at, end - at));
+    at = skip_space(text, end);
+    more = at < text.size() && text[at] == ',';
+    if (more) at = skip_space(text, at + 1);
+  }
+  if (at >= text.size() || text[at] != ']') return std::nullopt;
+  if (skip_space(text, at + 1) != text.size()) return std::nullopt;
+  return items;
 }
 
 }  // namespace hearth::event

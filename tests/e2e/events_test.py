@@ -163,6 +163,22 @@ class EventsTest(unittest.TestCase):
         self.assertEqual(headers["ce-id"], "s-1")
         self.assertEqual(json.loads(body), {"b": [1, 2]})
 
+    def test_a_batch_is_taken_whole_or_not_at_all(self):
+        self.broker()
+        self.trigger()
+        batch = [{"specversion": "1.0", "id": "b-%d" % i, "type": "t", "source": "/e2e", "data": i}
+                 for i in range(40)]
+        url = f"{GATEWAY}/{self.ns}/main"
+        headers = {"Content-Type": "application/cloudevents-batch+json"}
+        broken = json.dumps(batch[:1] + [{"specversion": "1.0", "id": "x", "type": "t"}]).encode()
+        status, _, body = call("POST", url, headers, broken)
+        self.assertEqual(status, 400)
+        self.assertIn("event 1", json.loads(body)["detail"])
+        status, _, _ = call("POST", url, headers, json.dumps(batch).encode())
+        self.assertEqual(status, 202)
+        seen = sorted((headers["ce-id"], body) for headers, body in self.sink.wait(40))
+        self.assertEqual(seen, sorted((event["id"], str(event["data"]).encode()) for event in batch))
+
     def test_ingress_answers_by_the_contract(self):
         self.broker()
         url = f"{GATEWAY}/{self.ns}/main"

@@ -69,6 +69,25 @@ void check_structured(const event::CloudEvent& event) {
   require(same_data(again->data, event.data), "the same data after structured mode");
 }
 
+// The body as a batch, whatever the headers say: its events are what they are alone.
+void check_batch(std::string_view body) {
+  http::Headers headers;
+  headers.add("Content-Type", "application/cloudevents-batch+json");
+  const auto events = event::decode_batch(headers, body);
+  if (!events) {
+    fuzz::require_reason(events.error());
+    return;
+  }
+  require(base::parse_json(body).has_value(), "a batch is JSON");
+  std::string again = "[";
+  for (const event::CloudEvent& event : *events) {
+    require(event::validate(event).has_value(), "an event of a batch is valid");
+    again += (again.size() > 1 ? "," : "") + event::encode_structured(event);
+  }
+  const auto twice = event::decode_batch(headers, again + "]");
+  require(twice && twice->size() == events->size(), "as many events after a round trip");
+}
+
 }  // namespace
 }  // namespace hearth
 
@@ -76,6 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace hearth;
   std::string_view rest = fuzz::view(data, size);
   const http::Headers headers = take_headers(rest);
+  check_batch(rest);
   const auto reply = event::decode_reply(headers, std::string(rest));
   const auto event = event::decode(headers, std::string(rest));
   if (!event) {

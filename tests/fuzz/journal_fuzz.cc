@@ -123,7 +123,7 @@ class DamagedDisk {
     check(trigger);
     read(journal, trigger.value_or(1));
     for (const char* id : {"1", "2", "3"}) {
-      const auto sequence = await(journal.append(sample(id), {trigger.value_or(1)}));
+      const auto sequence = await(journal.append({{sample(id), {trigger.value_or(1)}}}));
       check(sequence);
       require(sequence || !intact, "the valid database takes events");
       if (!sequence || *id == '3') continue;

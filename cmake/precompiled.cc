@@ -1,0 +1,1 @@
+// CMake compiles cmake/precompiled.h with this file.

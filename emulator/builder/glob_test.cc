@@ -1,0 +1,47 @@
+#include "emulator/builder/glob.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace hearth::builder {
+namespace {
+
+TEST(MatchPath, SpansFoldersOnlyWithTwoStars) {
+  EXPECT_TRUE(match_path("*.py", "main.py"));
+  EXPECT_FALSE(match_path("*.py", "a/main.py"));
+  EXPECT_TRUE(match_path("a/**/z", "a/z"));
+  EXPECT_TRUE(match_path("a/**/z", "a/b/c/z"));
+  EXPECT_TRUE(match_path("package-lock.json*", "package-lock.json"));
+  EXPECT_TRUE(match_path("file[0-9].?", "file7.c"));
+}
+
+TEST(MatchPath, FollowsGoWithinAComponent) {
+  EXPECT_TRUE(match_path("a*b*c", "a1b2b3c"));
+  EXPECT_FALSE(match_path("a*b*c", "a1b2c3"));
+  EXPECT_TRUE(match_path("[^a-c]x", "dx"));
+  EXPECT_FALSE(match_path("[^a-c]x", "bx"));
+  EXPECT_TRUE(match_path("[]-]", "]"));
+  EXPECT_TRUE(match_path("\\*", "*"));
+  EXPECT_FALSE(match_path("\\*", "x"));
+  EXPECT_FALSE(match_path("[a-", "a"));
+  EXPECT_FALSE(match_path("*", "a/b"));
+}
+
+TEST(MatchPath, TwoStarsAtTheEndTakeWhatIsInside) {
+  EXPECT_TRUE(match_path("a/**", "a/b"));
+  EXPECT_TRUE(match_path("a/**", "a/b/c"));
+  EXPECT_FALSE(match_path("a/**", "a"));
+  EXPECT_TRUE(match_path("**", "a"));
+  EXPECT_TRUE(match_path("**/**/a", "a"));
+}
+
+TEST(MatchPath, NoPatternTakesForever) {
+  std::string stars, folders, path;
+  for (int i = 0; i < 100; ++i) stars += "*a", folders += "**/a/", path += "a/";
+  EXPECT_FALSE(match_path(stars + "b", std::string(2000, 'a')));
+  EXPECT_FALSE(match_path(folders + "b", path + path + path + "c"));
+}
+
+}  // namespace
+}  // namespace hearth::builder
