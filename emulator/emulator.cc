@@ -18,6 +18,7 @@
 #include "emulator/gateway/gateway.h"
 #include "emulator/journal/journal.h"
 #include "emulator/metrics_page.h"
+#include "emulator/platform_kinds.h"
 #include "emulator/objectstore/service.h"
 #include "emulator/registry/registry.h"
 #include "emulator/runtime/runtime.h"
@@ -32,11 +33,9 @@
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
-#include "platform/base/embedded_files.h"
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
-#include "platform/base/yaml.h"
 #include "platform/http/client.h"
 #include "platform/http/server.h"
 #include "platform/http/tls.h"
@@ -77,7 +76,6 @@ struct Emulator::Rooms {
   std::vector<RevisionView> revisions() const;
   void write_hosts(const gateway::RouteTable& table);
   bool runs(const char* controller) const;
-  Task<Status> define_kinds();
   Task<void> create_namespaces();
   Task<void> remove_stale_pods();
   Task<void> collect_garbage();
@@ -511,21 +509,6 @@ Task<void> Emulator::Rooms::emit_lifecycle(Json function, std::string type, Json
                                  lambda::lifecycle_event(function, type, data, clock.wall()));
 }
 
-// The kinds of Knative and of the product are CustomResourceDefinitions like any other.
-Task<Status> Emulator::Rooms::define_kinds() {
-  for (const auto& file : base::embedded_files()) {
-    if (!file.path.starts_with("config/crds/") || !file.path.ends_with(".yaml")) continue;
-    auto documents = base::parse_yaml_documents(file.bytes);
-    if (!documents) co_return fail(with_context(documents.error(), file.path));
-    for (const Json& document : *documents) {
-      auto applied =
-          co_await resource::apply(*objects_store, resource::kCustomResourceDefinitions, document);
-      if (!applied) co_return fail(with_context(applied.error(), file.path));
-    }
-  }
-  co_return Status();
-}
-
 Task<void> Emulator::Rooms::create_namespaces() {
   for (const char* name : {"default", "kube-system", "kube-public", "knative-lambda",
                            "knative-eventing", "knative-serving"}) {
@@ -612,7 +595,7 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
   if (!opened) return fail(opened.error());
   r->control.run_blocking([](Rooms& all, Status& out) -> Task<void> {
     out = all.objects_store->load();
-    if (out) out = co_await all.define_kinds();
+    if (out) out = co_await define_platform_kinds(*all.objects_store, all.definitions);
     if (!out) co_return;
     co_await all.create_namespaces();
     co_await all.remove_stale_pods();

@@ -88,6 +88,13 @@ TEST(Text, RefusesBadUtf8) {
   EXPECT_FALSE(is_valid_utf8("\xF5\x80\x80\x80"));
 }
 
+TEST(ParseJson, ReadsTheTextToItsEnd) {
+  EXPECT_TRUE(parse_json(" {} \n"));
+  EXPECT_FALSE(parse_json("{} {}"));
+  EXPECT_FALSE(parse_json(std::string_view("{}\0 junk", 8)));
+  EXPECT_FALSE(parse_json(std::string_view("{}\0", 3)));
+}
+
 TEST(Yaml, FollowsTheScalarRulesOfKubectl) {
   const auto value = parse_yaml("a: yes\nb: \"yes\"\nc: 017\nd: 1.5\ne: 1.5.2\nf: null\ng: 0x10\n");
   ASSERT_TRUE(value);

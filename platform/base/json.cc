@@ -31,6 +31,8 @@ bool too_deep(std::string_view text) {
 
 Result<Json> parse_json(std::string_view text) {
   if (too_deep(text)) return fail(Code::kBadRequest, "JSON is nested too deeply");
+  // The library takes it for the end of the text and would not look at what follows.
+  if (text.contains('\0')) return fail(Code::kBadRequest, "invalid JSON: a NUL character");
   try {
     return Json::parse(text);
   } catch (const Json::exception& e) {

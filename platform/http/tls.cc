@@ -1,5 +1,7 @@
 #include "platform/http/tls.h"
 
+#include <utility>
+
 #include <boost/asio/ssl/context.hpp>
 #include <openssl/ssl.h>
 
@@ -31,6 +33,15 @@ TlsContext::TlsContext(std::unique_ptr<ssl::context> context) : context_(std::mo
 TlsContext::TlsContext(TlsContext&&) noexcept = default;
 TlsContext::~TlsContext() = default;
 
+ssl::context& TlsContext::native() const {
+  if (std::exchange(wants_system_store_, false)) {
+    // A store that can't be read is an empty one: the handshake then says what is not trusted.
+    boost::system::error_code ignored;
+    context_->set_default_verify_paths(ignored);
+  }
+  return *context_;
+}
+
 Result<TlsContext> TlsContext::server(const std::string& certificate_pem,
                                       const std::string& key_pem,
                                       const std::string& client_ca_pem) {
@@ -58,12 +69,11 @@ Result<TlsContext> TlsContext::client(const std::string& ca_pem, const std::stri
   try {
     auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
     context->set_verify_mode(check == PeerCheck::kVerify ? ssl::verify_peer : ssl::verify_none);
-    if (ca_pem.empty())
-      context->set_default_verify_paths();
-    else
-      context->add_certificate_authority(buffer(ca_pem));
+    if (!ca_pem.empty()) context->add_certificate_authority(buffer(ca_pem));
     if (!certificate_pem.empty()) use_identity(*context, certificate_pem, key_pem);
-    return TlsContext(std::move(context));
+    TlsContext out(std::move(context));
+    out.wants_system_store_ = ca_pem.empty() && check == PeerCheck::kVerify;
+    return out;
   } catch (const std::exception& e) {
     return fail(Code::kInvalid, std::string("TLS client: ") + e.what());
   }

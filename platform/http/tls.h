@@ -29,11 +29,14 @@ class TlsContext {
                                    const std::string& key_pem = {},
                                    PeerCheck check = PeerCheck::kVerify);
 
-  boost::asio::ssl::context& native() const { return *context_; }
+  // For one loop. The system's store of certificates is read by the first call: that takes longer
+  // than all else at start, and many never speak TLS to the world.
+  boost::asio::ssl::context& native() const;
 
  private:
   explicit TlsContext(std::unique_ptr<boost::asio::ssl::context> context);
   std::unique_ptr<boost::asio::ssl::context> context_;
+  mutable bool wants_system_store_ = false;
 };
 
 }  // namespace hearth::http

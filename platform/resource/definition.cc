@@ -223,6 +223,7 @@ Result<Definition> definition_from_crd(const Json& crd) {
   }
   Definition definition;
   definition.is_custom = true;
+  definition.origin = string_at(crd, {"metadata", "annotations", kOriginAnnotation});
   definition.has_status = false;
   const Json* storage = nullptr;
   for (const Json& version : *versions) {

@@ -39,6 +39,7 @@ struct Definition {
   bool has_status = true;
   bool has_generation = true;
   bool is_custom = false;  // defined by a CustomResourceDefinition
+  std::string origin;      // of a CRD that came with the program: digest of its manifest
   bool is_review = false;  // answered when it is created, never stored
   std::optional<ScalePaths> scale;
   std::vector<PrinterColumn> columns;
@@ -76,6 +77,9 @@ class DefinitionRegistry {
       admissions_;
   std::vector<std::function<void()>> listeners_;
 };
+
+// The annotation of a CRD that says its `origin`.
+inline constexpr std::string_view kOriginAnnotation = "lambda.knative.io/manifest-digest";
 
 // kInvalid with the field for what is no usable CRD.
 Result<Definition> definition_from_crd(const Json& crd);

@@ -1,0 +1,48 @@
+#include "emulator/platform_kinds.h"
+
+#include "platform/base/embedded_files.h"
+#include "platform/base/hash.h"
+#include "platform/base/yaml.h"
+#include "platform/resource/well_known.h"
+
+namespace hearth::emulator {
+namespace {
+
+constexpr std::string_view kFolder = "config/crds/";
+constexpr std::string_view kSuffix = ".yaml";
+
+// A file is named GROUP_PLURAL.yaml.
+bool is_defined(const resource::DefinitionRegistry& definitions, std::string_view path,
+                std::string_view origin) {
+  std::string_view name = path.substr(kFolder.size());
+  name.remove_suffix(kSuffix.size());
+  const auto underscore = name.find('_');
+  const auto known = definitions.find(std::string(name.substr(0, underscore)),
+                                      std::string(name.substr(underscore + 1)));
+  return known && known->origin == origin;
+}
+
+Task<Status> define(resource::Store& store, std::string_view manifest, std::string origin) {
+  HEARTH_CO_TRY(document, base::parse_yaml(manifest));
+  document["metadata"]["annotations"][resource::kOriginAnnotation] = std::move(origin);
+  HEARTH_CO_TRY(applied, co_await resource::apply(store, resource::kCustomResourceDefinitions,
+                                                  std::move(document)));
+  co_return Status();
+}
+
+}  // namespace
+
+Task<Status> define_platform_kinds(resource::Store& store,
+                                   const resource::DefinitionRegistry& definitions) {
+  for (const auto& file : base::embedded_files()) {
+    if (!file.path.starts_with(kFolder) || !file.path.ends_with(kSuffix)) continue;
+    // Reading and comparing all of them takes a third of a start.
+    std::string origin = base::sha256_hex(file.bytes);
+    if (is_defined(definitions, file.path, origin)) continue;
+    const Status defined = co_await define(store, file.bytes, std::move(origin));
+    if (!defined) co_return fail(with_context(defined.error(), std::string(file.path)));
+  }
+  co_return Status();
+}
+
+}  // namespace hearth::emulator
