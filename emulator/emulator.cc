@@ -18,8 +18,8 @@
 #include "emulator/gateway/gateway.h"
 #include "emulator/journal/journal.h"
 #include "emulator/metrics_page.h"
-#include "emulator/platform_kinds.h"
 #include "emulator/objectstore/service.h"
+#include "emulator/platform_kinds.h"
 #include "emulator/registry/registry.h"
 #include "emulator/runtime/runtime.h"
 #include "emulator/serving/serving.h"
@@ -243,6 +243,10 @@ Status Emulator::Rooms::open_functions() {
           .instance_broken = [this](
                                  const std::string& id, const std::string& why,
                                  std::string_view trace_id) { scaler->replace(id, why, trace_id); },
+          .route_missing =
+              [this] {
+                if (knative) knative->settle_routes();
+              },
           .other = [this](http::Exchange& exchange) { return front_page->handle(exchange); }});
   scaler->on_instances_change(
       [this](const std::string& key) { data_plane->instances_changed(key); });

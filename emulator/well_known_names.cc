@@ -15,7 +15,7 @@ class Dispatcher {
   Task<Result<http::Response>> send(http::Url url, http::Headers headers, std::string body,
                                     std::chrono::milliseconds timeout) {
     gateway::Gateway* gateway = gateway_();
-    const bool is_function = gateway != nullptr && gateway->table()->by_host.contains(url.host);
+    const bool is_function = gateway != nullptr && gateway->serves(url.host);
     if (!is_function) {
       co_return co_await client_.request("POST", url, std::move(headers), std::move(body),
                                          {.timeout = timeout});

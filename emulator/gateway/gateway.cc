@@ -24,6 +24,12 @@ struct Gateway::State {
   RevisionPtr choose(const Route& route) {
     return route.pick(static_cast<std::int64_t>(dice++ * 37 % 100));
   }
+  struct Match {
+    std::shared_ptr<const Route> route;
+    std::optional<std::string> target;  // without the prefix that chose the route
+    bool has_targets() const { return route && !route->targets.empty(); }
+  };
+  Match match(const http::RequestHead& head) const;
   std::shared_ptr<const Route> route_of(http::RequestHead& head);
   Task<void> forward(http::Exchange& exchange, RevisionPtr revision);
   Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
@@ -76,6 +82,13 @@ class Observation {
   Revision& revision_;
 };
 
+constexpr std::string_view kFunctionPath = "/function/";
+
+// "name.namespace" and what begins with it; no address.
+bool is_function_host(std::string_view host) {
+  return host.contains('.') && !(host.front() >= '0' && host.front() <= '9');
+}
+
 int status_of(const Error& error) {
   switch (error.code) {
     case Code::kDeadlineExceeded:
@@ -106,22 +119,40 @@ void Gateway::instances_changed(const std::string& revision_key) {
 }
 
 // By Host; or by path: /function/{namespace}/{name}/rest, the prefix is taken off.
-std::shared_ptr<const Route> Gateway::State::route_of(http::RequestHead& head) {
+Gateway::State::Match Gateway::State::match(const http::RequestHead& head) const {
   const auto current = table.load();
   if (const auto it = current->by_host.find(head.host()); it != current->by_host.end()) {
-    return it->second;
+    return {it->second, std::nullopt};
   }
-  constexpr std::string_view kPrefix = "/function/";
-  if (!head.target.starts_with(kPrefix)) return nullptr;
-  const std::string rest = head.target.substr(kPrefix.size());
+  if (!head.target.starts_with(kFunctionPath)) return {};
+  const std::string rest = head.target.substr(kFunctionPath.size());
   const auto first = rest.find('/');
-  if (first == std::string::npos) return nullptr;
+  if (first == std::string::npos) return {};
   const auto second = rest.find_first_of("/?", first + 1);
   const auto it = current->by_name.find(rest.substr(0, second));
-  if (it == current->by_name.end()) return nullptr;
-  head.target = second == std::string::npos ? "/" : rest.substr(second);
-  if (!head.target.starts_with('/')) head.target.insert(0, 1, '/');
-  return it->second;
+  if (it == current->by_name.end()) return {};
+  std::string target = second == std::string::npos ? "/" : rest.substr(second);
+  if (!target.starts_with('/')) target.insert(0, 1, '/');
+  return {it->second, std::move(target)};
+}
+
+std::shared_ptr<const Route> Gateway::State::route_of(http::RequestHead& head) {
+  Match found = match(head);
+  if (!found.has_targets() && hooks.route_missing &&
+      (is_function_host(head.host()) || head.target.starts_with(kFunctionPath))) {
+    hooks.route_missing();
+    found = match(head);
+  }
+  if (found.target) head.target = std::move(*found.target);
+  return found.route;
+}
+
+bool Gateway::serves(const std::string& host) {
+  const auto known = [&] { return state_->table.load()->by_host.contains(host); };
+  if (!known() && state_->hooks.route_missing && is_function_host(host)) {
+    state_->hooks.route_missing();
+  }
+  return known();
 }
 
 Task<void> Gateway::handle(http::Exchange& exchange) {

@@ -24,6 +24,9 @@ struct GatewayHooks {
   std::function<void(const std::string& instance_id, const std::string& reason,
                      std::string_view trace_id)>
       instance_broken;
+  // A request finds no route, or one without a revision: a table that waits to be published should
+  // not wait any longer. publish() may be called from within.
+  std::function<void()> route_missing;
   // Requests that are for no function: brokers, status, admin. False: not for it either.
   std::function<Task<bool>(http::Exchange&)> other;
 };
@@ -43,6 +46,8 @@ class Gateway {
   // no function has that host. On the loop.
   Task<Result<http::Response>> request(std::string host, http::RequestHead head, std::string body,
                                        std::chrono::milliseconds timeout);
+  // Whether a function has that host. On the loop.
+  bool serves(const std::string& host);
   std::shared_ptr<const RouteTable> table() const;
 
  private:

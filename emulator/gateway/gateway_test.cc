@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include "emulator/gateway/frames.h"
+#include "emulator/gateway/gateway.h"
 #include "emulator/gateway/route_table.h"
+#include "platform/async/loop.h"
 
 namespace hearth::gateway {
 namespace {
@@ -60,6 +62,25 @@ TEST(Route, PicksByPercent) {
   EXPECT_EQ(route.pick(30)->settings().name, "b");
   EXPECT_EQ(route.pick(99)->settings().name, "b");
   EXPECT_EQ(Route().pick(0), nullptr);
+}
+
+TEST(Gateway, AskedForAHostThatItDoesNotKnowItLooksAgainInASettledTable) {
+  async::Loop loop("test");
+  int settled = 0;
+  Gateway* self = nullptr;
+  Gateway gateway(loop, {.route_missing = [&] {
+    ++settled;
+    auto table = std::make_shared<RouteTable>();
+    table->by_host["hello.default"] = std::make_shared<Route>();
+    self->publish(std::move(table));
+  }});
+  self = &gateway;
+  EXPECT_FALSE(gateway.serves("10.1.2.3"));
+  EXPECT_EQ(settled, 0);
+  EXPECT_TRUE(gateway.serves("hello.default"));
+  EXPECT_TRUE(gateway.serves("hello.default"));
+  EXPECT_EQ(settled, 1);
+  EXPECT_FALSE(gateway.serves("other.default"));
 }
 
 TEST(RouteTable, NamesTheNearestHosts) {

@@ -6,6 +6,7 @@
 
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
+#include "platform/async/timer.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/controller.h"
 #include "platform/resource/informer.h"
@@ -14,6 +15,7 @@
 namespace hearth::serving {
 
 using namespace resource;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -94,6 +96,8 @@ struct Serving::State {
   std::string url_of(const ObjectKey& key, const std::string& tag = {}) const;
   void rebuild_table();
   void schedule_rebuild();
+  Task<void> rebuild_in_turn();
+  void settle_table();
   std::vector<std::pair<std::string, std::int64_t>> targets_of(const Json& route) const;
 
   async::Loop& loop;
@@ -111,7 +115,8 @@ struct Serving::State {
   Controller configuration_controller;
   Controller revision_controller;
   Controller route_controller;
-  bool rebuild_scheduled = false;
+  bool rebuild_due = false;
+  base::MonotonicTime rebuild_not_before;
 };
 
 Serving::Serving(async::Loop& loop, Store& store, Scaler& scaler, const base::Clock& clock,
@@ -148,6 +153,8 @@ Task<void> Serving::stop() {
   state->tasks.cancel();
   co_await state->tasks.drain();
 }
+
+void Serving::settle_routes() { state_->settle_table(); }
 
 // Who looks again when what changes.
 void Serving::State::connect() {
@@ -287,7 +294,10 @@ Task<Result<Requeue>> Serving::State::configuration(ObjectKey key) {
   }
   const std::string ready_name = base::string_at(status, {"latestReadyRevisionName"});
   HEARTH_CO_CHECK_OK(co_await update_status(store, kConfigurations, key, std::move(status)));
-  co_await collect_revisions(key, ready_name, name);
+  // Looking through all revisions of a namespace: only for who may have too many.
+  if (generation_of(object) > static_cast<std::int64_t>(kRevisionsKept)) {
+    co_await collect_revisions(key, ready_name, name);
+  }
   co_return Requeue();
 }
 
@@ -420,13 +430,24 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
   co_return Requeue();
 }
 
-// Many changes of one turn of the loop make one table.
+// Many changes make one table. A table costs as much as there are routes, and each new function
+// changes it several times: rebuilding takes at most a tenth of the time.
 void Serving::State::schedule_rebuild() {
-  if (std::exchange(rebuild_scheduled, true)) return;
-  loop.post([this] {
-    rebuild_scheduled = false;
-    rebuild_table();
-  });
+  if (std::exchange(rebuild_due, true)) return;
+  tasks.spawn(rebuild_in_turn());
+}
+
+Task<void> Serving::State::rebuild_in_turn() {
+  if (!co_await async::sleep_for(std::max(rebuild_not_before - clock.monotonic(), 0ns))) co_return;
+  settle_table();
+}
+
+void Serving::State::settle_table() {
+  if (!std::exchange(rebuild_due, false)) return;
+  const auto begin = clock.monotonic();
+  rebuild_table();
+  const auto end = clock.monotonic();
+  rebuild_not_before = end + 9 * (end - begin);
 }
 
 void Serving::State::rebuild_table() {

@@ -28,6 +28,8 @@ class Serving {
 
   void start();
   Task<void> stop();
+  // Publishes the route table at once if changes wait for the next one.
+  void settle_routes();
 
   struct State;
 

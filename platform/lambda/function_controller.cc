@@ -1,5 +1,7 @@
 #include "platform/lambda/function_controller.h"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "platform/async/blocking.h"
@@ -106,6 +108,9 @@ struct FunctionController::State {
   const base::Clock& clock;
   FunctionControllerOptions options;
   Informer functions;
+  // Those whose source was not found: the only ones that a new object can concern. Every object
+  // that is stored asks.
+  std::set<ObjectKey> without_source;
   Informer jobs;
   Informer services;
   async::TaskGroup tasks;
@@ -122,8 +127,14 @@ FunctionController::~FunctionController() = default;
 
 void FunctionController::start() {
   State& state = *state_;
-  state.functions.on_change(
-      [&state](const ObjectPtr& object, bool) { state.controller.enqueue(key_of(*object)); });
+  state.functions.on_change([&state](const ObjectPtr& object, bool deleted) {
+    const ObjectKey key = key_of(*object);
+    if (!deleted && condition_of(*object, "SourceReady").status == "False")
+      state.without_source.insert(key);
+    else
+      state.without_source.erase(key);
+    state.controller.enqueue(key);
+  });
   state.watch_owned(state.jobs);
   state.watch_owned(state.services);
   for (Informer* informer : {&state.functions, &state.jobs, &state.services}) {
@@ -157,13 +168,14 @@ Task<void> FunctionController::stop() {
 bool FunctionController::is_synced() const { return state_->synced; }
 
 void FunctionController::source_changed(const std::string& bucket, const std::string& key) {
-  for (const auto& [object_key, function] : state_->functions.all()) {
+  for (const ObjectKey& waiting : state_->without_source) {
+    const ObjectPtr function = state_->functions.get(waiting);
+    if (!function) continue;
     const FunctionSpec spec = parse_function(*function);
     const bool named = spec.source.bucket == bucket &&
                        (key == spec.source.key ||
                         (spec.source.key.ends_with('/') && key.starts_with(spec.source.key)));
-    if (named && !is_condition_true(*function, "SourceReady"))
-      state_->controller.enqueue(object_key);
+    if (named) state_->controller.enqueue(waiting);
   }
 }
 

@@ -159,22 +159,17 @@ class Hearth:
         if errors:
             raise errors[0]
         applied = time.monotonic() - start
-        names = {manifest["metadata"]["name"] for manifest in manifests}
-        api = self.api()
-        wait_until(lambda: self.all_ready(api, names), seconds, "%d functions" % len(names), 0.05)
-        return applied, time.monotonic() - start
-
-    @staticmethod
-    def all_ready(api, names):
-        left = set(names)
-        for item in api.call("GET", FUNCTIONS)["items"]:
+        left = {manifest["metadata"]["name"] for manifest in manifests}
+        for item in self.api().watch(FUNCTIONS, seconds):
             status = item.get("status", {})
             if status.get("phase") == "Failed" and item["metadata"]["name"] in left:
                 raise RuntimeError("%s failed: %s" % (item["metadata"]["name"],
                                                       json.dumps(status.get("conditions"))))
             if status.get("phase") == "Ready":
                 left.discard(item["metadata"]["name"])
-        return not left
+            if not left:
+                return applied, time.monotonic() - start
+        raise RuntimeError("waited %d s for functions: %s" % (seconds, sorted(left)[:5]))
 
     def app_folders(self):
         return [path / "app" for path in (self.folder / "state/images").iterdir()
@@ -213,6 +208,14 @@ class Api:
         if answer.status // 100 != 2:
             raise RuntimeError("%s %s: %d %s" % (method, path, answer.status, text[:500]))
         return json.loads(text) if text else {}
+
+    def watch(self, collection, seconds):
+        """The objects that are there, and each that changes; ends after `seconds`."""
+        self.connection.request("GET", "%s?watch=true&timeoutSeconds=%d" % (collection, seconds),
+                                headers=self.headers)
+        with self.connection.getresponse() as answer:
+            for line in answer:
+                yield json.loads(line)["object"]
 
     def apply(self, collection, manifest):
         """Creates, or replaces what has the same name."""
