@@ -563,8 +563,9 @@ def rehearse(runtime):
     limit_resources({"core": 0})
     server = runtime.Server(runtime.Settings(os.environ), None)
     server.install_signals()
-    reset_signals()
+    # Blocked before the handlers go: the order may have come already, and a stop behind it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    reset_signals()
     server.poller.poll(0)
     os.close(server.wake_reader)
     os.close(server.wake_writer)

@@ -26,7 +26,8 @@ inline constexpr std::size_t kManifestBytesMax = 4 * 1024 * 1024;  // OCI distri
 // Documents
 inline constexpr std::size_t kJsonDepthMax = 200;
 inline constexpr std::size_t kYamlBytesMax = 8 * 1024 * 1024;
-inline constexpr std::size_t kYamlNodesMax = 1'000'000;  // of a text; aliases count as what they repeat
+// Of a text; aliases count as what they repeat.
+inline constexpr std::size_t kYamlNodesMax = 1'000'000;
 
 // Build contexts and archives
 inline constexpr std::size_t kContextFilesMax = 20'000;
