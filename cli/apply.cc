@@ -11,11 +11,11 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/field_hint.h"
-#include "cli/flag_values.h"
 #include "cli/manifests.h"
 #include "cli/merge.h"
 #include "cli/state_location.h"
 #include "cli/wait.h"
+#include "cli/wait_flags.h"
 
 namespace hearth::cli {
 namespace {
@@ -26,9 +26,8 @@ constexpr int kConflictRetries = 50;
 struct ApplyFlags {
   Target target;
   std::vector<std::string> files;
-  bool wait = false;
   bool dry_run = false;
-  std::string timeout = "5m";
+  WaitFlags waiting;
 };
 
 Result<Kind> kind_for(ApiClient& api, Kinds& kinds, const Json& object) {
@@ -131,7 +130,7 @@ std::vector<Error> problems_of(const std::vector<Manifest>& manifests, const Kin
 
 Result<int> wait_for_all(const Daemon& daemon, const ApplyFlags& flags,
                          const std::vector<Applied>& applied) {
-  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  HEARTH_TRY(timeout, flags.waiting.patience());
   std::vector<Awaited> awaited;
   for (const Applied& one : applied) {
     if (becomes_ready(one.kind)) awaited.push_back({one.kind, one.ns, one.name});
@@ -174,7 +173,7 @@ Result<int> run(const ApplyFlags& flags) {
     std::cerr << fmt::format("{} of {} applied; not applied:{}\n", applied.size(), manifests.size(),
                              left_out);
   }
-  if (!flags.wait || flags.dry_run) return code;
+  if (!flags.waiting.wait || flags.dry_run) return code;
   HEARTH_TRY(waited, wait_for_all(daemon, flags, applied));
   return code == kOk ? waited : code;
 }
@@ -188,11 +187,7 @@ void register_apply(CLI::App& app, int& exit_code) {
       ->required()
       ->allow_extra_args(false)
       ->type_name("PATH");
-  apply->add_flag("--wait", flags->wait, "Wait until what was applied is Ready");
-  apply->add_option("--timeout", flags->timeout, "How long --wait waits")
-      ->check(check_duration)
-      ->type_name("DURATION")
-      ->capture_default_str();
+  add_wait_flags(*apply, flags->waiting, "Wait until what was applied is Ready");
   apply->add_flag("--dry-run", flags->dry_run, "Let the server check everything, change nothing");
   add_target_flags(*apply, flags->target);
   apply->footer(

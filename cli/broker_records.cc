@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/output.h"
+#include "cli/text_table.h"
 
 namespace hearth::cli {
 
@@ -34,11 +35,18 @@ Status show_record(const RecordFlags& flags, const std::string& path) {
   return print_value(output, record);
 }
 
-void print_records(const TextTable& table, std::string_view none) {
+Status list_records(const RecordFlags& flags, const std::string& path, RecordTable columns) {
+  HEARTH_TRY(api, connect(flags.target));
+  HEARTH_TRY(records, api.administer("GET", path));
+  HEARTH_TRY(output, Output::parse(flags.output));
+  if (!output.is_table()) return print_value(output, records);
+  TextTable table(std::move(columns.header));
+  for (const Json& record : records["items"]) table.add(columns.row(record));
   if (table.has_rows())
     table.print(std::cout);
   else
-    std::cerr << none << "\n";
+    std::cerr << columns.none << "\n";
+  return {};
 }
 
 }  // namespace hearth::cli

@@ -1,11 +1,12 @@
 // What `hearth event` and `hearth dlq` share: they list and show what the broker keeps.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/api_client.h"
 #include "cli/state_location.h"
-#include "cli/text_table.h"
 
 namespace CLI {
 class App;
@@ -32,7 +33,13 @@ void add_record_flags(CLI::App& command, RecordFlags& flags);
 Result<ApiClient> connect(const Target& target);
 // One record, as YAML unless -o says json.
 Status show_record(const RecordFlags& flags, const std::string& path);
-// On standard output, or `none` on standard error.
-void print_records(const TextTable& table, std::string_view none);
+
+struct RecordTable {
+  std::vector<std::string> header;
+  std::function<std::vector<std::string>(const Json& record)> row;
+  std::string none;  // says on standard error that there are no records
+};
+// What the broker lists at `path`: as this table, or in the form that -o names.
+Status list_records(const RecordFlags& flags, const std::string& path, RecordTable columns);
 
 }  // namespace hearth::cli

@@ -7,11 +7,11 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "cli/flag_values.h"
 #include "cli/function_lookup.h"
 #include "cli/pod_logs.h"
 #include "cli/state_location.h"
 #include "cli/wait.h"
+#include "cli/wait_flags.h"
 #include "platform/base/clock.h"
 #include "platform/lambda/function.h"
 #include "platform/resource/well_known.h"
@@ -22,8 +22,7 @@ namespace {
 struct BuildFlags {
   Target target;
   std::string name;
-  std::string timeout = "10m";
-  bool wait = false;
+  WaitFlags waiting{.timeout = "10m"};
   bool follow = false;
 };
 
@@ -38,8 +37,8 @@ Status rebuild(const BuildFlags& flags) {
              api.send("PATCH", path_of(resource::kFunctions, flags.target.ns, name), patch));
   std::cout << fmt::format("lambdafunction.lambda.knative.io/{} rebuild requested\n", name);
   std::cout.flush();
-  if (!flags.wait) return {};
-  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  if (!flags.waiting.wait) return {};
+  HEARTH_TRY(timeout, flags.waiting.patience());
   const Awaited awaited{
       {.type = resource::kFunctions, .singular = "lambdafunction"}, flags.target.ns, name};
   // An annotation is no new generation: the status says when the request was taken up.
@@ -84,11 +83,7 @@ void register_build(CLI::App& app, int& exit_code) {
   CLI::App* build =
       app.add_subcommand("build", "Build a function anew; `build logs`: its build log");
   build->add_option("name", flags->name, "Function")->type_name("NAME");
-  build->add_flag("--wait", flags->wait, "Wait until the function is Ready again");
-  build->add_option("--timeout", flags->timeout, "How long --wait waits")
-      ->check(check_duration)
-      ->type_name("DURATION")
-      ->capture_default_str();
+  add_wait_flags(*build, flags->waiting, "Wait until the function is Ready again");
   add_target_flags(*build, flags->target);
   build->footer(
       "Examples:\n"

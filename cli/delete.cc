@@ -7,10 +7,10 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "cli/flag_values.h"
 #include "cli/manifests.h"
 #include "cli/state_location.h"
 #include "cli/wait.h"
+#include "cli/wait_flags.h"
 
 namespace hearth::cli {
 namespace {
@@ -20,9 +20,8 @@ struct DeleteFlags {
   std::vector<std::string> files;
   std::vector<std::string> words;  // TYPE NAME…
   std::string selector;
-  bool wait = false;
   bool ignore_missing = false;
-  std::string timeout = "1m";
+  WaitFlags waiting{.timeout = "1m"};
 };
 
 struct Doomed {
@@ -80,7 +79,7 @@ Result<int> run(const DeleteFlags& flags) {
   HEARTH_TRY(kinds, Kinds::load(api));
   HEARTH_TRY(doomed,
              flags.files.empty() ? from_words(flags, api, kinds) : from_files(flags, kinds));
-  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  HEARTH_TRY(timeout, flags.waiting.patience());
   int code = kOk;
   for (const Doomed& one : doomed) {
     const Status removed = remove(api, flags, one);
@@ -88,7 +87,7 @@ Result<int> run(const DeleteFlags& flags) {
     if (const int failed = report(removed.error()); code == kOk) code = failed;
   }
   for (const Doomed& one : doomed) {
-    if (flags.wait) HEARTH_CHECK_OK(wait_gone(api, {one.kind, one.ns, one.name}, timeout));
+    if (flags.waiting.wait) HEARTH_CHECK_OK(wait_gone(api, {one.kind, one.ns, one.name}, timeout));
   }
   return code;
 }
@@ -106,12 +105,8 @@ void register_delete(CLI::App& app, int& exit_code) {
       ->excludes(words);
   command->add_option("-l,--selector", flags->selector, "Those with the labels")
       ->type_name("LABELS");
-  command->add_flag("--wait", flags->wait, "Wait until they are gone");
+  add_wait_flags(*command, flags->waiting, "Wait until they are gone");
   command->add_flag("--ignore-not-found", flags->ignore_missing, "What is missing is no error");
-  command->add_option("--timeout", flags->timeout, "How long --wait waits")
-      ->check(check_duration)
-      ->type_name("DURATION")
-      ->capture_default_str();
   add_target_flags(*command, flags->target);
   command->footer(
       "Examples:\n"

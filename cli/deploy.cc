@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 
 #include "cli/apply.h"
-#include "cli/bucket.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "cli/flag_values.h"
 #include "cli/folder_archive.h"
+#include "cli/s3_endpoint.h"
 #include "cli/state_location.h"
 #include "cli/wait.h"
+#include "cli/wait_flags.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
 
@@ -31,8 +31,7 @@ struct DeployFlags {
   std::string language;
   std::string version;
   std::string handler;
-  bool wait = false;
-  std::string timeout = "5m";
+  WaitFlags waiting;
 };
 
 struct Detected {
@@ -93,13 +92,24 @@ Status set_runtime(const DeployFlags& flags, const FolderArchive& archive, Json&
                           flags.folder, kManifestName));
 }
 
+// Makes the bucket when it isn't there.
+Status upload(S3Client& store, const S3Location& object, const std::string& bytes) {
+  const std::string type = "application/gzip";
+  const Status stored = store.put(object, bytes, type);
+  if (stored || stored.error().code != Code::kNotFound) return stored;
+  const Status made = store.make_bucket(object.bucket);
+  // kConflict: another deploy has made it in between.
+  if (!made && made.error().code != Code::kConflict) return made;
+  return store.put(object, bytes, type);
+}
+
 // Archives that no spec names any more; the one before stays, for it may be in use this moment.
-void remove_old(Bucket& bucket, const std::string& prefix, const std::string& current,
+void remove_old(S3Client& store, const std::string& prefix, const std::string& current,
                 const std::string& before) {
-  const auto keys = bucket.list(prefix);
-  if (!keys) return;
-  for (const std::string& key : *keys) {
-    if (key != current && key != before) (void)bucket.remove(key);
+  const auto archives = store.list_all({kBucketName, prefix});
+  if (!archives) return;
+  for (const s3::ListedObject& one : *archives) {
+    if (one.key != current && one.key != before) (void)store.remove({kBucketName, one.key});
   }
 }
 
@@ -118,10 +128,10 @@ Status deploy(const DeployFlags& flags) {
   const std::string ns = namespace_for(manifest, kind.type, flags.target.ns);
   const std::string prefix = fmt::format("deploy/{}/{}/", ns, name);
   const std::string key = prefix + archive.hash.substr(0, 16) + ".tar.gz";
-  Bucket bucket(daemon, kBucketName);
-  const std::size_t packed = archive.tar_gz.size();
-  HEARTH_CHECK_OK(bucket.put(key, std::move(archive.tar_gz)));
-  std::cerr << fmt::format("{} files, {} bytes packed\n", archive.files.size(), packed);
+  S3Client store(store_of(daemon));
+  HEARTH_CHECK_OK(upload(store, {kBucketName, key}, archive.tar_gz));
+  std::cerr << fmt::format("{} files, {} bytes packed\n", archive.files.size(),
+                           archive.tar_gz.size());
   std::string before;
   if (const auto live = api.get(path_of(kind.type, ns, name))) {
     before = base::string_at(*live, {"spec", "source", "minio", "key"});
@@ -129,9 +139,9 @@ Status deploy(const DeployFlags& flags) {
   manifest.object["spec"]["source"] = {{"type", "minio"},
                                        {"minio", {{"bucket", kBucketName}, {"key", key}}}};
   HEARTH_TRY(applied, apply_one(api, kinds, {.ns = flags.target.ns}, manifest));
-  remove_old(bucket, prefix, key, before);
-  if (!flags.wait) return {};
-  HEARTH_TRY(timeout, duration_flag(flags.timeout, "--timeout"));
+  remove_old(store, prefix, key, before);
+  if (!flags.waiting.wait) return {};
+  HEARTH_TRY(timeout, flags.waiting.patience());
   return wait_ready(api, {applied.kind, applied.ns, applied.name}, timeout);
 }
 
@@ -147,11 +157,7 @@ void register_deploy(CLI::App& app, int& exit_code) {
   command->add_option("--language", flags->language, "Language; else told from the files");
   command->add_option("--runtime-version", flags->version, "Version of the language");
   command->add_option("--handler", flags->handler, "module.function");
-  command->add_flag("--wait", flags->wait, "Wait until the function is Ready");
-  command->add_option("--timeout", flags->timeout, "How long --wait waits")
-      ->check(check_duration)
-      ->type_name("DURATION")
-      ->capture_default_str();
+  add_wait_flags(*command, flags->waiting, "Wait until the function is Ready");
   add_target_flags(*command, flags->target);
   command->footer(
       "Examples:\n"

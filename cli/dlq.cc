@@ -9,9 +9,7 @@
 #include "cli/broker_records.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "cli/output.h"
 #include "cli/state_location.h"
-#include "cli/text_table.h"
 
 namespace hearth::cli {
 namespace {
@@ -31,22 +29,23 @@ std::string scope_query(const DlqFlags& flags, bool with_limit) {
                    {"limit", with_limit ? std::to_string(flags.records.limit) : ""}});
 }
 
+std::vector<std::string> row_of(const Json& letter) {
+  return {std::to_string(base::int_at(letter, {"id"}).value_or(0)),
+          string_at(letter, {"at"}),
+          string_at(letter, {"namespace"}) + "/" + string_at(letter, {"trigger"}),
+          string_at(letter, {"event", "type"}),
+          string_at(letter, {"event", "id"}),
+          std::to_string(base::int_at(letter, {"attempts"}).value_or(0)),
+          std::to_string(base::int_at(letter, {"code"}).value_or(0)),
+          string_at(letter, {"reason"})};
+}
+
 Status list(const DlqFlags& flags) {
-  HEARTH_TRY(api, connect(flags.records.target));
-  HEARTH_TRY(letters, api.administer("GET", "deadletters" + scope_query(flags, true)));
-  HEARTH_TRY(output, Output::parse(flags.records.output));
-  if (!output.is_table()) return print_value(output, letters);
-  TextTable table({"ID", "AT", "TRIGGER", "EVENT TYPE", "EVENT ID", "ATTEMPTS", "CODE", "REASON"});
-  for (const Json& letter : letters["items"]) {
-    table.add({std::to_string(base::int_at(letter, {"id"}).value_or(0)), string_at(letter, {"at"}),
-               string_at(letter, {"namespace"}) + "/" + string_at(letter, {"trigger"}),
-               string_at(letter, {"event", "type"}), string_at(letter, {"event", "id"}),
-               std::to_string(base::int_at(letter, {"attempts"}).value_or(0)),
-               std::to_string(base::int_at(letter, {"code"}).value_or(0)),
-               string_at(letter, {"reason"})});
-  }
-  print_records(table, "No dead letters.");
-  return {};
+  return list_records(
+      flags.records, "deadletters" + scope_query(flags, true),
+      {.header = {"ID", "AT", "TRIGGER", "EVENT TYPE", "EVENT ID", "ATTEMPTS", "CODE", "REASON"},
+       .row = row_of,
+       .none = "No dead letters."});
 }
 
 Status show(const DlqFlags& flags) {

@@ -11,9 +11,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/flag_values.h"
-#include "cli/output.h"
 #include "cli/state_location.h"
-#include "cli/text_table.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
 
@@ -110,27 +108,27 @@ std::string deliveries_text(const Json& event) {
   return parts.empty() ? "no trigger" : base::join(parts, ", ");
 }
 
+std::vector<std::string> row_of(const Json& event) {
+  return {std::to_string(base::int_at(event, {"sequence"}).value_or(0)),
+          string_at(event, {"received"}),
+          string_at(event, {"namespace"}) + "/" + string_at(event, {"broker"}),
+          string_at(event, {"type"}),
+          string_at(event, {"source"}),
+          string_at(event, {"subject"}),
+          deliveries_text(event)};
+}
+
 Status list(const ListFlags& flags) {
-  HEARTH_TRY(api, connect(flags.records.target));
-  HEARTH_TRY(
-      events,
-      api.administer("GET", "events" + query_of({{"namespace", flags.records.ns()},
-                                                 {"type", flags.type},
-                                                 {"source", flags.source},
-                                                 {"subject", flags.subject},
-                                                 {"limit", std::to_string(flags.records.limit)}})));
-  HEARTH_TRY(output, Output::parse(flags.records.output));
-  if (!output.is_table()) return print_value(output, events);
-  TextTable table({"SEQUENCE", "RECEIVED", "BROKER", "TYPE", "SOURCE", "SUBJECT", "DELIVERIES"});
-  for (const Json& event : events["items"]) {
-    table.add({std::to_string(base::int_at(event, {"sequence"}).value_or(0)),
-               string_at(event, {"received"}),
-               string_at(event, {"namespace"}) + "/" + string_at(event, {"broker"}),
-               string_at(event, {"type"}), string_at(event, {"source"}),
-               string_at(event, {"subject"}), deliveries_text(event)});
-  }
-  print_records(table, "No events found.");
-  return {};
+  const std::string query = query_of({{"namespace", flags.records.ns()},
+                                      {"type", flags.type},
+                                      {"source", flags.source},
+                                      {"subject", flags.subject},
+                                      {"limit", std::to_string(flags.records.limit)}});
+  return list_records(
+      flags.records, "events" + query,
+      {.header = {"SEQUENCE", "RECEIVED", "BROKER", "TYPE", "SOURCE", "SUBJECT", "DELIVERIES"},
+       .row = row_of,
+       .none = "No events found."});
 }
 
 Status show(const ShowFlags& flags) {

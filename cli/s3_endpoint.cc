@@ -5,8 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "cli/daemon.h"
-
 namespace hearth::cli {
 namespace {
 
@@ -37,14 +35,17 @@ void add_s3_endpoint_flags(CLI::App& command, S3EndpointFlags& flags) {
   add_state_flag(command, flags.target);
 }
 
+S3Endpoint store_of(const Daemon& daemon) {
+  return {.url = daemon.s3, .credentials = {daemon.s3_access_key, daemon.s3_secret_key, ""}};
+}
+
 Result<S3Endpoint> find_s3_endpoint(const S3EndpointFlags& flags) {
   S3Endpoint out{.url = first_of({flags.endpoint, environment("AWS_ENDPOINT_URL_S3"),
                                   environment("AWS_ENDPOINT_URL")})};
   s3::Credentials& keys = out.credentials;
   if (out.url.empty()) {
     HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
-    out.url = daemon.s3;
-    keys = {daemon.s3_access_key, daemon.s3_secret_key, ""};
+    out = store_of(daemon);
   } else {
     out.region =
         first_of({environment("AWS_REGION"), environment("AWS_DEFAULT_REGION"), out.region});

@@ -1,8 +1,9 @@
-// Which store `hearth s3` talks to, and as whom.
+// Which store `hearth s3` and `hearth deploy` talk to, and as whom.
 #pragma once
 
 #include <string>
 
+#include "cli/daemon.h"
 #include "cli/s3_client.h"
 #include "cli/state_location.h"
 
@@ -27,6 +28,8 @@ void add_s3_endpoint_flags(CLI::App& command, S3EndpointFlags& flags);
 // AWS_SECRET_ACCESS_KEY for any other: keys of a real cloud in the environment neither break nor
 // reach a daemon that does not know them. kBadRequest when there are none.
 Result<S3Endpoint> find_s3_endpoint(const S3EndpointFlags& flags);
+// The daemon's own.
+S3Endpoint store_of(const Daemon& daemon);
 Result<S3Client> connect_s3(const S3EndpointFlags& flags);
 
 }  // namespace hearth::cli

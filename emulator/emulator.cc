@@ -14,6 +14,7 @@
 #include "emulator/builder/builder.h"
 #include "emulator/eventing/admission.h"
 #include "emulator/eventing/eventing.h"
+#include "emulator/first_objects.h"
 #include "emulator/front_page.h"
 #include "emulator/gateway/gateway.h"
 #include "emulator/journal/journal.h"
@@ -23,6 +24,7 @@
 #include "emulator/registry/registry.h"
 #include "emulator/runtime/runtime.h"
 #include "emulator/serving/serving.h"
+#include "emulator/source_access.h"
 #include "emulator/state_folder.h"
 #include "emulator/store/namespace_contents.h"
 #include "emulator/store/sqlite_store.h"
@@ -34,17 +36,13 @@
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
 #include "platform/base/file.h"
-#include "platform/base/limits.h"
-#include "platform/base/random_id.h"
 #include "platform/http/client.h"
 #include "platform/http/server.h"
 #include "platform/http/tls.h"
 #include "platform/lambda/command_receiver.h"
 #include "platform/lambda/function_controller.h"
 #include "platform/lambda/function_validation.h"
-#include "platform/lambda/git_source.h"
 #include "platform/lambda/lifecycle_event.h"
-#include "platform/lambda/object_source.h"
 #include "platform/resource/event_recorder.h"
 #include "platform/resource/well_known.h"
 #include "platform/telemetry/log.h"
@@ -63,30 +61,39 @@ constexpr std::chrono::seconds kGarbageInterval{3'600};
 struct Emulator::Rooms {
   Rooms(EmulatorOptions o, StateFolder s) : options(std::move(o)), state(std::move(s)) {}
 
+  // In this order; then start() sets going what was built.
   Status open();
+  Status open_identity();
   Status open_storage();
-  Status open_functions();
-  Status open_servers();
-  Status listen(http::Server& server, std::uint16_t port, const char* name, const char* flag,
-                std::string& url, const char* scheme);
+  Status open_registries();
+  Status open_instances();
+  Status open_builds();
+  void open_data_plane();
+  Status open_sockets();
+  void open_serving();
+  void open_lambda();
+  void open_front_page();
+  void open_api();
   Status write_kubeconfig();
+  Task<Status> start();
+  Task<void> close();
+
+  struct Listener {
+    http::Server& server;
+    std::uint16_t& port;
+    const char* name;
+    const char* flag;
+  };
+  Status listen(const Listener& listener);
   void listen_at_cluster_address();
   void observe_servers();
   Task<std::string> metrics_text();
   std::vector<RevisionView> revisions() const;
   void write_hosts(const gateway::RouteTable& table);
   bool runs(const char* controller) const;
-  Task<void> create_namespaces();
-  Task<void> remove_stale_pods();
   Task<void> collect_garbage();
-  Task<void> close();
   std::vector<std::pair<std::string, std::string>> platform_env(const serving::RevisionSpec& spec);
-  Result<s3::Client> s3_client(const lambda::ObjectLocation& location);
-  Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
-  Task<Result<std::string>> fetch_context(workloads::BucketContext context);
-  Task<Status> put_context(std::string bucket, std::string key, std::string bytes);
-  Task<Status> remove_contexts(std::string bucket, std::string prefix);
-  Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
+  lambda::FunctionControllerOptions function_options();
   Task<void> emit_lifecycle(Json function, std::string type, Json data);
   Task<void> run_on_control(Task<Status> task, Status& out);
 
@@ -114,17 +121,18 @@ struct Emulator::Rooms {
   std::unique_ptr<resource::EventRecorder> recorder;
   std::unique_ptr<registry::Registry> image_registry;
   std::unique_ptr<objectstore::ObjectStore> object_store;
-  std::unique_ptr<http::Client> client;
-  std::unique_ptr<builder::Builder> image_builder;
+  std::unique_ptr<journal::Journal> event_journal;
   std::unique_ptr<runtime::ImageStore> images;
   std::unique_ptr<runtime::Runtime> instances;
-  std::unique_ptr<workloads::JobController> jobs;
   std::unique_ptr<serving::Scaler> scaler;
-  std::unique_ptr<journal::Journal> event_journal;
+  std::optional<lambda::Languages> languages;
+  std::unique_ptr<http::Client> client;
+  std::unique_ptr<SourceAccess> sources;
+  std::unique_ptr<builder::Builder> image_builder;
+  std::unique_ptr<workloads::JobController> jobs;
   std::unique_ptr<eventing::Eventing> broker;
   std::unique_ptr<gateway::Gateway> data_plane;
   std::unique_ptr<serving::Serving> knative;
-  std::optional<lambda::Languages> languages;
   std::unique_ptr<lambda::FunctionController> functions;
   std::unique_ptr<lambda::CommandReceiver> commands;
   std::unique_ptr<FrontPage> front_page;
@@ -148,6 +156,24 @@ bool Emulator::Rooms::runs(const char* controller) const {
 }
 
 Status Emulator::Rooms::open() {
+  tasks = std::make_unique<async::TaskGroup>(control);
+  HEARTH_CHECK_OK(open_identity());
+  HEARTH_CHECK_OK(open_storage());
+  HEARTH_CHECK_OK(open_registries());
+  HEARTH_CHECK_OK(open_instances());
+  HEARTH_CHECK_OK(open_builds());
+  open_data_plane();
+  // Before anything is started or written: a busy port must change nothing.
+  HEARTH_CHECK_OK(open_sockets());
+  sources->use_embedded_store(endpoints.s3);
+  open_serving();
+  open_lambda();
+  open_front_page();
+  open_api();
+  return write_kubeconfig();
+}
+
+Status Emulator::Rooms::open_identity() {
   HEARTH_TRY(loaded_token, state.token());
   token = std::move(loaded_token);
   HEARTH_TRY(made, apiserver::load_or_create_certificates(state.path() / "pki", options.address));
@@ -158,10 +184,7 @@ Status Emulator::Rooms::open() {
   server_tls.emplace(std::move(tls));
   HEARTH_TRY(outgoing, http::TlsContext::client({}));
   client_tls.emplace(std::move(outgoing));
-  tasks = std::make_unique<async::TaskGroup>(control);
-  HEARTH_CHECK_OK(open_storage());
-  HEARTH_CHECK_OK(open_functions());
-  return open_servers();
+  return {};
 }
 
 Status Emulator::Rooms::open_storage() {
@@ -184,6 +207,10 @@ Status Emulator::Rooms::open_storage() {
   record = [this](const Json& object, resource::EventNote note) {
     recorder->record(object, std::move(note));
   };
+  return {};
+}
+
+Status Emulator::Rooms::open_registries() {
   HEARTH_TRY(opened_registry,
              registry::Registry::open(control, *writer, state.database(), *blob_store, clock));
   image_registry = std::move(opened_registry);
@@ -199,16 +226,9 @@ Status Emulator::Rooms::open_storage() {
   return event_journal->load();
 }
 
-Status Emulator::Rooms::open_functions() {
-  client = std::make_unique<http::Client>(control, &*client_tls);
-  image_builder = std::make_unique<builder::Builder>(
-      *image_registry, *blob_store, build_pool,
-      builder::BuilderOptions{.work_dir = state.path() / "build",
-                              .caches = options.caches,
-                              .kaniko_executor = options.kaniko_executor});
+Status Emulator::Rooms::open_instances() {
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "images"));
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "logs"));
-  HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
   images = std::make_unique<runtime::ImageStore>(state.path() / "images", *image_registry,
                                                  *blob_store, pool);
   instances = std::make_unique<runtime::Runtime>(
@@ -218,20 +238,39 @@ Status Emulator::Rooms::open_functions() {
                               .scratch = state.path() / "instances",
                               .hosts_file = state.run_dir() / "hosts",
                               .sandbox = options.sandbox});
+  scaler = std::make_unique<serving::Scaler>(
+      control, *instances, *objects_store, clock,
+      serving::ScalerOptions{
+          .platform_env = [this](const serving::RevisionSpec& spec) { return platform_env(spec); },
+          .record = record});
+  return {};
+}
+
+Status Emulator::Rooms::open_builds() {
+  HEARTH_TRY(loaded, lambda::Languages::load(options.languages));
+  languages = std::move(loaded);
+  HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
+  client = std::make_unique<http::Client>(control, &*client_tls);
+  sources = std::make_unique<SourceAccess>(*client, pool, clock, state.path() / "scratch",
+                                           options.s3_credentials);
+  image_builder = std::make_unique<builder::Builder>(
+      *image_registry, *blob_store, build_pool,
+      builder::BuilderOptions{.work_dir = state.path() / "build",
+                              .caches = options.caches,
+                              .kaniko_executor = options.kaniko_executor});
   jobs = std::make_unique<workloads::JobController>(
       control, pool, *objects_store, *image_builder, instances->logs(), clock,
       workloads::JobControllerOptions{.scratch = state.path() / "scratch",
                                       .parallel_builds = options.parallel_builds,
                                       .fetch_context =
                                           [this](workloads::BucketContext context) {
-                                            return fetch_context(std::move(context));
+                                            return sources->fetch_context(std::move(context));
                                           },
                                       .record = record});
-  scaler = std::make_unique<serving::Scaler>(
-      control, *instances, *objects_store, clock,
-      serving::ScalerOptions{
-          .platform_env = [this](const serving::RevisionSpec& spec) { return platform_env(spec); },
-          .record = record});
+  return {};
+}
+
+void Emulator::Rooms::open_data_plane() {
   broker = std::make_unique<eventing::Eventing>(
       control, *objects_store, *event_journal, clock,
       make_dispatch([this] { return data_plane.get(); }, *client),
@@ -250,25 +289,22 @@ Status Emulator::Rooms::open_functions() {
           .other = [this](http::Exchange& exchange) { return front_page->handle(exchange); }});
   scaler->on_instances_change(
       [this](const std::string& key) { data_plane->instances_changed(key); });
-  HEARTH_TRY(loaded, lambda::Languages::load(options.languages));
-  languages = std::move(loaded);
-  return {};
 }
 
-Status Emulator::Rooms::listen(http::Server& server, std::uint16_t port, const char* name,
-                               const char* flag, std::string& url, const char* scheme) {
-  auto bound = server.listen({.address = options.address, .port = port});
+// The port 0 becomes the one that was free.
+Status Emulator::Rooms::listen(const Listener& listener) {
+  auto bound = listener.server.listen({.address = options.address, .port = listener.port});
   if (!bound) {
-    return fail(bound.error().code, fmt::format("{} can't listen at {}: choose another port with "
-                                                "{}, or 0 for any free one",
-                                                name, bound.error().message, flag));
+    return fail(bound.error().code,
+                fmt::format("{} can't listen at {}: choose another port with "
+                            "{}, or 0 for any free one",
+                            listener.name, bound.error().message, listener.flag));
   }
-  url = fmt::format("{}{}:{}", scheme, options.address, *bound);
+  listener.port = *bound;
   return {};
 }
 
-Status Emulator::Rooms::open_servers() {
-  // Sockets first: a busy port must be known before anything is started or written.
+Status Emulator::Rooms::open_sockets() {
   const auto handler = [](auto& room) {
     return [&room](http::Exchange& exchange) { return room->handle(exchange); };
   };
@@ -277,53 +313,73 @@ Status Emulator::Rooms::open_servers() {
   registry_server = std::make_unique<http::Server>(control, "registry", handler(image_registry));
   s3_server = std::make_unique<http::Server>(objects, "s3", handler(object_store));
   observe_servers();
-  HEARTH_CHECK_OK(listen(*gateway_server, options.gateway_port, "the gateway", "--port",
-                         endpoints.gateway, "http://"));
-  HEARTH_CHECK_OK(listen(*api_server, options.api_port, "the Kubernetes API", "--api-port",
-                         endpoints.api, "https://"));
-  HEARTH_CHECK_OK(listen(*registry_server, options.registry_port, "the registry", "--registry-port",
-                         endpoints.registry, ""));
-  HEARTH_CHECK_OK(listen(*s3_server, options.s3_port, "the object store", "--s3-port", endpoints.s3,
-                         "http://"));
-  const auto api_port = endpoints.api.substr(endpoints.api.rfind(':') + 1);
-  const auto gateway_port = static_cast<std::uint16_t>(
-      std::stoi(endpoints.gateway.substr(endpoints.gateway.rfind(':') + 1)));
+  for (const Listener& listener :
+       {Listener{*gateway_server, options.gateway_port, "the gateway", "--port"},
+        Listener{*api_server, options.api_port, "the Kubernetes API", "--api-port"},
+        Listener{*registry_server, options.registry_port, "the registry", "--registry-port"},
+        Listener{*s3_server, options.s3_port, "the object store", "--s3-port"}}) {
+    HEARTH_CHECK_OK(listen(listener));
+  }
+  const auto at = [this](std::uint16_t port) {
+    return fmt::format("{}:{}", options.address, port);
+  };
+  endpoints.gateway = "http://" + at(options.gateway_port);
+  endpoints.api = "https://" + at(options.api_port);
+  endpoints.registry = at(options.registry_port);
+  endpoints.s3 = "http://" + at(options.s3_port);
+  listen_at_cluster_address();
+  return {};
+}
+
+void Emulator::Rooms::open_serving() {
   knative = std::make_unique<serving::Serving>(
       control, *objects_store, *scaler, clock,
-      serving::ServingOptions{.domain = options.domain, .port = gateway_port, .record = record},
+      serving::ServingOptions{
+          .domain = options.domain, .port = options.gateway_port, .record = record},
       [this](std::shared_ptr<const gateway::RouteTable> table) {
         write_hosts(*table);
         data_plane->publish(std::move(table));
       });
-  listen_at_cluster_address();
-  lambda::FunctionControllerOptions function_options;
-  function_options.build.push_registry = endpoints.registry;
-  function_options.build.pull_registry = endpoints.registry;
-  function_options.render.dev = options.dev;
-  function_options.sources.objects = [this](lambda::ObjectLocation location) {
-    return fetch_objects(std::move(location));
+}
+
+lambda::FunctionControllerOptions Emulator::Rooms::function_options() {
+  lambda::FunctionControllerOptions out;
+  out.build.push_registry = endpoints.registry;
+  out.build.pull_registry = endpoints.registry;
+  out.render.dev = options.dev;
+  out.sources.objects = [this](lambda::ObjectLocation location) {
+    return sources->fetch_objects(std::move(location));
   };
-  function_options.sources.git = [this](lambda::GitLocation location) {
-    return fetch_git(std::move(location));
+  out.sources.git = [this](lambda::GitLocation location) {
+    return sources->fetch_git(std::move(location));
   };
-  function_options.contexts = {.put =
-                                   [this](std::string bucket, std::string key, std::string bytes) {
-                                     return put_context(std::move(bucket), std::move(key),
-                                                        std::move(bytes));
-                                   },
-                               .remove =
-                                   [this](std::string bucket, std::string prefix) {
-                                     return remove_contexts(std::move(bucket), std::move(prefix));
-                                   }};
-  if (!options.gcs_endpoint.empty()) function_options.gcs_endpoint = options.gcs_endpoint;
-  function_options.emit = [this](const Json& function, std::string type, Json data) {
+  out.contexts.put = [this](std::string bucket, std::string key, std::string bytes) {
+    return sources->put_context(std::move(bucket), std::move(key), std::move(bytes));
+  };
+  out.contexts.remove = [this](std::string bucket, std::string prefix) {
+    return sources->remove_contexts(std::move(bucket), std::move(prefix));
+  };
+  if (!options.gcs_endpoint.empty()) out.gcs_endpoint = options.gcs_endpoint;
+  out.emit = [this](const Json& function, std::string type, Json data) {
     tasks->spawn(emit_lifecycle(function, std::move(type), std::move(data)));
   };
-  function_options.record = record;
-  functions = std::make_unique<lambda::FunctionController>(
-      control, pool, *objects_store, *languages, clock, std::move(function_options));
+  out.record = record;
+  return out;
+}
+
+void Emulator::Rooms::open_lambda() {
+  functions = std::make_unique<lambda::FunctionController>(control, pool, *objects_store,
+                                                           *languages, clock, function_options());
   commands = std::make_unique<lambda::CommandReceiver>(*objects_store, clock,
                                                        lambda::CommandReceiverOptions{});
+  object_store->on_event([this](const objectstore::ObjectEvent& event) {
+    if (event.kind != objectstore::ObjectEvent::Kind::kCreated) return;
+    control.post(
+        [this, bucket = event.bucket, key = event.key] { functions->source_changed(bucket, key); });
+  });
+}
+
+void Emulator::Rooms::open_front_page() {
   front_page = std::make_unique<FrontPage>(
       *broker, *commands, token,
       [this] {
@@ -339,6 +395,9 @@ Status Emulator::Rooms::open_servers() {
         return scaler->scale_to_zero(ns, name);
       },
       [this] { return metrics_text(); });
+}
+
+void Emulator::Rooms::open_api() {
   api = std::make_unique<apiserver::ApiServer>(
       *objects_store, definitions, clock,
       [this](resource::ObjectPtr pod, apiserver::LogOptions log, apiserver::LogSink sink) {
@@ -350,14 +409,9 @@ Status Emulator::Rooms::open_servers() {
                                        .limit_bytes = log.limit_bytes},
                                       std::move(sink));
       },
-      apiserver::ServerOptions{.token = token,
-                               .server_address = fmt::format("{}:{}", options.address, api_port)});
-  object_store->on_event([this](const objectstore::ObjectEvent& event) {
-    if (event.kind != objectstore::ObjectEvent::Kind::kCreated) return;
-    control.post(
-        [this, bucket = event.bucket, key = event.key] { functions->source_changed(bucket, key); });
-  });
-  return write_kubeconfig();
+      apiserver::ServerOptions{
+          .token = token,
+          .server_address = fmt::format("{}:{}", options.address, options.api_port)});
 }
 
 // The gateway and the object store count their requests themselves, by revision and by method.
@@ -457,99 +511,9 @@ std::vector<std::pair<std::string, std::string>> Emulator::Rooms::platform_env(
           {"HEARTH_GATEWAY", endpoints.gateway}};
 }
 
-Result<s3::Client> Emulator::Rooms::s3_client(const lambda::ObjectLocation& location) {
-  // decisions.md: the reference's MinIO and an unset endpoint mean the embedded store.
-  const bool own =
-      location.endpoint.empty() || location.endpoint.contains("minio.minio.svc.cluster.local");
-  std::string endpoint = own ? endpoints.s3 : location.endpoint;
-  if (!endpoint.contains("://")) endpoint = "http://" + endpoint;
-  HEARTH_TRY(url, http::parse_url(endpoint));
-  s3::ClientOptions client_options{.endpoint = url, .region = location.region};
-  client_options.credentials = {location.credentials.access_key, location.credentials.secret_key};
-  if (own && !options.s3_credentials.empty()) {
-    const auto& [access, secret] = *options.s3_credentials.begin();
-    client_options.credentials = {access, secret};
-    client_options.region = "us-east-1";
-  }
-  return s3::Client(*client, clock, std::move(client_options));
-}
-
-Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_objects(lambda::ObjectLocation location) {
-  HEARTH_CO_TRY(bucket_client, s3_client(location));
-  co_return co_await lambda::fetch_objects(bucket_client, pool, state.path() / "scratch",
-                                           location.bucket, location.key);
-}
-
-Task<Result<std::string>> Emulator::Rooms::fetch_context(workloads::BucketContext context) {
-  HEARTH_CO_TRY(bucket_client, s3_client({.endpoint = context.endpoint}));
-  co_return co_await bucket_client.get_object(context.bucket, context.key,
-                                              limits::kContextBytesMax);
-}
-
-Task<Status> Emulator::Rooms::put_context(std::string bucket, std::string key, std::string bytes) {
-  HEARTH_CO_TRY(bucket_client, s3_client({}));
-  HEARTH_CO_CHECK_OK(co_await bucket_client.create_bucket(bucket));
-  co_return co_await bucket_client.put_object(std::move(bucket), std::move(key), std::move(bytes),
-                                              "application/gzip");
-}
-
-Task<Status> Emulator::Rooms::remove_contexts(std::string bucket, std::string prefix) {
-  HEARTH_CO_TRY(bucket_client, s3_client({}));
-  HEARTH_CO_TRY(found, co_await bucket_client.list(bucket, prefix));
-  for (const s3::ObjectInfo& object : found) {
-    HEARTH_CO_CHECK_OK(co_await bucket_client.delete_object(bucket, object.key));
-  }
-  co_return Status();
-}
-
-Task<Result<lambda::SourceTree>> Emulator::Rooms::fetch_git(lambda::GitLocation location) {
-  co_return co_await pool.run([location = std::move(location), scratch = state.path() / "scratch"] {
-    return lambda::fetch_git(location, scratch);
-  });
-}
-
 Task<void> Emulator::Rooms::emit_lifecycle(Json function, std::string type, Json data) {
   (void)co_await broker->publish("knative-lambda", "lambda-broker",
                                  lambda::lifecycle_event(function, type, data, clock.wall()));
-}
-
-Task<void> Emulator::Rooms::create_namespaces() {
-  for (const char* name : {"default", "kube-system", "kube-public", "knative-lambda",
-                           "knative-eventing", "knative-serving"}) {
-    (void)co_await objects_store->create(
-        resource::kNamespaces, resource::new_object(resource::kNamespaces, {"", name}), {});
-  }
-  Json lambda_broker =
-      resource::new_object(resource::kBrokers, {"knative-lambda", "lambda-broker"});
-  lambda_broker["spec"] = Json::object();
-  (void)co_await objects_store->create(resource::kBrokers, std::move(lambda_broker), {});
-  // Commands that are posted to the broker reach the receiver as any other event does.
-  Json receiver = resource::new_object(resource::kTriggers,
-                                       {"knative-lambda", "lambda-command-receiver-trigger"});
-  receiver["spec"] = {{"broker", "lambda-broker"},
-                      {"filters", {{{"prefix", {{"type", "io.knative.lambda.command."}}}}}},
-                      {"subscriber", {{"uri", endpoints.gateway + "/events"}}}};
-  (void)co_await resource::apply(*objects_store, resource::kTriggers, std::move(receiver));
-  Json node = resource::new_object(resource::kNodes, {"", "local"});
-  node["status"] = {{"conditions", {{{"type", "Ready"}, {"status", "True"}}}},
-                    {"nodeInfo", {{"kubeletVersion", "hearth-" HEARTH_VERSION}}}};
-  (void)co_await objects_store->create(resource::kNodes, std::move(node), {});
-  Json hosting =
-      resource::new_object(resource::kConfigMaps, {"kube-public", "local-registry-hosting"});
-  hosting["data"] = {
-      {"localRegistryHosting.v1", fmt::format("host: \"{}\"\n", endpoints.registry)}};
-  (void)co_await resource::apply(*objects_store, resource::kConfigMaps, std::move(hosting));
-}
-
-// Instances end with the daemon, also with one that crashed; their Pods must not outlive them.
-Task<void> Emulator::Rooms::remove_stale_pods() {
-  auto pods = co_await objects_store->list(resource::kPods,
-                                           {.label_selector = "serving.knative.dev/revision"});
-  if (!pods) co_return;
-  for (const resource::ObjectPtr& pod : pods->items) {
-    (void)co_await objects_store->remove(resource::kPods, resource::key_of(*pod), {});
-    instances->logs().remove(resource::name_of(*pod));
-  }
 }
 
 // Blobs that neither an object, an upload nor an image names, once an hour.
@@ -597,24 +561,26 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
   r->control.run_blocking(r->run_on_control(open_on_loop([r] { return r->open(); }), opened));
   auto emulator = std::unique_ptr<Emulator>(new Emulator(std::move(rooms)));
   if (!opened) return fail(opened.error());
-  r->control.run_blocking([](Rooms& all, Status& out) -> Task<void> {
-    out = all.objects_store->load();
-    if (out) out = co_await define_platform_kinds(*all.objects_store, all.definitions);
-    if (!out) co_return;
-    co_await all.create_namespaces();
-    co_await all.remove_stale_pods();
-    all.recorder->start();
-    all.namespace_contents->start();
-    all.tasks->spawn(all.collect_garbage());
-    all.scaler->start();
-    if (all.runs("serving")) all.knative->start();
-    if (all.runs("jobs")) all.jobs->start();
-    if (all.runs("eventing")) all.broker->start();
-    if (all.runs("function")) all.functions->start();
-  }(*r, opened));
+  r->control.run_blocking(r->run_on_control(r->start(), opened));
   if (!opened) return fail(opened.error());
   kLog.info("started", {{"gateway", r->endpoints.gateway}, {"api", r->endpoints.api}});
   return emulator;
+}
+
+Task<Status> Emulator::Rooms::start() {
+  HEARTH_CO_CHECK_OK(objects_store->load());
+  HEARTH_CO_CHECK_OK(co_await define_platform_kinds(*objects_store, definitions));
+  co_await create_first_objects(*objects_store, endpoints);
+  co_await remove_stale_pods(*objects_store, instances->logs());
+  recorder->start();
+  namespace_contents->start();
+  tasks->spawn(collect_garbage());
+  scaler->start();
+  if (runs("serving")) knative->start();
+  if (runs("jobs")) jobs->start();
+  if (runs("eventing")) broker->start();
+  if (runs("function")) functions->start();
+  co_return Status();
 }
 
 Emulator::Emulator(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
@@ -663,7 +629,7 @@ void Emulator::set_s3_credentials(std::map<std::string, std::string> credentials
   });
   // The platform's own reads of the store sign with the first of them.
   rooms_->control.post([rooms = rooms_.get(), credentials = std::move(credentials)]() mutable {
-    rooms->options.s3_credentials = std::move(credentials);
+    rooms->sources->set_credentials(std::move(credentials));
   });
 }
 

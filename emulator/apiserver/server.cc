@@ -23,7 +23,7 @@ std::optional<Document> description(const DefinitionRegistry& definitions, const
                                     std::string_view accept, const std::string& server_address) {
   if (path == "/api" || path == "/api/") return core_versions(definitions, accept, server_address);
   if (path == "/apis" || path == "/apis/") return groups(definitions, accept);
-  // A zero-byte document satisfies every kubectl's apply and create (spec §1.3).
+  // A zero-byte document satisfies every kubectl's apply and create.
   if (path == "/openapi/v2") return Document{"application/octet-stream", ""};
   const auto parts = base::split(std::string_view(path).substr(1), '/');
   const auto part = [&](std::size_t at) { return std::string(parts[at]); };

@@ -185,7 +185,7 @@ Task<void> watch_objects(Request& request) {
         clock.monotonic() + std::chrono::seconds(std::clamp<std::int64_t>(seconds, 0, 86'400));
     sent = co_await send_events(response, **watch, end, clock);
   } else {
-    // History is gone: one ERROR event, then the end (spec §2.5).
+    // History is gone: one ERROR event, then the end.
     sent = co_await send_event(response, "ERROR", status_object(watch.error(), nullptr, ""));
   }
   if (sent) (void)co_await request.exchange.finish();

@@ -12,7 +12,7 @@ using namespace resource;
 
 namespace {
 
-// The body must agree with the path (spec §2.1, §2.2).
+// The body must agree with the path.
 Status agree_with_path(Json& object, const Definition& definition, const ApiPath& path) {
   if (!object.is_object()) return fail(Code::kBadRequest, "the body is not an object");
   const std::string kind = base::string_at(object, {"kind"});

@@ -120,9 +120,21 @@ std::string by_digest(oci::Reference reference, const oci::Digest& digest) {
   return reference.text();
 }
 
-}  // namespace
-
-namespace {
+Task<Result<BuildResult>> run_job(Job job, std::vector<oci::Reference> destinations,
+                                  async::BlockingPool& pool, registry::Registry& registry,
+                                  const blobs::BlobStore& blobs) {
+  HEARTH_CO_TRY(names, co_await pool.run([job] { return job->prepare(); }));
+  HEARTH_CO_CHECK_OK(resolve_bases(*job, names, registry, blobs));
+  HEARTH_CO_CHECK_OK(co_await run_steps(job, pool));
+  Image image = job->finish();
+  const bool host_backed = image.host_backed;
+  HEARTH_CO_TRY(digest, co_await store_image(std::move(image), destinations, registry, blobs));
+  co_return BuildResult{.digest = digest,
+                        .reference = by_digest(destinations[0], digest),
+                        .host_backed = host_backed,
+                        .steps = job->steps(),
+                        .cached_steps = job->cached_steps()};
+}
 
 // Kaniko pushes by itself: what it left in the registry is the result.
 Task<Result<BuildResult>> build_with_kaniko(async::BlockingPool& pool, BuilderOptions options,
@@ -175,33 +187,16 @@ Task<Result<BuildResult>> Builder::build(BuildRequest request) {
     return std::make_shared<BuildJob>(shared->blobs, shared->options, shared->host_tools(),
                                       std::move(request));
   });
-  auto names = co_await shared->pool.run([job] { return job->prepare(); });
-  Status done = names ? resolve_bases(*job, *names, shared->registry, shared->blobs)
-                      : Status(std::unexpected(names.error()));
-  if (done) done = co_await run_steps(job, shared->pool);
-  Result<BuildResult> result = fail(Code::kInternal, "not finished");
-  if (done) {
-    Image image = job->finish();
-    const bool host_backed = image.host_backed;
-    auto digest =
-        co_await store_image(std::move(image), destinations, shared->registry, shared->blobs);
-    if (!digest) {
-      done = fail(digest.error());
-    } else {
-      result = BuildResult{.digest = *digest,
-                           .reference = by_digest(destinations[0], *digest),
-                           .host_backed = host_backed,
-                           .steps = job->steps(),
-                           .cached_steps = job->cached_steps()};
-    }
-  }
+  auto result =
+      co_await run_job(job, std::move(destinations), shared->pool, shared->registry, shared->blobs);
   co_await shared->pool.run([job] {
     job->clean();
     return 0;
   });
-  if (!done) co_return fail(done.error());
-  result->duration = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - started);
+  if (result) {
+    result->duration = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - started);
+  }
   co_return result;
 }
 

@@ -21,7 +21,7 @@ constexpr std::size_t kSinkParallelism = 4;
 // Outcomes that may be on their way to the disk while lanes go on.
 constexpr std::size_t kRecordingMax = 1'000;
 constexpr std::chrono::seconds kStorageRetry{1};
-// 1,024 characters of Base64 (§2.6), cut on a boundary of four.
+// 1,024 characters of Base64, cut on a boundary of four.
 constexpr std::size_t kErrorDataBytesMax = 768;
 constexpr std::string_view kTtl = "knativebrokerttl";
 
@@ -234,7 +234,7 @@ Task<Deliverer::Attempt> Deliverer::hand_over(Destination broker, event::CloudEv
   co_return attempt;
 }
 
-// The table "Reply handling" of §2.4.
+// What Knative's brokers make of an answer.
 Task<Deliverer::Attempt> Deliverer::take_reply(RoutePtr route, journal::EntryPtr entry,
                                                http::Response response, Attempt attempt) {
   attempt.code = response.head.status;
@@ -307,7 +307,7 @@ void tell_dead_letter(const Options& options, const Route& route, const Outcome&
 
 }  // namespace
 
-// Stored first, then the sink is tried (§7.1, 8).
+// Stored first, then the sink is tried.
 Task<Deliverer::Again> Deliverer::bury(RoutePtr route, journal::EntryPtr entry, Outcome outcome) {
   outcome.state = DeliveryState::kDeadLettered;
   outcome.has_sink = !route->dead_letter_sink.is_null();

@@ -50,7 +50,7 @@ Task<void> respond_problem(http::Exchange& exchange, Error error) {
   co_await exchange.respond(head, base::dump_json(problem));
 }
 
-// Consent to web hooks (§1.7): everyone may send, at any rate.
+// Consent to web hooks: everyone may send, at any rate.
 Task<void> respond_options(http::Exchange& exchange) {
   http::ResponseHead head;
   const http::Headers& asked = exchange.request().headers;
@@ -66,7 +66,7 @@ bool travels_on(std::string_view name) {
          lower.starts_with("knative-") || lower.starts_with("x-b3-");
 }
 
-// What of the producer's request reaches the subscribers (§2.4), and the trace it belongs to.
+// What of the producer's request reaches the subscribers, and the trace it belongs to.
 std::vector<event::Attribute> headers_to_keep(const http::Headers& headers) {
   std::vector<event::Attribute> kept;
   const auto header = headers.get("traceparent");
@@ -182,7 +182,7 @@ Task<Status> Ingress::accept(std::string ns, std::string broker,
   std::vector<journal::NewEvent> stored;
   for (event::CloudEvent& event : events) {
     HEARTH_CO_CHECK_OK(stamp(event, now, trace_id_of(headers)));
-    // The triggers of this moment get the event (§7.1, 7).
+    // The triggers of this moment get the event.
     auto triggers = catalog_.matching(key, event);
     stored.push_back(
         {std::make_shared<const journal::Entry>(journal::Entry{.ns = key.ns,

@@ -63,6 +63,36 @@ std::string plain_media_type(const http::Exchange& exchange) {
   return std::string(base::trim(value.substr(0, value.find(';'))));
 }
 
+struct Refusal {
+  WireError error;
+  std::string message;
+};
+
+// Adds tags and meaning to a record that has its bytes. `reference` is the path's tag or digest;
+// the query may name more tags.
+std::optional<Refusal> complete(ManifestRecord& record, const std::string& reference,
+                                const std::vector<http::QueryParameter>& query,
+                                std::string media_type) {
+  if (!reference.contains(':')) {
+    record.tags.push_back(reference);
+  } else if (reference != record.manifest.digest.text()) {
+    return Refusal{WireError::kDigestInvalid,
+                   fmt::format("the bytes have digest {}", record.manifest.digest.text())};
+  }
+  for (const auto& item : query) {
+    if (item.name == "tag") record.tags.push_back(item.value);
+  }
+  if (!std::ranges::all_of(record.tags, oci::is_tag)) {
+    return Refusal{WireError::kManifestInvalid, "that is no tag"};
+  }
+  auto facts = read_facts(std::move(media_type), record.manifest.bytes);
+  if (!facts) return Refusal{WireError::kManifestInvalid, facts.error().message};
+  record.manifest.media_type = facts->media_type;
+  record.subject = facts->subject;
+  for (const oci::Descriptor& blob : facts->blobs) record.blobs.push_back(blob.digest);
+  return std::nullopt;
+}
+
 // The descriptor of a referrer (spec.md §listing-referrers): artifactType falls back to the
 // config's media type, annotations are copied.
 oci::Descriptor referrer_descriptor(const StoredManifest& stored) {
@@ -138,26 +168,9 @@ Task<Status> Registry::accept_manifest(http::Exchange& exchange, Route route, Qu
       .subject = {},
       .blobs = {},
       .now = now()};
-  if (!route.item.contains(':')) {
-    record.tags.push_back(route.item);
-  } else if (route.item != record.manifest.digest.text()) {
-    co_return co_await respond_error(
-        exchange, WireError::kDigestInvalid,
-        fmt::format("the bytes have digest {}", record.manifest.digest.text()));
+  if (const auto refusal = complete(record, route.item, query, plain_media_type(exchange))) {
+    co_return co_await respond_error(exchange, refusal->error, refusal->message);
   }
-  for (const auto& item : query) {
-    if (item.name == "tag") record.tags.push_back(item.value);
-  }
-  if (!std::ranges::all_of(record.tags, oci::is_tag)) {
-    co_return co_await respond_error(exchange, WireError::kManifestInvalid, "that is no tag");
-  }
-  auto facts = read_facts(plain_media_type(exchange), record.manifest.bytes);
-  if (!facts) {
-    co_return co_await respond_error(exchange, WireError::kManifestInvalid, facts.error().message);
-  }
-  record.manifest.media_type = facts->media_type;
-  record.subject = facts->subject;
-  for (const oci::Descriptor& blob : facts->blobs) record.blobs.push_back(blob.digest);
   http::ResponseHead head{.status = 201, .headers = {}};
   head.headers.add("Location", fmt::format("/v2/{}/manifests/{}", route.repository, route.item));
   head.headers.add("Docker-Content-Digest", record.manifest.digest.text());

@@ -53,6 +53,24 @@ void append_line(std::string& out, const Line& line, bool timestamps) {
   out.append(line.text).append("\n");
 }
 
+// What is there already, as far as it is asked for; `since` is a timestamp, or empty.
+std::string select(std::string_view bytes, const ReadLogOptions& options, std::string_view since) {
+  const std::vector<Line> lines = lines_of(bytes);
+  std::size_t first = 0;
+  if (options.tail_lines && *options.tail_lines >= 0 &&
+      lines.size() > static_cast<std::size_t>(*options.tail_lines)) {
+    first = lines.size() - static_cast<std::size_t>(*options.tail_lines);
+  }
+  std::string out;
+  for (std::size_t i = first; i < lines.size(); ++i) {
+    if (lines[i].timestamp >= since) append_line(out, lines[i], options.timestamps);
+  }
+  if (options.limit_bytes && *options.limit_bytes >= 0) {
+    out.resize(std::min(out.size(), static_cast<std::size_t>(*options.limit_bytes)));
+  }
+  return out;
+}
+
 }  // namespace
 
 LogStore::LogStore(async::Loop& loop, std::filesystem::path root, const base::Clock& clock)
@@ -121,46 +139,36 @@ Task<Status> LogStore::read(std::string id, ReadLogOptions options, LogSink sink
   const std::shared_ptr<Entry> log = known == entries_.end() ? nullptr : known->second;
   auto bytes = base::read_file(path_of(id));
   if (!bytes && !log) co_return fail(Code::kNotFound, fmt::format("no log of \"{}\"", id));
-  std::size_t offset = bytes ? bytes->size() : 0;
-  std::uint64_t rotations = log ? log->rotations : 0;
-  std::vector<Line> lines = bytes ? lines_of(*bytes) : std::vector<Line>();
+  // Taken now: the log may grow and rotate while the sink is busy.
+  const Position read_to{bytes ? bytes->size() : 0, log ? log->rotations : 0};
   std::string since;
   if (options.since_seconds) {
     since =
         base::format_rfc3339_micros(clock_.wall() - std::chrono::seconds(*options.since_seconds));
   }
-  std::size_t first = 0;
-  if (options.tail_lines && *options.tail_lines >= 0 &&
-      lines.size() > static_cast<std::size_t>(*options.tail_lines)) {
-    first = lines.size() - static_cast<std::size_t>(*options.tail_lines);
-  }
-  std::string out;
-  for (std::size_t i = first; i < lines.size(); ++i) {
-    if (lines[i].timestamp >= since) append_line(out, lines[i], options.timestamps);
-  }
-  if (options.limit_bytes && *options.limit_bytes >= 0) {
-    out.resize(std::min(out.size(), static_cast<std::size_t>(*options.limit_bytes)));
-  }
-  HEARTH_CO_CHECK_OK(co_await sink(out));
-  while (options.follow && log) {
-    if (log->rotations != rotations) {
-      rotations = log->rotations;
-      offset = 0;
-    }
-    auto more = base::read_file(path_of(id));
-    if (!more || more->size() <= offset) {
+  const std::string present = bytes ? select(*bytes, options, since) : "";
+  HEARTH_CO_CHECK_OK(co_await sink(present));
+  if (!options.follow || !log) co_return Status();
+  co_return co_await follow(std::move(id), log, read_to, options.timestamps, std::move(sink));
+}
+
+Task<Status> LogStore::follow(std::string id, std::shared_ptr<Entry> log, Position read_to,
+                              bool timestamps, LogSink sink) {
+  while (true) {
+    if (log->rotations != read_to.rotations) read_to = {0, log->rotations};
+    auto bytes = base::read_file(path_of(id));
+    if (!bytes || bytes->size() <= read_to.offset) {
       // Only when there is nothing new: what came while the sink was busy woke nobody.
-      if (log->closed || !co_await log->grown.wait()) break;
+      if (log->closed || !co_await log->grown.wait()) co_return Status();
       continue;
     }
-    out.clear();
-    for (const Line& line : lines_of(std::string_view(*more).substr(offset))) {
-      append_line(out, line, options.timestamps);
+    std::string out;
+    for (const Line& line : lines_of(std::string_view(*bytes).substr(read_to.offset))) {
+      append_line(out, line, timestamps);
     }
-    offset = more->size();
+    read_to.offset = bytes->size();
     HEARTH_CO_CHECK_OK(co_await sink(out));
   }
-  co_return Status();
 }
 
 std::string LogStore::tail(const std::string& id, std::size_t count) const {

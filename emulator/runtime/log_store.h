@@ -44,8 +44,14 @@ class LogStore {
 
  private:
   struct Entry;
+  struct Position {
+    std::size_t offset = 0;
+    std::uint64_t rotations = 0;
+  };
   Entry& entry(const std::string& id);
   std::filesystem::path path_of(const std::string& id) const;
+  Task<Status> follow(std::string id, std::shared_ptr<Entry> log, Position read_to, bool timestamps,
+                      LogSink sink);
   void write_line(const std::string& id, Entry& entry, std::string_view line);
 
   async::Loop& loop_;

@@ -99,9 +99,12 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
         emptied(l) {}
 
   Status fork_instance(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
-                       int listen_fd, int control_fd, int output_fd);
+                       const ImageProcessFds& fds);
   Status spawn_instance(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
-                        int listen_fd, int control_fd, int output_fd);
+                        const ImageProcessFds& fds);
+  Result<process::SpawnRequest> wrapper_request(const InstanceSpec& spec,
+                                                const ImageRootfs& image) const;
+  Status leave_jail(process::SpawnRequest& request, const std::filesystem::path& app);
   Status ensure_zygote();
   Status start_image(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
                      const ImageProcessFds& fds);
@@ -185,11 +188,9 @@ bool forks(const InstanceSpec& spec, const ImageRootfs& image) {
          argv[1] == "runtime.py";
 }
 
-std::string find_program(const std::string& name, const std::string& path,
-                         const std::filesystem::path& app) {
+std::string find_program(const std::string& name, const std::string& path) {
   if (name.starts_with('/')) return name;
   if (name.starts_with("./")) return "/app/" + name.substr(2);
-  (void)app;
   for (const std::string_view folder : base::split(path, ':')) {
     const std::string candidate = std::string(folder) + "/" + name;
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
@@ -200,8 +201,7 @@ std::string find_program(const std::string& name, const std::string& path,
 }  // namespace
 
 Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
-                                     const ImageRootfs& image, int listen_fd, int control_fd,
-                                     int output_fd) {
+                                     const ImageRootfs& image, const ImageProcessFds& fds) {
   HEARTH_CHECK_OK(ensure_zygote());
   const std::filesystem::path app = image.path / "app";
   const bool jailed = zygote->sandboxed();
@@ -217,32 +217,48 @@ Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
   // Without a jail another user could not read the image, which only the daemon's user may.
   if (::geteuid() == 0 && jailed) order["uid"] = kImageUser;
   return zygote->fork(entry.instance.id, order, limits,
-                      {listen_fd, control_fd, output_fd, output_fd});
+                      {fds.listen, fds.control, fds.output, fds.output});
 }
 
-Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
-                                      const ImageRootfs& image, int listen_fd, int control_fd,
-                                      int output_fd) {
+Result<process::SpawnRequest> Runtime::State::wrapper_request(const InstanceSpec& spec,
+                                                              const ImageRootfs& image) const {
   process::SpawnRequest request;
   const auto env = frame_environment(spec, image);
   for (const auto& [name, value] : env) request.env.push_back(name + "=" + value);
   request.argv = instance_command(spec, image);
   if (request.argv.empty()) return fail(Code::kInvalid, "the image says no command");
-  request.argv[0] = find_program(request.argv[0], env.at("PATH"), image.path);
+  request.argv[0] = find_program(request.argv[0], env.at("PATH"));
   request.working_dir = image.config.working_dir.empty() ? "/" : image.config.working_dir;
-  const base::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  request.fds = {{null.get(), 0}, {output_fd, 1}, {output_fd, 2}, {listen_fd, 3}, {control_fd, 4}};
   request.limits.open_files = 4096;
-  if (options.sandbox) {
-    process::Jail jail{.root = options.run_dir / "jail", .binds = process::host_binds()};
-    HEARTH_CHECK_OK(base::make_private_directory(jail.root));
-    jail.binds.push_back({image.path / "app", "/app", false});
-    jail.files = {{"/etc/passwd", "function:x:65532:65532::/tmp:/bin/sh\n"},
-                  {"/etc/group", "function:x:65532:\n"}};
-    jail.binds.push_back({options.hosts_file, "/etc/hosts", false});
-    jail.hostname = spec.id.substr(0, 63);
-    request.jail = std::move(jail);
-  }
+  if (!options.sandbox) return request;
+  process::Jail jail{.root = options.run_dir / "jail", .binds = process::host_binds()};
+  HEARTH_CHECK_OK(base::make_private_directory(jail.root));
+  jail.binds.push_back({image.path / "app", "/app", false});
+  jail.files = {{"/etc/passwd", "function:x:65532:65532::/tmp:/bin/sh\n"},
+                {"/etc/group", "function:x:65532:\n"}};
+  jail.binds.push_back({options.hosts_file, "/etc/hosts", false});
+  jail.hostname = spec.id.substr(0, 63);
+  request.jail = std::move(jail);
+  return request;
+}
+
+// The same program on the machine's own paths.
+Status Runtime::State::leave_jail(process::SpawnRequest& request,
+                                  const std::filesystem::path& app) {
+  request.jail.reset();
+  request.working_dir = app;
+  if (request.argv[0].starts_with("/app/")) request.argv[0] = app / request.argv[0].substr(5);
+  HEARTH_CHECK_OK(base::make_private_directory(options.run_dir / "tmp"));
+  request.env.push_back("TMPDIR=" + (options.run_dir / "tmp").string());
+  return {};
+}
+
+Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
+                                      const ImageRootfs& image, const ImageProcessFds& fds) {
+  HEARTH_TRY(request, wrapper_request(spec, image));
+  const base::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  request.fds = {
+      {null.get(), 0}, {fds.output, 1}, {fds.output, 2}, {fds.listen, 3}, {fds.control, 4}};
   const auto limits = limits_of(entry, spec, kSpawnedMemoryMin);
   entry.group = confinement.take_group(limits);
   request.cgroup = entry.group.get();
@@ -253,12 +269,8 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
     options.sandbox = false;
   }
   if (!child && !options.sandbox) {
-    request.jail.reset();
     const std::filesystem::path app = image.path / "app";
-    request.working_dir = app;
-    if (request.argv[0].starts_with("/app/")) request.argv[0] = app / request.argv[0].substr(5);
-    HEARTH_CHECK_OK(base::make_private_directory(options.run_dir / "tmp"));
-    request.env.push_back("TMPDIR=" + (options.run_dir / "tmp").string());
+    HEARTH_CHECK_OK(leave_jail(request, app));
     confinement.apply(request, limits.memory_bytes, {app});
     child = process::spawn(request);
   }
@@ -304,9 +316,9 @@ Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs
   if (!image.host_backed)
     started = state->start_image(entry, spec, image, fds);
   else if (forks(spec, image))
-    started = state->fork_instance(entry, spec, image, fds.listen, fds.control, fds.output);
+    started = state->fork_instance(entry, spec, image, fds);
   else
-    started = state->spawn_instance(entry, spec, image, fds.listen, fds.control, fds.output);
+    started = state->spawn_instance(entry, spec, image, fds);
   if (!started) {
     ::unlink(socket_path.c_str());
     state->entries.erase(spec.id);

@@ -57,10 +57,32 @@ DeciderSettings scaling_of(const Json& revision, std::int64_t concurrency) {
   return out;
 }
 
+void read_container(const Json& container, RevisionSpec& out) {
+  using base::string_at;
+  out.image = string_at(container, {"image"});
+  out.command = strings(container, "command");
+  out.args = strings(container, "args");
+  if (const Json* env = base::find(container, {"env"}); env != nullptr && env->is_array()) {
+    out.env = *env;
+  }
+  out.working_dir = string_at(container, {"workingDir"});
+  if (const Json* ports = base::find(container, {"ports"});
+      ports != nullptr && ports->is_array() && !ports->empty()) {
+    const auto port = base::int_at(ports->front(), {"containerPort"}).value_or(8080);
+    if (port > 0 && port <= 65535) out.port = static_cast<std::uint16_t>(port);
+  }
+  if (base::find(container, {"readinessProbe", "httpGet"}) != nullptr) {
+    out.probe_path = string_at(container, {"readinessProbe", "httpGet", "path"}, "/");
+  }
+  const auto memory = base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
+  if (memory && *memory > 0) out.memory_bytes = static_cast<std::uint64_t>(*memory);
+  const auto cpu = base::parse_quantity_milli(string_at(container, {"resources", "limits", "cpu"}));
+  if (cpu && *cpu > 0) out.cpu_milli = static_cast<std::uint64_t>(*cpu);
+}
+
 }  // namespace
 
 RevisionSpec parse_revision(const Json& revision) {
-  using base::string_at;
   RevisionSpec out;
   out.ns = resource::namespace_of(revision);
   out.name = resource::name_of(revision);
@@ -69,28 +91,7 @@ RevisionSpec parse_revision(const Json& revision) {
   out.service = resource::label_of(revision, "serving.knative.dev/service");
   const Json* containers = base::find(revision, {"spec", "containers"});
   if (containers != nullptr && containers->is_array() && !containers->empty()) {
-    const Json& container = containers->front();
-    out.image = string_at(container, {"image"});
-    out.command = strings(container, "command");
-    out.args = strings(container, "args");
-    if (const Json* env = base::find(container, {"env"}); env != nullptr && env->is_array()) {
-      out.env = *env;
-    }
-    out.working_dir = string_at(container, {"workingDir"});
-    if (const Json* ports = base::find(container, {"ports"});
-        ports != nullptr && ports->is_array() && !ports->empty()) {
-      const auto port = base::int_at(ports->front(), {"containerPort"}).value_or(8080);
-      if (port > 0 && port <= 65535) out.port = static_cast<std::uint16_t>(port);
-    }
-    if (base::find(container, {"readinessProbe", "httpGet"}) != nullptr) {
-      out.probe_path = string_at(container, {"readinessProbe", "httpGet", "path"}, "/");
-    }
-    const auto memory =
-        base::parse_quantity(string_at(container, {"resources", "limits", "memory"}));
-    if (memory && *memory > 0) out.memory_bytes = static_cast<std::uint64_t>(*memory);
-    const auto cpu =
-        base::parse_quantity_milli(string_at(container, {"resources", "limits", "cpu"}));
-    if (cpu && *cpu > 0) out.cpu_milli = static_cast<std::uint64_t>(*cpu);
+    read_container(containers->front(), out);
   }
   out.concurrency = base::int_at(revision, {"spec", "containerConcurrency"}).value_or(0);
   out.timeout =

@@ -1,9 +1,12 @@
 #include "emulator/serving/serving.h"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "emulator/serving/children.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
@@ -19,33 +22,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::string_view kPrefix = "serving.knative.dev/";
-constexpr std::size_t kRevisionsKept =
-    20;  // config-gc: max-non-active-revisions is 1000; less here
-
-std::string label(const char* name) { return std::string(kPrefix) + name; }
-
-// "hello-00001": the configuration's name and its generation.
-std::string revision_name(const std::string& configuration, std::int64_t generation) {
-  return fmt::format("{}-{:05}", configuration, generation);
-}
-
-void copy_map(const Json& from, const char* field, Json& to) {
-  const Json* map = base::find(from, {"metadata", field});
-  if (map == nullptr || !map->is_object()) return;
-  for (const auto& [key, value] : map->items()) {
-    if (key != "kubectl.kubernetes.io/last-applied-configuration")
-      to["metadata"][field][key] = value;
-  }
-}
-
-Json child_of(const Type& type, const Json& owner, const std::string& name) {
-  Json child = new_object(type, {namespace_of(owner), name});
-  copy_map(owner, "labels", child);
-  copy_map(owner, "annotations", child);
-  set_controller(child, owner);
-  return child;
-}
+// Knative keeps 1000 (config-gc: max-non-active-revisions).
+constexpr std::size_t kRevisionsKept = 20;
 
 // Knative's rule for a living condition set: False if any is False, else Unknown, else True.
 void set_ready(Json& object, std::initializer_list<const char*> dependents, base::WallTime now) {
@@ -62,6 +40,20 @@ void set_ready(Json& object, std::initializer_list<const char*> dependents, base
     }
   }
   set_condition(object, ready, now);
+}
+
+// A child's Ready as a condition of its parent; what it says of an older spec doesn't count.
+void mirror_ready(const Json& child, const char* type, Json& parent, base::WallTime now) {
+  Condition ready = condition_of(child, "Ready");
+  const bool observed =
+      base::int_at(child, {"status", "observedGeneration"}) == generation_of(child);
+  if (!observed || ready.type.empty()) ready = {"", "Unknown", "Deploying", ""};
+  set_condition(parent, {type, ready.status, ready.reason, ready.message}, now);
+}
+
+// Where a Service or Route is reached from within the cluster.
+Json address_of(const ObjectKey& key) {
+  return {{"url", fmt::format("http://{}.{}.svc.cluster.local", key.name, key.ns)}};
 }
 
 }  // namespace
@@ -89,16 +81,27 @@ struct Serving::State {
   void connect();
   Task<Result<Requeue>> service(ObjectKey key);
   Task<Result<Requeue>> configuration(ObjectKey key);
+  Task<Result<ObjectPtr>> ensure_revision(Json configuration, std::string name);
   Task<Result<Requeue>> revision(ObjectKey key);
   Task<Result<Requeue>> route(ObjectKey key);
   Task<void> collect_revisions(ObjectKey configuration, std::string ready, std::string created);
   void record_readiness(const Json& before, const Json& after) const;
   std::string url_of(const ObjectKey& key, const std::string& tag = {}) const;
+  void add_to_table(const Json& route, gateway::RouteTable& table,
+                    std::set<std::string>& reachable) const;
   void rebuild_table();
   void schedule_rebuild();
   Task<void> rebuild_in_turn();
   void settle_table();
-  std::vector<std::pair<std::string, std::int64_t>> targets_of(const Json& route) const;
+  // Empty when "latest" is asked for and none is ready yet.
+  std::string revision_for(const Json& target, const ObjectKey& route) const;
+  std::vector<std::string> revisions_of(const Json& route) const;
+  struct Traffic {
+    Json resolved = Json::array();  // targets whose revision is known
+    std::size_t wanted = 0;
+    std::string missing;  // a revision that is named and doesn't exist
+  };
+  Traffic resolve_traffic(const Json& route) const;
 
   async::Loop& loop;
   Store& store;
@@ -207,39 +210,17 @@ Task<Result<Requeue>> Serving::State::service(ObjectKey key) {
   const ObjectPtr cached = services.get(key);
   if (!cached || is_being_deleted(*cached)) co_return Requeue();
   Json object = *cached;
-  Json config = child_of(kConfigurations, object, key.name);
-  config["metadata"]["labels"][label("service")] = key.name;
-  config["metadata"]["labels"][label("serviceUID")] = uid_of(object);
-  config["spec"]["template"] = object["spec"].value("template", Json::object());
-  HEARTH_CO_TRY(configuration_now, co_await apply(store, kConfigurations, std::move(config)));
-  Json wanted_route = child_of(kRoutes, object, key.name);
-  wanted_route["metadata"]["labels"][label("service")] = key.name;
-  Json traffic = object["spec"].value("traffic", Json::array());
-  if (!traffic.is_array() || traffic.empty()) {
-    traffic = Json::array({{{"latestRevision", true}, {"percent", 100}}});
-  }
-  for (Json& target : traffic) {
-    // In a Service "latest" means its own configuration.
-    if (!target.contains("revisionName")) target["configurationName"] = key.name;
-  }
-  wanted_route["spec"]["traffic"] = std::move(traffic);
-  HEARTH_CO_TRY(route_now, co_await apply(store, kRoutes, std::move(wanted_route)));
-
+  HEARTH_CO_TRY(configuration_now,
+                co_await apply(store, kConfigurations, configuration_of(object)));
+  HEARTH_CO_TRY(route_now, co_await apply(store, kRoutes, route_of(object)));
   const auto now = clock.wall();
-  const auto mirror = [&](const Json& child, const char* type) {
-    Condition ready = condition_of(child, "Ready");
-    const bool observed =
-        base::int_at(child, {"status", "observedGeneration"}) == generation_of(child);
-    if (!observed || ready.type.empty()) ready = {"", "Unknown", "Deploying", ""};
-    set_condition(object, {type, ready.status, ready.reason, ready.message}, now);
-  };
-  mirror(*configuration_now, "ConfigurationsReady");
-  mirror(*route_now, "RoutesReady");
+  mirror_ready(*configuration_now, "ConfigurationsReady", object, now);
+  mirror_ready(*route_now, "RoutesReady", object, now);
   set_ready(object, {"ConfigurationsReady", "RoutesReady"}, now);
   Json& status = object["status"];
   status["observedGeneration"] = generation_of(object);
   status["url"] = url_of(key);
-  status["address"] = {{"url", fmt::format("http://{}.{}.svc.cluster.local", key.name, key.ns)}};
+  status["address"] = address_of(key);
   for (const char* field : {"latestCreatedRevisionName", "latestReadyRevisionName"}) {
     const std::string text = base::string_at(*configuration_now, {"status", field});
     if (!text.empty()) status[field] = text;
@@ -251,31 +232,21 @@ Task<Result<Requeue>> Serving::State::service(ObjectKey key) {
   co_return Requeue();
 }
 
+// Null: it was made a moment ago, and the informer tells of it soon.
+Task<Result<ObjectPtr>> Serving::State::ensure_revision(Json configuration, std::string name) {
+  if (ObjectPtr current = revisions.get({namespace_of(configuration), name})) co_return current;
+  auto created = co_await store.create(kRevisions, revision_of(configuration, name), {});
+  if (!created && created.error().code == Code::kAlreadyExists) co_return nullptr;
+  co_return created;
+}
+
 Task<Result<Requeue>> Serving::State::configuration(ObjectKey key) {
   const ObjectPtr cached = configurations.get(key);
   if (!cached || is_being_deleted(*cached)) co_return Requeue();
   Json object = *cached;
-  const Json pod_template = object["spec"].value("template", Json::object());
-  std::string name = base::string_at(pod_template, {"metadata", "name"});
+  std::string name = base::string_at(object, {"spec", "template", "metadata", "name"});
   if (name.empty()) name = revision_name(key.name, generation_of(object));
-  ObjectPtr current = revisions.get({key.ns, name});
-  if (!current) {
-    Json revision = new_object(kRevisions, {key.ns, name});
-    copy_map(pod_template, "labels", revision);
-    copy_map(pod_template, "annotations", revision);
-    Json& labels = revision["metadata"]["labels"];
-    labels[label("configuration")] = key.name;
-    labels[label("configurationGeneration")] = std::to_string(generation_of(object));
-    labels[label("configurationUID")] = uid_of(object);
-    labels[label("service")] = label_of(object, label("service"));
-    labels[label("serviceUID")] = label_of(object, label("serviceUID"));
-    labels[label("routingState")] = "active";
-    set_controller(revision, object);
-    revision["spec"] = pod_template.value("spec", Json::object());
-    auto created = co_await store.create(kRevisions, std::move(revision), {});
-    if (!created && created.error().code != Code::kAlreadyExists) co_return fail(created.error());
-    current = created ? *created : nullptr;
-  }
+  HEARTH_CO_TRY(current, co_await ensure_revision(object, name));
   const auto now = clock.wall();
   Json& status = object["status"];
   status["observedGeneration"] = generation_of(object);
@@ -306,7 +277,7 @@ Task<void> Serving::State::collect_revisions(ObjectKey configuration, std::strin
                                              std::string created) {
   std::set<std::string> routed{ready, created};
   for (const ObjectPtr& object : routes.in_namespace(configuration.ns)) {
-    for (const auto& [name, percent] : targets_of(*object)) routed.insert(name);
+    for (std::string& name : revisions_of(*object)) routed.insert(std::move(name));
   }
   std::vector<ObjectPtr> spare;
   for (const ObjectPtr& object : revisions.in_namespace(configuration.ns)) {
@@ -357,24 +328,43 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
   co_return Requeue();
 }
 
-std::vector<std::pair<std::string, std::int64_t>> Serving::State::targets_of(
-    const Json& route) const {
-  std::vector<std::pair<std::string, std::int64_t>> out;
+std::string Serving::State::revision_for(const Json& target, const ObjectKey& route) const {
+  const std::string name = base::string_at(target, {"revisionName"});
+  if (!name.empty()) return name;
+  const ObjectPtr config =
+      configurations.get({route.ns, base::string_at(target, {"configurationName"}, route.name)});
+  return config ? base::string_at(*config, {"status", "latestReadyRevisionName"}) : "";
+}
+
+std::vector<std::string> Serving::State::revisions_of(const Json& route) const {
+  std::vector<std::string> out;
   const Json* traffic = base::find(route, {"spec", "traffic"});
   if (traffic == nullptr || !traffic->is_array()) return out;
   for (const Json& target : *traffic) {
-    std::string name = base::string_at(target, {"revisionName"});
-    if (name.empty()) {
-      const std::string configuration =
-          base::string_at(target, {"configurationName"}, name_of(route));
-      if (const ObjectPtr object = configurations.get({namespace_of(route), configuration})) {
-        name = base::string_at(*object, {"status", "latestReadyRevisionName"});
-      }
-    }
-    if (!name.empty()) {
-      out.emplace_back(name,
-                       base::int_at(target, {"percent"}).value_or(traffic->size() == 1 ? 100 : 0));
-    }
+    std::string name = revision_for(target, key_of(route));
+    if (!name.empty()) out.push_back(std::move(name));
+  }
+  return out;
+}
+
+Serving::State::Traffic Serving::State::resolve_traffic(const Json& route) const {
+  Traffic out;
+  const ObjectKey key = key_of(route);
+  const Json* wanted = base::find(route, {"spec", "traffic"});
+  if (wanted == nullptr || !wanted->is_array()) return out;
+  out.wanted = wanted->size();
+  for (Json target : *wanted) {
+    const std::string name = revision_for(target, key);
+    if (base::string_at(target, {"revisionName"}).empty())
+      target["latestRevision"] = true;
+    else if (!revisions.get({key.ns, name}))
+      out.missing = name;
+    target.erase("configurationName");
+    if (name.empty()) continue;
+    target["revisionName"] = name;
+    const std::string tag = base::string_at(target, {"tag"});
+    if (!tag.empty()) target["url"] = url_of(key, tag);
+    out.resolved.push_back(std::move(target));
   }
   return out;
 }
@@ -384,47 +374,22 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
   if (!cached || is_being_deleted(*cached)) co_return Requeue();
   Json object = *cached;
   const auto now = clock.wall();
-  Json traffic = Json::array();
-  std::string missing;
-  const Json* wanted = base::find(object, {"spec", "traffic"});
-  const std::size_t count = wanted != nullptr && wanted->is_array() ? wanted->size() : 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    Json target = (*wanted)[i];
-    std::string name = base::string_at(target, {"revisionName"});
-    if (name.empty()) {
-      const ObjectPtr config =
-          configurations.get({key.ns, base::string_at(target, {"configurationName"}, key.name)});
-      if (config) name = base::string_at(*config, {"status", "latestReadyRevisionName"});
-      target["latestRevision"] = true;
-    } else if (!revisions.get({key.ns, name})) {
-      missing = name;
-    }
-    target.erase("configurationName");
-    if (name.empty()) continue;
-    target["revisionName"] = name;
-    const std::string tag = base::string_at(target, {"tag"});
-    if (!tag.empty()) target["url"] = url_of(key, tag);
-    traffic.push_back(std::move(target));
+  Traffic traffic = resolve_traffic(object);
+  Condition assigned{"AllTrafficAssigned", "True", "", ""};
+  if (!traffic.missing.empty()) {
+    assigned = {"AllTrafficAssigned", "False", "RevisionMissing",
+                fmt::format("Revision \"{}\" referenced in traffic not found.", traffic.missing)};
+  } else if (traffic.wanted == 0 || traffic.resolved.size() < traffic.wanted) {
+    assigned = {"AllTrafficAssigned", "Unknown", "RevisionMissing",
+                "Configuration is waiting for a Revision to become ready."};
   }
-  if (!missing.empty()) {
-    set_condition(object,
-                  {"AllTrafficAssigned", "False", "RevisionMissing",
-                   fmt::format("Revision \"{}\" referenced in traffic not found.", missing)},
-                  now);
-  } else if (traffic.size() < count || count == 0) {
-    set_condition(object,
-                  {"AllTrafficAssigned", "Unknown", "RevisionMissing",
-                   "Configuration is waiting for a Revision to become ready."},
-                  now);
-  } else {
-    set_condition(object, {"AllTrafficAssigned", "True", "", ""}, now);
-  }
+  set_condition(object, assigned, now);
   set_ready(object, {"AllTrafficAssigned"}, now);
   Json& status = object["status"];
   status["observedGeneration"] = generation_of(object);
-  status["traffic"] = std::move(traffic);
+  status["traffic"] = std::move(traffic.resolved);
   status["url"] = url_of(key);
-  status["address"] = {{"url", fmt::format("http://{}.{}.svc.cluster.local", key.name, key.ns)}};
+  status["address"] = address_of(key);
   HEARTH_CO_CHECK_OK(co_await update_status(store, kRoutes, key, std::move(status)));
   schedule_rebuild();
   co_return Requeue();
@@ -450,39 +415,41 @@ void Serving::State::settle_table() {
   rebuild_not_before = end + 9 * (end - begin);
 }
 
+void Serving::State::add_to_table(const Json& object, gateway::RouteTable& table,
+                                  std::set<std::string>& reachable) const {
+  const ObjectKey key = key_of(object);
+  auto route = std::make_shared<gateway::Route>();
+  route->ns = key.ns;
+  route->name = key.name;
+  const Json* traffic = base::find(object, {"status", "traffic"});
+  const std::size_t count = traffic != nullptr && traffic->is_array() ? traffic->size() : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Json& target = (*traffic)[i];
+    auto shared = scaler.revision(key.ns + "/" + base::string_at(target, {"revisionName"}));
+    if (!shared) continue;
+    reachable.insert(shared->key());
+    const std::int64_t percent = base::int_at(target, {"percent"}).value_or(count == 1 ? 100 : 0);
+    if (percent > 0) route->targets.push_back({shared, percent});
+    const std::string tag = base::string_at(target, {"tag"});
+    if (tag.empty()) continue;
+    auto tagged =
+        std::make_shared<gateway::Route>(gateway::Route{key.ns, key.name, {{shared, 100}}});
+    table.by_host[fmt::format("{}-{}.{}.{}", tag, key.name, key.ns, options.domain)] = tagged;
+    table.by_host[fmt::format("{}-{}.{}.svc.cluster.local", tag, key.name, key.ns)] = tagged;
+  }
+  for (const std::string& host :
+       {fmt::format("{}.{}.{}", key.name, key.ns, options.domain),
+        fmt::format("{}.{}.svc.cluster.local", key.name, key.ns),
+        fmt::format("{}.{}.svc", key.name, key.ns), fmt::format("{}.{}", key.name, key.ns)}) {
+    table.by_host[host] = route;
+  }
+  table.by_name[key.text()] = route;
+}
+
 void Serving::State::rebuild_table() {
   auto table = std::make_shared<gateway::RouteTable>();
   std::set<std::string> reachable;
-  for (const auto& [key, object] : routes.all()) {
-    auto route = std::make_shared<gateway::Route>();
-    route->ns = key.ns;
-    route->name = key.name;
-    const Json* traffic = base::find(*object, {"status", "traffic"});
-    if (traffic != nullptr && traffic->is_array()) {
-      for (const Json& target : *traffic) {
-        const std::string name = base::string_at(target, {"revisionName"});
-        auto shared = scaler.revision(key.ns + "/" + name);
-        if (!shared) continue;
-        reachable.insert(shared->key());
-        const std::int64_t percent =
-            base::int_at(target, {"percent"}).value_or(traffic->size() == 1 ? 100 : 0);
-        if (percent > 0) route->targets.push_back({shared, percent});
-        const std::string tag = base::string_at(target, {"tag"});
-        if (tag.empty()) continue;
-        auto tagged =
-            std::make_shared<gateway::Route>(gateway::Route{key.ns, key.name, {{shared, 100}}});
-        table->by_host[fmt::format("{}-{}.{}.{}", tag, key.name, key.ns, options.domain)] = tagged;
-        table->by_host[fmt::format("{}-{}.{}.svc.cluster.local", tag, key.name, key.ns)] = tagged;
-      }
-    }
-    for (const std::string& host :
-         {fmt::format("{}.{}.{}", key.name, key.ns, options.domain),
-          fmt::format("{}.{}.svc.cluster.local", key.name, key.ns),
-          fmt::format("{}.{}.svc", key.name, key.ns), fmt::format("{}.{}", key.name, key.ns)}) {
-      table->by_host[host] = route;
-    }
-    table->by_name[key.text()] = route;
-  }
+  for (const auto& [key, object] : routes.all()) add_to_table(*object, *table, reachable);
   for (const auto& [key, object] : revisions.all()) {
     scaler.set_reachable(key.text(),
                          reachable.contains(key.text()) || !is_condition_true(*object, "Ready"));

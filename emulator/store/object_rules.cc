@@ -177,7 +177,7 @@ Status validate(const Definition& definition, Json& object, const Json* old) {
                                        std::move(errors)));
 }
 
-// stringData is write-only: folded into data (kubernetes-api.md §2.12).
+// stringData is write-only: folded into data.
 void fold_secret(const Definition& definition, Json& object) {
   if (definition.type.kind != "Secret" || !definition.type.group.empty()) return;
   if (!object.contains("type")) object["type"] = "Opaque";

@@ -25,7 +25,7 @@ auto* member(Event& event, std::string_view name) {
   return static_cast<decltype(&event.id)>(nullptr);
 }
 
-// U+0000-001F, U+007F-009F and noncharacters are no part of a String (§1.1). The text is UTF-8.
+// U+0000-001F, U+007F-009F and noncharacters are no part of a String. The text is UTF-8.
 bool has_forbidden_character(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto at = [&](std::size_t offset) {
@@ -128,7 +128,7 @@ bool is_attribute_name(std::string_view name) {
 }
 
 Status validate(const CloudEvent& event) {
-  // 0.3 is taken and delivered as 0.3 (§1.4); everything else is no event that we know.
+  // 0.3 is taken and delivered as 0.3; everything else is no event that we know.
   if (event.specversion.empty()) return fail(attribute_error("specversion", "is missing"));
   if (event.specversion != "1.0" && event.specversion != "0.3") {
     return fail(attribute_error(

@@ -37,7 +37,7 @@ Status put_header(CloudEvent& event, std::string_view header, std::string_view r
   if (!is_attribute_name(name)) {
     return fail(attribute_error(name, "names have only letters a-z and digits"));
   }
-  if (event.attribute(name)) return {};  // repeated: the first one wins (§1.4)
+  if (event.attribute(name)) return {};  // repeated: the first one wins
   auto value = decode_header_value(raw);
   if (!value) return fail(attribute_error(name, "is not valid UTF-8"));
   // An empty extension is a value; an empty context attribute is none.

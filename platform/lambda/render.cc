@@ -116,7 +116,7 @@ Json revision_annotations(const FunctionSpec& spec) {
            {"autoscaling.knative.dev/min-scale", std::to_string(spec.scaling.min_replicas)},
            {"autoscaling.knative.dev/max-scale", std::to_string(spec.scaling.max_replicas)},
            {"autoscaling.knative.dev/target", std::to_string(spec.scaling.target_concurrency)}};
-  // The reference ignored the field (§1.2); Knative's name for "keep the last pod this long".
+  // The reference ignored the field; Knative's name for "keep the last pod this long".
   if (spec.scaling.scale_to_zero_grace_period != "30s") {
     out["autoscaling.knative.dev/scale-to-zero-pod-retention-period"] =
         spec.scaling.scale_to_zero_grace_period;

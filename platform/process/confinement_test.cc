@@ -11,33 +11,10 @@
 #include "platform/base/random_id.h"
 #include "platform/process/cgroup.h"
 #include "platform/process/spawn.h"
+#include "platform/process/testing/run.h"
 
 namespace hearth::process {
 namespace {
-
-struct Outcome {
-  std::string output;
-  int code = -1;
-};
-
-Outcome run(SpawnRequest request) {
-  int fds[2];
-  EXPECT_EQ(::pipe(fds), 0);
-  base::UniqueFd read_end(fds[0]);
-  base::UniqueFd write_end(fds[1]);
-  request.fds = {{write_end.get(), 1}, {write_end.get(), 2}};
-  auto child = spawn(request);
-  write_end.reset();
-  EXPECT_TRUE(child) << child.error().message;
-  if (!child) return {};
-  Outcome outcome;
-  char buffer[4096];
-  ssize_t got = 0;
-  while ((got = ::read(read_end.get(), buffer, sizeof buffer)) > 0)
-    outcome.output.append(buffer, static_cast<std::size_t>(got));
-  outcome.code = reap(*child);
-  return outcome;
-}
 
 SpawnRequest python(const std::string& script) {
   SpawnRequest request;

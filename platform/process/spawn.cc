@@ -83,39 +83,40 @@ void arrange_fds(const SpawnRequest& request, const Plan& plan, int report) {
   (void)::syscall(SYS_close_range, plan.highest_fd + 2, ~0U, 0);
 }
 
+// One byte, and room for a descriptor.
+struct DescriptorMessage {
+  DescriptorMessage() {
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+  }
+
+  char byte = 0;
+  iovec data{&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+};
+
 // Hands the listener over to the parent; without one the parent gets nothing and goes on.
 void watch_binds(int handover) {
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const int listener = install_bind_filter();
   if (listener < 0) return;
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  DescriptorMessage sent;
+  cmsghdr* header = CMSG_FIRSTHDR(&sent.message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(header), &listener, sizeof listener);
-  (void)::sendmsg(handover, &message, MSG_NOSIGNAL);
+  (void)::sendmsg(handover, &sent.message, MSG_NOSIGNAL);
   ::close(listener);
 }
 
 base::UniqueFd receive_descriptor(int handover) {
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  if (::recvmsg(handover, &message, MSG_CMSG_CLOEXEC) != 1) return {};
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  DescriptorMessage received;
+  if (::recvmsg(handover, &received.message, MSG_CMSG_CLOEXEC) != 1) return {};
+  const cmsghdr* header = CMSG_FIRSTHDR(&received.message);
   if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
   int fd = -1;
   std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
@@ -199,6 +200,40 @@ Error child_error(const SpawnRequest& request, const Plan& plan, const Failure& 
   return error;
 }
 
+// clone3(2) of this process; 0 in the child.
+long clone_child(const SpawnRequest& request, const Plan& plan, int& pidfd) {
+  clone_args args{};
+  args.flags = CLONE_PIDFD | (plan.jail ? plan.jail->namespaces : 0);
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  if (request.cgroup != nullptr && request.cgroup->clone_fd() >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(request.cgroup->clone_fd());
+  }
+  return ::syscall(SYS_clone3, &args, sizeof args);
+}
+
+Error clone_error(int number, bool jailed) {
+  // clone(2): what a kernel that withholds namespaces answers.
+  const bool withheld = jailed && (number == EPERM || number == ENOSPC || number == EUSERS ||
+                                   number == EINVAL || number == ENOSYS);
+  if (withheld) {
+    return {.code = Code::kForbidden, .message = "the kernel withholds namespaces"};
+  }
+  return system_error(number, "starting a process");
+}
+
+// What the child reports; nothing when exec has closed its end: it runs.
+std::optional<Failure> read_failure(int report) {
+  Failure failure;
+  ssize_t got = 0;
+  do {
+    got = ::read(report, &failure, sizeof failure);
+  } while (got < 0 && errno == EINTR);
+  if (got != sizeof failure) return std::nullopt;
+  return failure;
+}
+
 Result<Child> try_spawn(const SpawnRequest& request, bool new_user) {
   const Plan plan = make_plan(request, new_user);
   int pipe_fds[2];
@@ -213,35 +248,17 @@ Result<Child> try_spawn(const SpawnRequest& request, bool new_user) {
   const base::UniqueFd handover_ours(handover[0]);
   base::UniqueFd handover_theirs(handover[1]);
   int pidfd = -1;
-  clone_args args{};
-  args.flags = CLONE_PIDFD | (plan.jail ? plan.jail->namespaces : 0);
-  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  args.exit_signal = SIGCHLD;
-  if (request.cgroup != nullptr && request.cgroup->clone_fd() >= 0) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = static_cast<std::uint64_t>(request.cgroup->clone_fd());
-  }
-  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  const long pid = clone_child(request, plan, pidfd);
   if (pid == 0) run_child(request, plan, report_write.get(), handover_theirs.get());
-  if (pid < 0) {
-    // clone(2): what a kernel that withholds namespaces answers.
-    const bool withheld = plan.jail && (errno == EPERM || errno == ENOSPC || errno == EUSERS ||
-                                        errno == EINVAL || errno == ENOSYS);
-    if (withheld) return fail(Code::kForbidden, "the kernel withholds namespaces");
-    return fail(system_error(errno, "starting a process"));
-  }
+  if (pid < 0) return fail(clone_error(errno, plan.jail.has_value()));
   Child child{static_cast<pid_t>(pid), base::UniqueFd(pidfd), {}};
   report_write.reset();
   handover_theirs.reset();
   if (request.watch_binds) child.binds = receive_descriptor(handover_ours.get());
-  Failure failure;
-  ssize_t got = 0;
-  do {
-    got = ::read(report_read.get(), &failure, sizeof failure);
-  } while (got < 0 && errno == EINTR);
-  if (got != sizeof failure) return child;  // closed by exec: it runs
+  const auto failure = read_failure(report_read.get());
+  if (!failure) return child;
   (void)reap(child);
-  return fail(child_error(request, plan, failure));
+  return fail(child_error(request, plan, *failure));
 }
 
 }  // namespace

@@ -8,33 +8,10 @@
 #include <sys/socket.h>
 
 #include "platform/base/random_id.h"
+#include "platform/process/testing/run.h"
 
 namespace hearth::process {
 namespace {
-
-struct Outcome {
-  std::string output;
-  int code = -1;
-};
-
-Outcome run(SpawnRequest request) {
-  int fds[2];
-  EXPECT_EQ(::pipe(fds), 0);
-  base::UniqueFd read_end(fds[0]);
-  base::UniqueFd write_end(fds[1]);
-  request.fds = {{write_end.get(), 1}, {write_end.get(), 2}};
-  auto child = spawn(request);
-  write_end.reset();
-  EXPECT_TRUE(child) << child.error().message;
-  if (!child) return {};
-  Outcome outcome;
-  char buffer[4096];
-  ssize_t got = 0;
-  while ((got = ::read(read_end.get(), buffer, sizeof buffer)) > 0)
-    outcome.output.append(buffer, got);
-  outcome.code = reap(*child);
-  return outcome;
-}
 
 class JailTest : public testing::Test {
  protected:

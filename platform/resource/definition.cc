@@ -202,45 +202,60 @@ void DefinitionRegistry::set_admission(const std::string& group, const std::stri
   if (const auto known = find(group, plural)) put(*known);
 }
 
+namespace {
+
+Status check_names(const Json& crd) {
+  const std::string group = string_at(crd, {"spec", "group"});
+  const std::string plural = string_at(crd, {"spec", "names", "plural"});
+  if (group.empty()) return fail(crd_error(crd, "spec.group", "Required value"));
+  if (plural.empty()) return fail(crd_error(crd, "spec.names.plural", "Required value"));
+  if (string_at(crd, {"spec", "names", "kind"}).empty()) {
+    return fail(crd_error(crd, "spec.names.kind", "Required value"));
+  }
+  if (name_of(crd) == plural + "." + group) return {};
+  return fail(invalid_object("CustomResourceDefinition.apiextensions.k8s.io", name_of(crd),
+                             {{"metadata.name", "FieldValueInvalid",
+                               fmt::format("Invalid value: \"{}\": must be "
+                                           "spec.names.plural+\".\"+spec.group",
+                                           name_of(crd))}}));
+}
+
+// The last one that is marked; null without any.
+const Json* storage_version(const Json& versions) {
+  const Json* storage = nullptr;
+  for (const Json& version : versions) {
+    if (base::bool_at(version, {"storage"}).value_or(false)) storage = &version;
+  }
+  return storage;
+}
+
+}  // namespace
+
 Result<Definition> definition_from_crd(const Json& crd) {
   const Json* versions = base::find(crd, {"spec", "versions"});
   if (versions == nullptr || !versions->is_array() || versions->empty()) {
     return fail(crd_error(crd, "spec.versions", "Required value: must have at least one version"));
   }
-  const std::string group = string_at(crd, {"spec", "group"});
-  const std::string plural = string_at(crd, {"spec", "names", "plural"});
-  const std::string kind = string_at(crd, {"spec", "names", "kind"});
-  if (group.empty()) return fail(crd_error(crd, "spec.group", "Required value"));
-  if (plural.empty()) return fail(crd_error(crd, "spec.names.plural", "Required value"));
-  if (kind.empty()) return fail(crd_error(crd, "spec.names.kind", "Required value"));
-  if (name_of(crd) != plural + "." + group) {
-    return fail(
-        invalid_object("CustomResourceDefinition.apiextensions.k8s.io", name_of(crd),
-                       {{"metadata.name", "FieldValueInvalid",
-                         fmt::format("Invalid value: \"{}\": must be spec.names.plural+\".\""
-                                     "+spec.group",
-                                     name_of(crd))}}));
-  }
-  Definition definition;
-  definition.is_custom = true;
-  definition.origin = string_at(crd, {"metadata", "annotations", kOriginAnnotation});
-  definition.has_status = false;
-  const Json* storage = nullptr;
-  for (const Json& version : *versions) {
-    if (base::bool_at(version, {"served"}).value_or(false)) {
-      definition.versions.push_back(string_at(version, {"name"}));
-    }
-    if (base::bool_at(version, {"storage"}).value_or(false)) storage = &version;
-  }
+  HEARTH_CHECK_OK(check_names(crd));
+  const Json* storage = storage_version(*versions);
   if (storage == nullptr) {
     return fail(crd_error(crd, "spec.versions",
                           "Invalid value: must have exactly one version "
                           "marked as storage version"));
   }
-  definition.type = {group, string_at(*storage, {"name"}), plural, kind,
+  const std::string kind = string_at(crd, {"spec", "names", "kind"});
+  Definition definition;
+  definition.is_custom = true;
+  definition.origin = string_at(crd, {"metadata", "annotations", kOriginAnnotation});
+  for (const Json& version : *versions) {
+    if (base::bool_at(version, {"served"}).value_or(false)) {
+      definition.versions.push_back(string_at(version, {"name"}));
+    }
+  }
+  definition.type = {string_at(crd, {"spec", "group"}), string_at(*storage, {"name"}),
+                     string_at(crd, {"spec", "names", "plural"}), kind,
                      string_at(crd, {"spec", "scope"}, "Namespaced") == "Namespaced"};
-  definition.singular =
-      string_at(crd, {"spec", "names", "singular"}, string_at(crd, {"spec", "names", "kind"}));
+  definition.singular = string_at(crd, {"spec", "names", "singular"}, kind);
   definition.list_kind = string_at(crd, {"spec", "names", "listKind"}, kind + "List");
   definition.short_names = words(base::find(crd, {"spec", "names", "shortNames"}));
   definition.categories = words(base::find(crd, {"spec", "names", "categories"}));

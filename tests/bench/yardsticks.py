@@ -5,12 +5,13 @@ Everything lies below build/bench. What can't be installed raises Missing, and t
 
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import time
+import urllib.request
 
 from measure import (ALL_CORES, HOME, SERVER_CORE, Missing, Process, descendants, free_port,
                      port_answers, wait_until)
@@ -119,8 +120,13 @@ class RabbitMq:
             RABBITMQ_LOG_BASE=str(self.folder / "log"), RABBITMQ_PID_FILE=str(self.folder / "pid"))
         self.process = Process([server], self.cores, self.port, seconds=120, env=self.env)
         self.process.__enter__()
-        time.sleep(2)  # the listener is up before the last boot steps are done
+        # The listener is up before the last boot steps are done.
+        wait_until(self.has_started, 60, "the broker to start")
         return self
+
+    def has_started(self):
+        return any("Server startup complete" in log.read_text(errors="replace")
+                   for log in (self.folder / "log").glob("*.log"))
 
     def __exit__(self, *unused):
         beam = self.pids()
@@ -155,6 +161,12 @@ def s3rver(cores=SERVER_CORE):
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def master_has_volumes(port):
+    """Whether a volume server has told the master of itself."""
+    with urllib.request.urlopen("http://127.0.0.1:%d/dir/status" % port, timeout=10) as answer:
+        return bool(json.load(answer)["Topology"].get("DataCenters"))
+
+
 @contextlib.contextmanager
 def seaweedfs(cores=SERVER_CORE):
     """Master, volume server, filer and S3 gateway in one process. Yields as s3rver()."""
@@ -174,7 +186,7 @@ def seaweedfs(cores=SERVER_CORE):
                "1024", "-volume.max", "8"]
     with Process(command, cores, port, seconds=60) as process:
         wait_until(lambda: port_answers(base + 2), 30, "the filer")
-        time.sleep(3)  # until the volume server has told the master of itself
+        wait_until(lambda: master_has_volumes(base), 30, "the volume server to report")
         yield "127.0.0.1:%d" % port, "bench", "bench-secret", process.pids()
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -7,6 +7,7 @@ Nothing that was acknowledged may be missing or torn, and every accepted event e
 dead-lettered. The account of what was acknowledged is kept here, not in the daemon.
 """
 
+import contextlib
 import hashlib
 import http.server
 import json
@@ -26,7 +27,7 @@ from botocore.exceptions import ClientError
 
 import workers
 from account import ABSENT, Account
-from daemon import BINARY, Daemon
+from daemon import BINARY, Daemon, wait_for
 
 ROUNDS = int(os.environ.get("HEARTH_CRASH_ROUNDS", "10"))
 
@@ -167,9 +168,8 @@ class CrashTest(unittest.TestCase):
         def open_events():
             missing = account.events - Sink.delivered
             return missing - set(self.dead_letters(hearth)) if missing else set()
-        deadline = time.monotonic() + 120
-        while open_events() and time.monotonic() < deadline:
-            time.sleep(0.2)
+        with contextlib.suppress(AssertionError):  # the fates below say more
+            wait_for(lambda: not open_events(), 120, "the events' ends")
         self.assertEqual([self.fate(hearth, event) for event in sorted(open_events())[:5]], [])
         for identifier in self.dead_letters(hearth):
             self.assertTrue(identifier.startswith("never"), identifier)

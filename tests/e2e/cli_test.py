@@ -7,11 +7,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("HEARTH_BINARY", str(ROOT / "build/release/hearth"))
+from daemon import BINARY, ROOT, end, wait_for
+
 SAMPLE = ROOT / "samples/hello-python/function.yaml"
 
 USAGE, NOT_FOUND, CONFLICT, INVALID, TIMEOUT, UNREACHABLE, FUNCTION_ERROR = 2, 3, 4, 5, 6, 7, 8
@@ -26,16 +25,6 @@ spec:
     inline: {code: "def handler(event):\\n    raise ValueError('no')\\n"}
   runtime: {language: python, version: "3.11", handler: main.handler}
 """
-
-
-def wait_for(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("waited %s s for %s" % (seconds, what))
 
 
 class CommandLine:
@@ -81,13 +70,7 @@ class WithDaemonTest(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        if cls.daemon.poll() is None:
-            cls.daemon.send_signal(signal.SIGTERM)
-            try:
-                cls.daemon.wait(30)
-            except subprocess.TimeoutExpired:
-                cls.daemon.kill()
-                cls.daemon.wait()
+        end(cls.daemon)
         cls.log.close()
         cls.cli.close()
 
@@ -211,10 +194,11 @@ class WithDaemonTest(unittest.TestCase):
         watch = subprocess.Popen([BINARY, "get", "cm", "-w", "-o", "name"], text=True,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.cli.env)
         try:
-            time.sleep(0.3)
+            # What has been listed is where it watches from.
+            lines = iter(watch.stdout.readline, "")
+            self.assertTrue(next(lines))
             self.run_cli("apply", "-f", "-", input="apiVersion: v1\nkind: ConfigMap\n"
                                                    "metadata: {name: watched}\n")
-            lines = iter(watch.stdout.readline, "")
             self.assertTrue(any("watched" in line for line in lines))
             watch.send_signal(signal.SIGINT)
             self.assertEqual(watch.wait(10), 130)

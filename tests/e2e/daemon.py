@@ -55,13 +55,8 @@ class Daemon:
         self.ready = json.loads(ready_file.read_text())
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process:
+            end(self.process)
         self.log.close()
         return self.process.returncode
 
@@ -120,6 +115,18 @@ class Daemon:
     def wait_ready(self, name, namespace="default", timeout=60):
         self.kubectl("wait", "lambdafunction/" + name, "-n", namespace, "--for=condition=Ready",
                      "--timeout=%ds" % timeout)
+
+
+def end(process):
+    """By SIGTERM, or by force when it doesn't heed it."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def wait_for(condition, seconds, what):

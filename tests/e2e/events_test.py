@@ -13,11 +13,12 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 import unittest
 import urllib.error
 import urllib.request
 import uuid
+
+from daemon import wait_for
 
 GATEWAY = os.environ.get("HEARTH_GATEWAY", "").rstrip("/")
 ADMIN = os.environ.get("HEARTH_ADMIN", GATEWAY).rstrip("/")
@@ -94,16 +95,6 @@ def admin(method, path):
     if status != 200:
         raise AssertionError(f"{method} {path}: {status} {body!r}")
     return json.loads(body)
-
-
-def until(condition, what):
-    deadline = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"waited in vain for {what}")
 
 
 @unittest.skipUnless(READY, "needs HEARTH_GATEWAY, KUBECONFIG and kubectl")
@@ -218,8 +209,8 @@ class EventsTest(unittest.TestCase):
         self.sink.answers = [(503, {}, b""), (500, {}, b"")]
         self.post(id_="r-1")
         self.assertEqual([h["ce-id"] for h, _ in self.sink.wait(3)], ["r-1"] * 3)
-        until(lambda: admin("GET", "events/r-1")["deliveries"][0]["state"] == "delivered",
-              "the delivery's end")
+        wait_for(lambda: admin("GET", "events/r-1")["deliveries"][0]["state"] == "delivered",
+                 TIMEOUT_S, "the delivery's end")
 
     def test_dead_letters_are_kept_told_and_replayed(self):
         sink = Sink()
@@ -243,7 +234,8 @@ class EventsTest(unittest.TestCase):
         self.trigger()
         self.sink.answers = [(422, {}, b"")]
         self.post()
-        until(lambda: admin("GET", f"deadletters?namespace={self.ns}")["items"], "the dead letter")
+        wait_for(lambda: admin("GET", f"deadletters?namespace={self.ns}")["items"], TIMEOUT_S,
+                 "the dead letter")
         self.assertEqual(len(self.sink.wait(1)), 1)
         self.assertEqual(admin("DELETE", f"deadletters?namespace={self.ns}"), {"purged": 1})
 
