@@ -1,4 +1,4 @@
-// A blocking client of an S3 store for `hearth s3`: signed requests in path style, bodies in
+// A blocking client of an S3 store for commands: signed requests in path style, bodies in
 // pieces.
 #pragma once
 

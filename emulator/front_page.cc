@@ -18,7 +18,7 @@ struct FunctionName {
   std::string name;
 };
 
-// decisions.md, "Well-known names": {broker}-broker-ingress.{ns}.svc.cluster.local.
+// {broker}-broker-ingress.{ns}.svc.cluster.local.
 std::optional<BrokerAddress> broker_of_host(const std::string& host) {
   constexpr std::string_view kIngress = "-broker-ingress";
   const auto parts = base::split(host, '.');

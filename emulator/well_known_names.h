@@ -1,4 +1,4 @@
-// Cluster names inside the platform (decisions.md, "Well-known names"): which room a URL means.
+// Cluster names inside the platform: which room a URL means.
 #pragma once
 
 #include <filesystem>

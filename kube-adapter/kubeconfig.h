@@ -1,5 +1,5 @@
 // Where a cluster is and how to log in there: kubeconfig files and the service account of a pod, as
-// kubectl reads them (spec/kubernetes-api.md §4.2).
+// kubectl reads them.
 //
 // Supported: token, tokenFile, client certificate, CA, insecure-skip-tls-verify, tls-server-name.
 // What is there but not supported (exec, auth-provider, passwords, impersonation, proxies) is an

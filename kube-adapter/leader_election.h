@@ -1,5 +1,5 @@
 // One operator at a time: a Lease (coordination.k8s.io/v1) that its holder renews, as client-go's
-// leader election reads and writes it (spec/kubernetes-api.md §4.6).
+// leader election reads and writes it.
 //
 // Lives on the store's loop. Clocks of others are never trusted: a lease is over when it did not
 // change for its duration by our own.

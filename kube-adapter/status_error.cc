@@ -15,7 +15,7 @@ struct Row {
   Code code;
 };
 
-// First match wins (spec/kubernetes-api.md §2.3).
+// First match wins.
 constexpr Row kRows[] = {
     {400, "", Code::kBadRequest},
     {401, "", Code::kUnauthorized},

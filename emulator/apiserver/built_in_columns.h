@@ -1,5 +1,5 @@
-// What `kubectl get` shows of the built-in kinds, as a real API server's printers do it
-// (spec/kubernetes-api.md §2.10). Custom kinds bring their own columns.
+// What `kubectl get` shows of the built-in kinds, as a real API server's printers do it. Custom
+// kinds bring their own columns.
 #pragma once
 
 #include <functional>

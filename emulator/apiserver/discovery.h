@@ -1,4 +1,4 @@
-// Discovery documents: legacy and aggregated (spec/kubernetes-api.md §1).
+// Discovery documents: legacy and aggregated.
 #pragma once
 
 #include <optional>

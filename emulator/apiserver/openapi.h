@@ -1,6 +1,5 @@
-// OpenAPI documents, as far as clients use them (spec/kubernetes-api.md §1.3–1.5): v3 a group
-// version with real schemas and patch operations; v2 is an empty document, which every kubectl
-// takes for "no schema known".
+// OpenAPI documents, as far as clients use them: v3 a group version with real schemas and patch
+// operations; v2 is an empty document, which every kubectl takes for "no schema known".
 #pragma once
 
 #include <optional>

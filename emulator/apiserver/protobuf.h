@@ -1,7 +1,7 @@
 // Request bodies of `Content-Type: application/vnd.kubernetes.protobuf`, as kubectl, Helm and
 // controllers send them for built-in kinds, into the JSON that they would have sent instead.
-// Answers are always JSON, which all these clients accept. Pure; any thread.
-// Format: spec/kubernetes-api.md §0.2 and the tables of protobuf_schema.h.
+// Answers are always JSON, which all these clients accept. Pure; any thread. Format: the envelope
+// runtime.Unknown behind "k8s\0", and the tables of protobuf_schema.h.
 #pragma once
 
 #include <string_view>

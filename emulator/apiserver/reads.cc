@@ -15,7 +15,7 @@ Task<void> get_object(Request& request) {
 
 namespace {
 
-// Which version a list asks for (spec/kubernetes-api.md §2.4).
+// Which version a list asks for.
 struct VersionWish {
   std::uint64_t version = 0;
   bool exact = false;

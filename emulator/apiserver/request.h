@@ -68,7 +68,7 @@ IncludeObject include_object(const Query& query);
 resource::ObjectPtr in_version(const resource::ObjectPtr& object, const resource::Type& type);
 Json metadata_only(const Json& object);
 
-// Which fields a kind's field selectors may name (spec/kubernetes-api.md §2.4).
+// Which fields a kind's field selectors may name.
 Status check_field_selector(const resource::Definition& definition, const std::string& text);
 
 }  // namespace hearth::apiserver

@@ -9,7 +9,7 @@ struct Row {
   const char* reason;
 };
 
-// spec/kubernetes-api.md §2.3
+// Codes and reasons of meta/v1 Status.
 constexpr Row kRows[] = {
     {Code::kNotFound, 404, "NotFound"},
     {Code::kAlreadyExists, 409, "AlreadyExists"},

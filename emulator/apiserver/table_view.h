@@ -1,4 +1,4 @@
-// meta.k8s.io/v1 Tables: what `kubectl get` prints (spec/kubernetes-api.md §2.10).
+// meta.k8s.io/v1 Tables: what `kubectl get` prints.
 #pragma once
 
 #include <vector>

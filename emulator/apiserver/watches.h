@@ -1,5 +1,5 @@
-// GET …?watch: a stream of one JSON event a line (spec/kubernetes-api.md §2.5). Lasts until the
-// client goes, its time is up or the version it asked for is history.
+// GET …?watch: a stream of one JSON event a line. Lasts until the client goes, its time is up or
+// the version it asked for is history.
 #pragma once
 
 #include "emulator/apiserver/request.h"

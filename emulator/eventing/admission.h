@@ -1,6 +1,6 @@
-// What the API checks and fills in when Brokers and Triggers are written (spec/eventing.md §2.7 to
-// 2.9): defaults, what may not change, filters and delivery. For
-// DefinitionRegistry::set_admission; pure, run on the writer's thread. kInvalid names every field.
+// What the API checks and fills in when Brokers and Triggers are written: defaults, what may not
+// change, filters and delivery. For DefinitionRegistry::set_admission; pure, run on the writer's
+// thread. kInvalid names every field.
 #pragma once
 
 #include "platform/base/json.h"

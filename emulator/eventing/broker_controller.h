@@ -1,5 +1,5 @@
 // Broker → status.address and conditions; the namespace label eventing.knative.dev/injection makes
-// the Broker "default" (spec/eventing.md §2.7).
+// the Broker "default".
 #pragma once
 
 #include "emulator/eventing/destination.h"

@@ -26,7 +26,7 @@ struct Route {
   // The Trigger's own dead letter sink, else the Broker's; null when neither has one.
   Json dead_letter_sink;
   std::size_t parallelism = 10;
-  // The function behind the subscriber: it never gets its own responses (decisions.md, point 2).
+  // The function behind the subscriber: it never gets its own responses.
   std::string function;
 };
 using RoutePtr = std::shared_ptr<const Route>;

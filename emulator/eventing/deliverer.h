@@ -1,5 +1,4 @@
 // Brings events to subscribers: a lane a trigger for deliveries, one for its dead letter sink.
-// spec/eventing.md §2.4-2.6.
 #pragma once
 
 #include <map>

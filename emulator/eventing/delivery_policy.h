@@ -1,5 +1,4 @@
-// DeliverySpec as a value and the decisions that follow from it, as pure functions
-// (spec/eventing.md §2.5).
+// DeliverySpec as a value and the decisions that follow from it, as pure functions.
 #pragma once
 
 #include <chrono>

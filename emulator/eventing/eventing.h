@@ -1,9 +1,9 @@
 // The embedded Knative Eventing: brokers take events, triggers choose, subscribers receive; what
 // fails is retried, then kept as a dead letter. PingSource and CronJobSource send on schedule.
 //
-// Promises (spec/eventing.md §7.1): 202 only after the event is durable; every (event, matching
-// trigger) pair ends once, delivered, dead-lettered or purged; no trigger delays another or the
-// producer; retry state survives a restart; a reply is stored before its cause is done.
+// Promises: 202 only after the event is durable; every (event, matching trigger) pair ends once,
+// delivered, dead-lettered or purged; no trigger delays another or the producer; retry state
+// survives a restart; a reply is stored before its cause is done.
 //
 // Lives on one loop: construct and call everything on it, the HTTP handlers too.
 #pragma once
@@ -52,7 +52,7 @@ struct Options {
   std::chrono::milliseconds attempt_timeout{600'000};
   // Longest wait between attempts, when DeliverySpec.backoffMax is unset.
   std::chrono::milliseconds backoff_max{60'000};
-  // Dead letters kept; beyond it the oldest go (x-max-length of the installed CRD, decisions.md 4).
+  // Dead letters kept; beyond it the oldest go (x-max-length of the installed CRD).
   std::size_t dead_letters_max = 50'000;
   resource::RecordEvent record;  // may be empty
   std::string address = "http://broker-ingress.knative-eventing.svc.cluster.local";

@@ -1,5 +1,5 @@
 // Where events come in: over HTTP, from replies and from sources. Answers once the event is durable
-// together with the list of its deliveries (spec/eventing.md §2.2, §2.3).
+// together with the list of its deliveries.
 #pragma once
 
 #include <string>

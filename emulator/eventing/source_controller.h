@@ -1,5 +1,5 @@
-// PingSource and CronJobSource: events on a schedule (spec/eventing.md §3.4). Ticks that fall into
-// a time when nobody looked are not made up for, as upstream.
+// PingSource and CronJobSource: events on a schedule. Ticks that fall into a time when nobody
+// looked are not made up for, as upstream.
 #pragma once
 
 #include <map>

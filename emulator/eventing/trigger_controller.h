@@ -1,5 +1,5 @@
-// Trigger → a compiled route with its lanes, status.subscriberUri and conditions
-// (spec/eventing.md §2.8). A Trigger that goes takes its waiting deliveries with it.
+// Trigger → a compiled route with its lanes, status.subscriberUri and conditions. A Trigger that
+// goes takes its waiting deliveries with it.
 #pragma once
 
 #include "emulator/eventing/catalog.h"

@@ -72,7 +72,7 @@ Activator::RevisionState& Activator::state_of(const std::string& revision) {
   return *slot;
 }
 
-// Knative: CC 0 least loaded, 1–3 first free, more round robin (spec/serving.md §4.4).
+// Knative: CC 0 least loaded, 1–3 first free, more round robin.
 InstancePtr Activator::take(const RevisionPtr& revision) {
   const auto instances = revision->instances();
   if (instances->empty()) return nullptr;

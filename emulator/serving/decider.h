@@ -1,5 +1,5 @@
-// Knative's KPA decision as a pure function of samples and time (spec/serving.md §3.3–3.5): average
-// concurrency over a stable and a panic window, wanted instances from the target.
+// Knative's KPA decision as a pure function of samples and time: average concurrency over a stable
+// and a panic window, wanted instances from the target.
 #pragma once
 
 #include <chrono>

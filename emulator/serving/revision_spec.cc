@@ -37,7 +37,7 @@ double number(const std::string& text, double fallback) {
                                                                                    : fallback;
 }
 
-// spec/serving.md §3.4
+// Knative's annotations; bounds and defaults are those of its config-autoscaler.
 DeciderSettings scaling_of(const Json& revision, std::int64_t concurrency) {
   DeciderSettings out;
   double total = concurrency > 0 ? static_cast<double>(concurrency) : kDefaultTarget;

@@ -520,8 +520,8 @@ void Scaler::State::decide(Entry& entry) {
   if (!entry.reachable && entry.shared->in_flight.load() == 0) wanted = 0;
   if (wanted == 0) {
     // The last instance stays for the stable window of silence, then for the grace or the
-    // function's own retention period, whichever is longer (spec/serving.md §3.7: the local
-    // activator is always in the path, so the grace runs while the window does).
+    // function's own retention period, whichever is longer (the local activator is always in the
+    // path, so the grace runs while the window does).
     const auto silent =
         entry.idle_since.count() < 0 ? std::chrono::seconds(0) : now - entry.idle_since;
     const auto needed = entry.reachable ? entry.spec.scaling.stable_window + entry.spec.retention

@@ -1,5 +1,5 @@
 // Knative Serving's controllers: Service → Configuration and Route → Revision → instances, and the
-// gateway's route table. Names, labels and conditions as spec/serving.md §1.
+// gateway's route table. Names, labels and conditions are Knative's.
 #pragma once
 
 #include <functional>

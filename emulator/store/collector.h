@@ -1,6 +1,6 @@
 // Deletes what must go because something else went: dependents of gone owners, the contents of
-// namespaces and of custom kinds (spec/kubernetes-api.md §2.7). Level-triggered: looks at the
-// current state, so that it may be asked twice.
+// namespaces and of custom kinds. Level-triggered: looks at the current state, so that it may be
+// asked twice.
 #pragma once
 
 #include "emulator/store/tables.h"

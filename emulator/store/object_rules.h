@@ -1,5 +1,5 @@
 // What a write does to an object, as pure functions: metadata, defaults, pruning, validation,
-// generation, status separation. spec/kubernetes-api.md §2.2, §2.8.
+// generation, status separation.
 #pragma once
 
 #include "platform/base/clock.h"

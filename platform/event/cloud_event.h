@@ -1,7 +1,7 @@
 // A CloudEvent as a value: attributes in their text form and the data as bytes.
 //
-// An empty string means that the attribute is absent: the specification allows no empty required
-// or optional attribute (spec/eventing.md §1.1). Extensions keep their order; they may be empty.
+// An empty string means that the attribute is absent: the specification allows no empty required or
+// optional attribute. Extensions keep their order; they may be empty.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
-// Cron schedules as PingSource takes them (spec/eventing.md §3.4): five fields, or six with leading
-// seconds; names, ranges, steps, lists; "@hourly" and its like; a CRON_TZ= or TZ= prefix. Only UTC
-// is known as a time zone. "@every" is refused, as upstream does.
+// Cron schedules as PingSource takes them: five fields, or six with leading seconds; names, ranges,
+// steps, lists; "@hourly" and its like; a CRON_TZ= or TZ= prefix. Only UTC is known as a time zone.
+// "@every" is refused, as upstream does.
 #pragma once
 
 #include <bitset>

@@ -1,5 +1,5 @@
-// Trigger filters, compiled once and asked for every event (spec/eventing.md §2.9): the legacy
-// attributes and the dialects exact, prefix, suffix, all, any and not.
+// Trigger filters, compiled once and asked for every event: the legacy attributes and the dialects
+// exact, prefix, suffix, all, any and not.
 //
 // Three-valued as upstream: pass, fail, or no filter (which delivers at the top level and stays "no
 // filter" under not). Immutable after compile().
@@ -26,7 +26,7 @@ Json to_json(const Verdict& verdict);
 
 struct FilterOptions {
   // Not empty: a filter that wants the subject "name" takes "{this}/name" too. Emitted events name
-  // a function "ns/name", old senders "name" (decisions.md, open point 2).
+  // a function "ns/name", old senders "name".
   std::string subject_namespace;
 };
 

@@ -1,5 +1,5 @@
-// CloudEvents over HTTP: binary and structured mode, requests and responses alike
-// (spec/eventing.md §1.2, §1.3). Binary mode never looks into the body.
+// CloudEvents over HTTP: binary and structured mode, requests and responses alike (CloudEvents 1.0,
+// HTTP protocol binding). Binary mode never looks into the body.
 //
 // Header values are percent-coded as the specification says: decoded once, encoded once.
 #pragma once

@@ -1,8 +1,9 @@
-// The command receiver (spec/operator.md §6.7): CloudEvents io.knative.lambda.command.* become
-// changes of LambdaFunctions. Posted straight to it or delivered by a broker.
+// The command receiver: CloudEvents io.knative.lambda.command.* become changes of LambdaFunctions.
+// Posted straight to it or delivered by a broker.
 //
-// Corrected as §14.2: an invalid spec is 400, deleting what is not there is accepted, an event is
-// applied once per (source, id), privileged annotations are dropped, bodies and rate are bounded.
+// Stricter than the reference: an invalid spec is 400, deleting what is not there is accepted, an
+// event is applied once per (source, id), privileged annotations are dropped, bodies and rate are
+// bounded.
 #pragma once
 
 #include <deque>

@@ -1,5 +1,5 @@
-// The LambdaFunction as a typed value: what its spec says, with the defaults of decisions.md where
-// it says nothing. Parsing trusts that the object passed validation (function_validation.h).
+// The LambdaFunction as a typed value: what its spec says, with defaults where it says nothing.
+// Parsing trusts that the object passed validation (function_validation.h).
 #pragma once
 
 #include <optional>

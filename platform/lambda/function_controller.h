@@ -2,9 +2,9 @@
 // Service → status. Woken by every change of a function or of what it owns; time only matters for
 // retries. Knows nothing of which world the Store is in.
 //
-// Phases and conditions: spec/operator.md §1.3–1.4, corrected as §14.2: a changed spec rolls out, a
-// failed build is retried with capped back-off and shows its log's tail, an invalid spec is Failed,
-// there is an aggregate Ready condition.
+// Phases and conditions are the operator's, corrected: a changed spec rolls out, a failed build is
+// retried with capped back-off and shows its log's tail, an invalid spec is Failed, there is an
+// aggregate Ready condition.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,7 @@ class Loop;
 
 namespace hearth::lambda {
 
-// One lifecycle CloudEvent to send (spec/operator.md §6.6): type without its prefix
-// "io.knative.lambda.", and data.
+// One lifecycle CloudEvent to send: type without its prefix "io.knative.lambda.", and data.
 using EmitEvent = std::function<void(const Json& function, std::string type, Json data)>;
 
 struct FunctionControllerOptions {

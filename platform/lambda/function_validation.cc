@@ -18,7 +18,7 @@ using base::string_at;
 
 namespace {
 
-// spec/operator.md §7.1: rejected in handler, url, ref and path.
+// Rejected in handler, url, ref and path.
 constexpr std::string_view kShellMarks = ";&|$`(){}[]<>!#*?~\n\r\\";
 
 class Checker {

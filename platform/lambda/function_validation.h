@@ -1,5 +1,5 @@
-// Rules for a LambdaFunction that its schema can't say (spec/operator.md §7.1): presence of the
-// source's part, injection, traversal, scaling relations, quantities. Pure: may run on any thread.
+// Rules for a LambdaFunction that its schema can't say: presence of the source's part, injection,
+// traversal, scaling relations, quantities. Pure: may run on any thread.
 #pragma once
 
 #include <vector>

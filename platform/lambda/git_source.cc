@@ -54,7 +54,7 @@ std::string secret_value(const GitLocation& location, const char* name) {
   return it == location.secret.end() ? std::string() : it->second;
 }
 
-// spec/operator.md §3.2: the keys of the credentials' Secret, in this order.
+// The keys of the credentials' Secret, in this order.
 int acquire_credentials(git_credential** out, const char*, const char* user, unsigned allowed,
                         void* payload) {
   auto& state = *static_cast<CallbackState*>(payload);

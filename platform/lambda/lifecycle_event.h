@@ -1,4 +1,4 @@
-// The lifecycle CloudEvents of a function (spec/operator.md §6.6), for whoever sends them.
+// The lifecycle CloudEvents of a function, for whoever sends them.
 #pragma once
 
 #include <string>

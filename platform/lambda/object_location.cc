@@ -11,7 +11,7 @@ namespace {
 
 using Secret = std::map<std::string, std::string>;
 
-// spec/operator.md §3.1, and the names of Google's own tools.
+// The names of the operator's Secrets, and those of Google's own tools.
 constexpr std::array<const char*, 4> kAccessNames{"accesskey", "access-key", "AWS_ACCESS_KEY_ID",
                                                   "GS_ACCESS_KEY_ID"};
 constexpr std::array<const char*, 4> kSecretNames{"secretkey", "secret-key",

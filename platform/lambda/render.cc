@@ -75,8 +75,8 @@ Json workspace_pod(const BuildPlan& plan, const std::string& function,
             {{"name", "workspace"}, {"emptyDir", Json::object()}}}}};
 }
 
-// The context in a bucket: Kaniko fetches it itself. What it needs to know for a store that is not
-// Amazon's: spec/storage-registry-build.md §4.2 "Env".
+// The context in a bucket: Kaniko fetches it itself. Its environment says what it needs to know for
+// a store that is not Amazon's.
 Json bucket_pod(const BuildPlan& plan, const std::string& uri, const RenderSettings& settings) {
   const auto secret = [&](const char* variable, const char* key) {
     return Json{{"name", variable},

@@ -1,5 +1,4 @@
-// The Kubernetes objects that a function becomes, the same in both worlds but for endpoints
-// (spec/operator.md §3.6, §5.1, §6.1). Pure.
+// The Kubernetes objects that a function becomes, the same in both worlds but for endpoints. Pure.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Who owns which fields of an object: metadata.managedFields, and server-side apply on top of it
-// (spec/kubernetes-api.md §2.6). Pure functions; they run on the store's writer thread.
+// Who owns which fields of an object: metadata.managedFields, and server-side apply on top of it.
+// Pure functions; they run on the store's writer thread.
 //
 // An entry is known by manager, operation, apiVersion and subresource. Controllers of the house
 // write without a manager and own nothing.

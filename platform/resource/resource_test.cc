@@ -38,7 +38,7 @@ TEST(FieldSelector, MatchesDottedFields) {
   EXPECT_EQ(FieldSelector::parse("metadata.name=p")->required_name(), "p");
 }
 
-// The vectors of a real API server (spec/kubernetes-api.md §2.6).
+// The vectors of a real API server.
 TEST(StrategicMerge, MergesContainersByName) {
   const auto out = strategic_merge_patch(
       pod(),
