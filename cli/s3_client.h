@@ -2,6 +2,7 @@
 // pieces.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>

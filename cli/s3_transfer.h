@@ -1,6 +1,7 @@
 // Copies of single objects between files and a store, with progress on standard error.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>

@@ -5,6 +5,8 @@
 // a minute and at once after a 401 (projected tokens rotate), then the request is sent once more.
 #pragma once
 
+#include <chrono>
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>

@@ -5,6 +5,9 @@
 // Lives on the loop of its ApiClient.
 #pragma once
 
+#include <memory>
+#include <string>
+
 #include "kube-adapter/api_client.h"
 #include "platform/resource/store.h"
 

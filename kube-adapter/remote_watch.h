@@ -5,6 +5,8 @@
 // kUnavailable, history that is gone with kExpired: the informer decides how to go on.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>

@@ -1,6 +1,7 @@
 // What a request's path names: a collection, an object, a subresource.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

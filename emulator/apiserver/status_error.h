@@ -1,6 +1,8 @@
 // Errors as Kubernetes Status objects: the one table from Code to HTTP code and reason.
 #pragma once
 
+#include <string_view>
+
 #include "platform/base/json.h"
 #include "platform/resource/definition.h"
 

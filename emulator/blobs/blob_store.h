@@ -8,6 +8,7 @@
 // page cache on the caller's thread; flushes run on the blocking pool.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>

@@ -2,6 +2,7 @@
 // as a link; a path is never resolved out of the folder.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>

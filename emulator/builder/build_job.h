@@ -5,21 +5,23 @@
 
 #include <chrono>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "emulator/blobs/blob_store.h"
 #include "emulator/builder/build_context.h"
 #include "emulator/builder/builder.h"
+#include "emulator/builder/command.h"
 #include "emulator/builder/dockerfile.h"
 #include "emulator/builder/host_view.h"
 #include "emulator/builder/layer_cache.h"
-#include "emulator/builder/command.h"
 #include "emulator/builder/stage.h"
 #include "platform/oci/layer_writer.h"
 #include "platform/oci/reference.h"

@@ -13,6 +13,7 @@
 // Errors: {"error": "not_found", "message": …}.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

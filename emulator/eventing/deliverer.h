@@ -1,9 +1,14 @@
 // Brings events to subscribers: a lane a trigger for deliveries, one for its dead letter sink.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "emulator/eventing/catalog.h"
 #include "emulator/eventing/destination.h"

@@ -5,6 +5,7 @@
 // Holds eight bytes for a waiting delivery, so that a million of them fit.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>

@@ -2,8 +2,11 @@
 // looked are not made up for, as upstream.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "emulator/eventing/deliverer.h"
 #include "emulator/eventing/destination.h"

@@ -2,6 +2,8 @@
 // goes takes its waiting deliveries with it.
 #pragma once
 
+#include <string>
+
 #include "emulator/eventing/catalog.h"
 #include "emulator/eventing/deliverer.h"
 #include "emulator/eventing/destination.h"

@@ -2,9 +2,11 @@
 // pages. One loop; reads the route table as a snapshot, never waits for control.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "emulator/gateway/route_table.h"
 #include "platform/async/task.h"

@@ -1,6 +1,7 @@
 // Attributes and headers as one text: "name=value" lines. Validated values hold no line feed.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

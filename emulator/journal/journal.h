@@ -5,8 +5,11 @@
 // A failed write leaves nothing behind: kStorageFull, kUnavailable (queue full), kInternal.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // One S3 request: where it goes, who sent it, and short ways to its parameters and its answers.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

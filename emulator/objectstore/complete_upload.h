@@ -1,6 +1,7 @@
 // Turning the parts of an upload into an object: the checks and the sums, without I/O.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Reading the bytes of an object: inline, one blob, or a walk over the blobs of its parts.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

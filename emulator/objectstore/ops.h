@@ -3,6 +3,8 @@
 // ops_uploads, ops_tagging.
 #pragma once
 
+#include <string_view>
+
 #include "emulator/objectstore/call.h"
 #include "emulator/objectstore/services.h"
 

@@ -5,6 +5,7 @@
 // rest (docs/differences.md). A full disk is 507 InsufficientStorage and the server goes on.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <memory>

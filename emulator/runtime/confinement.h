@@ -2,6 +2,7 @@
 // shared by all instances; says once what this machine withholds. Lives on one loop.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>

@@ -1,6 +1,7 @@
 // Starts the process of an instance that runs from its image's own files.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "emulator/runtime/image_jail.h"

@@ -2,6 +2,7 @@
 // time they arrived. Followers are woken by every append.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>

@@ -6,6 +6,8 @@
 // (moved, see platform/process/bind_watch.h) and are probed. Lives on one loop.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -36,7 +38,7 @@ struct InstanceSpec {
   std::vector<std::string> args;                         // over the image's command
   // A limit below the runtime's own footprint is raised to it. 0: unlimited.
   std::uint64_t memory_bytes = 0;
-  std::uint64_t cpu_milli = 0;     // its weight against other instances; 0: the kernel's default
+  std::uint64_t cpu_milli = 0;  // its weight against other instances; 0: the kernel's default
   // For images that speak HTTP: where they listen, and when they are ready.
   std::string working_dir;  // over the image's own
   std::uint16_t port = 8080;

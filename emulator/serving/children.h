@@ -2,6 +2,7 @@
 // Revision of a Configuration, with the labels by which clients find them. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -1,6 +1,7 @@
 // One Pod object for every instance, so that kubectl get pods, describe and logs show what runs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "emulator/serving/revision_spec.h"

@@ -4,10 +4,14 @@
 // Lives on the control loop.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "emulator/gateway/route_table.h"
 #include "emulator/runtime/runtime.h"

@@ -2,8 +2,10 @@
 // gateway's route table. Names, labels and conditions are Knative's.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "emulator/gateway/route_table.h"
 #include "emulator/serving/scaler.h"

@@ -3,6 +3,9 @@
 // asked twice.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "emulator/store/tables.h"
 #include "platform/async/task.h"
 #include "platform/resource/definition.h"

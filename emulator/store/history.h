@@ -2,6 +2,7 @@
 // happened since a version. Reads one snapshot of the database; call on the store's loop.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "emulator/store/tables.h"

@@ -2,6 +2,8 @@
 // generation, status separation.
 #pragma once
 
+#include <string_view>
+
 #include "platform/base/clock.h"
 #include "platform/resource/definition.h"
 #include "platform/resource/store.h"

@@ -8,6 +8,7 @@
 // answers to their writers.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>

@@ -2,6 +2,7 @@
 // request): events in binary mode are never parsed.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

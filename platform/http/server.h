@@ -5,6 +5,8 @@
 // 431, 501). A handler that throws is answered 500 and logged as a bug; the server goes on.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>

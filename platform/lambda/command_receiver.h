@@ -9,6 +9,7 @@
 #include <deque>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "platform/async/task.h"

@@ -2,8 +2,10 @@
 // Parsing trusts that the object passed validation (function_validation.h).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platform/base/json.h"

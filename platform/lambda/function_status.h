@@ -2,6 +2,8 @@
 // between two reconciles is here, so that it keeps no truth of its own.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "platform/base/clock.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "platform/lambda/source.h"
 #include "platform/s3/client.h"

@@ -1,6 +1,7 @@
 // The Kubernetes objects that a function becomes, the same in both worlds but for endpoints. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -2,6 +2,7 @@
 // Reconnects by itself with back-off; after a gap it lists again and reports what vanished.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

@@ -6,6 +6,7 @@
 // kUnavailable (try again).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>

@@ -2,6 +2,7 @@
 // flushes once for all (group commit). An answer goes out after the flush that covers it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>

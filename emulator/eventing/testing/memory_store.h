@@ -2,9 +2,11 @@
 // schemas, selectors, patches or finalizers.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "platform/async/loop.h"

@@ -1,6 +1,11 @@
 // What the store's tests share: a store, and a way to wait for its tasks.
 #pragma once
 
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include "emulator/store/sqlite_store.h"
