@@ -14,8 +14,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # Without the folder's name in the key a second clone shares the first one's cache. The sloppiness
-  # is what ccache's manual asks for with precompiled headers.
+  # Without the folder's name in the key a second clone shares the first one's cache, but for what
+  # reads a precompiled header, which names the folder. The sloppiness is what ccache's manual asks
+  # for with precompiled headers.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
     CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
