@@ -103,7 +103,8 @@ Status Deliverer::load(const Route& route, const Lanes& lanes) {
       if (pending.attempts == 0)
         lanes.deliveries->push(pending.sequence);
       else
-        lanes.deliveries->push_later(pending.sequence, {pending.attempts, wait_of(route, pending)});
+        lanes.deliveries->push_later(
+            pending.sequence, {pending.attempts, clock_.monotonic() + wait_of(route, pending)});
     }
     if (page.size() < kLoadPage) break;
     after = page.back().sequence;
@@ -176,7 +177,7 @@ Task<Deliverer::Again> Deliverer::deliver(journal::TriggerId id, journal::Sequen
   const RoutePtr route = catalog_.find(id);
   if (!route) co_return std::nullopt;
   auto entry = journal_.read(sequence);
-  if (!entry) co_return Lane::Again{attempts, kStorageRetry};
+  if (!entry) co_return Lane::Again{attempts, clock_.monotonic() + kStorageRetry};
   if (!*entry) co_return std::nullopt;
   const auto started = std::chrono::steady_clock::now();
   Attempt attempt = co_await send(route, *entry);
@@ -290,9 +291,10 @@ Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::EntryP
   if (!attempt.retryable || made > route->policy.retry) {
     co_return co_await bury(route, std::move(entry), std::move(outcome));
   }
-  const Lane::Again again{
-      made, wait_before_retry(route->policy, made, options_.backoff_max, attempt.retry_after)};
-  outcome.not_before = clock_.wall() + again.after;
+  const auto wait =
+      wait_before_retry(route->policy, made, options_.backoff_max, attempt.retry_after);
+  outcome.not_before = clock_.wall() + wait;
+  const Lane::Again again{made, clock_.monotonic() + wait};
   metrics_.of(*route).retried.add();
   kLog.info("delivery_failed", {{"trigger", route->trigger.ns + "/" + route->trigger.name},
                                 {"attempt", made},
@@ -321,7 +323,7 @@ void tell_dead_letter(const Options& options, const Route& route, const Outcome&
 Task<Deliverer::Again> Deliverer::bury(RoutePtr route, journal::EntryPtr entry, Outcome outcome) {
   outcome.state = DeliveryState::kDeadLettered;
   outcome.has_sink = !route->dead_letter_sink.is_null();
-  const Lane::Again again{outcome.attempts - 1, kStorageRetry};
+  const Lane::Again again{outcome.attempts - 1, clock_.monotonic() + kStorageRetry};
   kLog.warn("dead_lettered", {{"trigger", route->trigger.ns + "/" + route->trigger.name},
                               {"sequence", outcome.sequence},
                               {"attempts", outcome.attempts},
@@ -351,7 +353,8 @@ Task<Deliverer::Again> Deliverer::forward(journal::TriggerId id, std::int64_t de
   const int made = attempts + 1;
   if (!attempt.delivered && attempt.retryable && made <= route->policy.retry) {
     co_return Lane::Again{
-        made, wait_before_retry(route->policy, made, options_.backoff_max, attempt.retry_after)};
+        made, clock_.monotonic() + wait_before_retry(route->policy, made, options_.backoff_max,
+                                                     attempt.retry_after)};
   }
   if (!attempt.delivered) {
     kLog.warn("dead_letter_sink_failed",

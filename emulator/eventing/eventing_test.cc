@@ -353,22 +353,6 @@ TEST_F(EventingTest, RetriesAtOnceWhatBecameDueWhileItWasDown) {
   EXPECT_EQ(received("slow"), 2U);
 }
 
-TEST_F(EventingTest, AClockThatIsSetBackHoldsUpNoRetry) {
-  broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
-  subscribers_["slow.test"].script = {answer(503), answer(503)};
-  trigger("slow");
-  post("t");
-  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 1; });
-  clock_.move(-1h);
-  clock_.advance(31s);
-  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 2; });
-  clock_.move(-1h);
-  close();
-  open();
-  clock_.advance(61s);
-  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["state"] == "delivered"; });
-}
-
 TEST_F(EventingTest, DoesNotLetOneTriggerHoldUpAnother) {
   broker();
   subscribers_["stuck.test"].hangs = true;

@@ -28,7 +28,7 @@ void Lane::push(Key key) {
 }
 
 void Lane::push_later(Key key, Again again) {
-  later_.push({clock_.monotonic() + again.after, key, again.attempts});
+  later_.push({again.at, key, again.attempts});
   fill();
   later_changed_.notify();
   if (alarm_runs_ || closed_) return;
@@ -93,7 +93,7 @@ Task<std::optional<Lane::Again>> Lane::attempt(std::shared_ptr<Lane> self, Item 
     if (self->closed_) co_return std::nullopt;
     kLog.error("bug", {{"where", "delivery"}, {"error", e.what()}});
   }
-  co_return Again{item.attempts, kAfterBug};
+  co_return Again{item.attempts, self->clock_.monotonic() + kAfterBug};
 }
 
 // Starts workers when the first of what waits is due.

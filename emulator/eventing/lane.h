@@ -26,7 +26,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   using Key = std::int64_t;
   struct Again {
     int attempts = 0;
-    std::chrono::nanoseconds after{};
+    base::MonotonicTime at{};
   };
   // One attempt; nullopt when the key is done with.
   using Work = std::function<Task<std::optional<Again>>(Key key, int attempts)>;
