@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/state_location.h"
 #include "cli/system_checks.h"
+#include "platform/base/failpoint.h"
 
 namespace hearth::cli {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 struct DoctorFlags {
   Target target;
   std::string output;
+  bool failpoints = false;
 };
 
 Json to_json(const std::vector<Check>& checks, bool ok) {
@@ -31,7 +33,13 @@ Json to_json(const std::vector<Check>& checks, bool ok) {
   return {{"ok", ok}, {"checks", std::move(items)}};
 }
 
+int list_failpoints() {
+  for (const std::string_view name : base::kFailpoints) std::cout << name << "\n";
+  return kOk;
+}
+
 Result<int> run(const DoctorFlags& flags) {
+  if (flags.failpoints) return list_failpoints();
   HEARTH_TRY(output, Output::parse(flags.output));
   const auto checks = check_system(flags.target.state_folder());
   const bool ok = std::ranges::none_of(
@@ -56,6 +64,10 @@ void register_doctor(CLI::App& app, int& exit_code) {
       app.add_subcommand("doctor", "Check this machine; code 1 when something fails");
   add_output_flag(*doctor, flags->output);
   add_state_flag(*doctor, flags->target);
+  if constexpr (base::kHasFailpoints) {
+    doctor->add_flag("--failpoints", flags->failpoints,
+                     "List the points at which this build fails on demand");
+  }
   doctor->footer("Example:\n  hearth doctor -o json");
   doctor->callback([flags, &exit_code] {
     const auto code = run(*flags);

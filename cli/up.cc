@@ -1,4 +1,5 @@
 // hearth up: the daemon, in the foreground or (-d) in the background.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -6,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -30,6 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr telemetry::Log kLog("config");
+constexpr rlim_t kDescriptorsWanted = 65'536;
 
 std::uint16_t port_or(int given, int base_port, std::uint16_t standard) {
   if (given >= 0) return static_cast<std::uint16_t>(given);
@@ -179,9 +182,19 @@ Status check_builder(const UpFlags& flags) {
   return {};
 }
 
+// Every connection and instance is one or more. The usual limit of 1,024 is for programs that use
+// select(), and may be raised by anybody.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kDescriptorsWanted) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kDescriptorsWanted);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int run_daemon(const UpFlags& flags, const Configuration& configuration, const fs::path& state,
                Detached detached) {
   configure_log(flags.log_level, flags.log_format, flags.access_log);
+  raise_descriptor_limit();
   const sigset_t signals = block_stop_signals();
   const emulator::EmulatorOptions options = options_from(flags, state);
   auto started = emulator::Emulator::start(options);

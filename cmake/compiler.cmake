@@ -29,6 +29,7 @@ endif()
 option(HEARTH_WERROR "treat warnings as errors" ON)
 set(HEARTH_SANITIZE "" CACHE STRING "address (with undefined) or thread")
 option(HEARTH_FUZZ "build the fuzzers of tests/fuzz (clang only)" OFF)
+option(HEARTH_FAILPOINTS "build in the points at which $HEARTH_FAILPOINTS lets it fail" OFF)
 
 add_library(hearth_compile_options INTERFACE)
 target_include_directories(hearth_compile_options INTERFACE ${CMAKE_SOURCE_DIR})
@@ -39,6 +40,9 @@ target_compile_options(hearth_compile_options INTERFACE
   -Wnon-virtual-dtor -Woverloaded-virtual -Wthread-safety
   -Wno-missing-field-initializers
   -pthread)  # some library's flags have it: a precompiled header wants the same for all
+if(HEARTH_FAILPOINTS)
+  target_compile_definitions(hearth_compile_options INTERFACE HEARTH_FAILPOINTS)
+endif()
 if(HEARTH_WERROR)
   target_compile_options(hearth_compile_options INTERFACE -Werror)
 endif()

@@ -19,6 +19,8 @@ using Certificate = base::CHandle<X509, X509_free>;
 using Bio = base::CHandle<BIO, BIO_free>;
 
 constexpr long kLifeSeconds = 10L * 365 * 86'400;
+// A clock that was ahead at the first start, and is set right, must not make them invalid.
+constexpr long kBackdatedSeconds = 86'400;
 
 std::string text_of(BIO* bio) {
   char* data = nullptr;
@@ -73,7 +75,7 @@ Identity make_identity(const Subject& subject, X509* issuer, EVP_PKEY* issuer_ke
   std::uint64_t number = 0;
   for (const char c : serial) number = (number << 8) | static_cast<unsigned char>(c);
   ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), number >> 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -300);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -kBackdatedSeconds);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kLifeSeconds);
   X509_set_pubkey(certificate.get(), key.get());
   set_name(X509_get_subject_name(certificate.get()), subject);

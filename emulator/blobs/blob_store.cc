@@ -9,6 +9,7 @@
 
 #include "platform/async/blocking.h"
 #include "platform/base/bytes.h"
+#include "platform/base/failpoint.h"
 #include "platform/base/file.h"
 
 namespace hearth::blobs {
@@ -21,6 +22,7 @@ bool is_digest(std::string_view text) {
 }
 
 Status flush_directory(const std::filesystem::path& path) {
+  HEARTH_CHECK_OK(base::failpoint("blob.directory_flush"));
   const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) return fail(system_error(errno, path.string()));
   return {};
@@ -34,6 +36,9 @@ BlobWriter::BlobWriter(const BlobStore& store, base::UniqueFd file)
 Status BlobWriter::append(std::string_view bytes) {
   hasher_.update(bytes);
   size_ += bytes.size();
+  HEARTH_CHECK_OK(base::failpoint("blob.write", [&] {
+    (void)base::write_all(file_.get(), bytes.substr(0, bytes.size() / 2));
+  }));
   return base::write_all(file_.get(), bytes);
 }
 
@@ -72,14 +77,16 @@ Task<Result<Blob>> BlobStore::put(std::string bytes) const {
 }
 
 Result<Blob> BlobStore::link(int fd, std::string digest, std::uint64_t size) const {
+  HEARTH_CHECK_OK(base::failpoint("blob.flush"));
   if (::fdatasync(fd) != 0) return fail(system_error(errno, "flushing a blob"));
+  HEARTH_CHECK_OK(base::failpoint("blob.link"));
   const std::filesystem::path path = path_of(digest);
   const std::string self = fmt::format("/proc/self/fd/{}", fd);
   if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
     if (errno != EEXIST) return fail(system_error(errno, "linking a blob"));
     // Known already: its new date keeps garbage collection away until the caller's metadata is in.
+    // Whoever linked it may not have flushed the folder, or failed to: its name is flushed below.
     ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
-    return Blob{std::move(digest), size};
   }
   HEARTH_CHECK_OK(flush_directory(path.parent_path()));
   return Blob{std::move(digest), size};

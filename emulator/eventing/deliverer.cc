@@ -103,7 +103,8 @@ Status Deliverer::load(const Route& route, const Lanes& lanes) {
       if (pending.attempts == 0)
         lanes.deliveries->push(pending.sequence);
       else
-        lanes.deliveries->push_later(pending.sequence, {pending.attempts, pending.not_before});
+        lanes.deliveries->push_later(
+            pending.sequence, {pending.attempts, clock_.monotonic() + wait_of(route, pending)});
     }
     if (page.size() < kLoadPage) break;
     after = page.back().sequence;
@@ -111,6 +112,16 @@ Status Deliverer::load(const Route& route, const Lanes& lanes) {
   HEARTH_TRY(due, journal_.due_for_sink(route.id));
   for (const std::int64_t id : due) lanes.sinks->push(id);
   return {};
+}
+
+// What is left of a retry's wait, by the moment that was written down. Never longer than its policy
+// allows: the clock may have been set back since.
+std::chrono::nanoseconds Deliverer::wait_of(const Route& route,
+                                            const journal::Pending& pending) const {
+  using std::chrono::nanoseconds;
+  const nanoseconds longest =
+      wait_before_retry(route.policy, pending.attempts, options_.backoff_max, nanoseconds::max());
+  return std::clamp<nanoseconds>(pending.not_before - clock_.wall(), nanoseconds(0), longest);
 }
 
 Task<void> Deliverer::close(journal::TriggerId id) {
@@ -166,7 +177,7 @@ Task<Deliverer::Again> Deliverer::deliver(journal::TriggerId id, journal::Sequen
   const RoutePtr route = catalog_.find(id);
   if (!route) co_return std::nullopt;
   auto entry = journal_.read(sequence);
-  if (!entry) co_return Lane::Again{attempts, clock_.wall() + kStorageRetry};
+  if (!entry) co_return Lane::Again{attempts, clock_.monotonic() + kStorageRetry};
   if (!*entry) co_return std::nullopt;
   const auto started = std::chrono::steady_clock::now();
   Attempt attempt = co_await send(route, *entry);
@@ -280,9 +291,10 @@ Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::EntryP
   if (!attempt.retryable || made > route->policy.retry) {
     co_return co_await bury(route, std::move(entry), std::move(outcome));
   }
-  outcome.not_before = clock_.wall() + wait_before_retry(route->policy, made, options_.backoff_max,
-                                                         attempt.retry_after);
-  const Lane::Again again{made, outcome.not_before};
+  const auto wait =
+      wait_before_retry(route->policy, made, options_.backoff_max, attempt.retry_after);
+  outcome.not_before = clock_.wall() + wait;
+  const Lane::Again again{made, clock_.monotonic() + wait};
   metrics_.of(*route).retried.add();
   kLog.info("delivery_failed", {{"trigger", route->trigger.ns + "/" + route->trigger.name},
                                 {"attempt", made},
@@ -311,7 +323,7 @@ void tell_dead_letter(const Options& options, const Route& route, const Outcome&
 Task<Deliverer::Again> Deliverer::bury(RoutePtr route, journal::EntryPtr entry, Outcome outcome) {
   outcome.state = DeliveryState::kDeadLettered;
   outcome.has_sink = !route->dead_letter_sink.is_null();
-  const Lane::Again again{outcome.attempts - 1, clock_.wall() + kStorageRetry};
+  const Lane::Again again{outcome.attempts - 1, clock_.monotonic() + kStorageRetry};
   kLog.warn("dead_lettered", {{"trigger", route->trigger.ns + "/" + route->trigger.name},
                               {"sequence", outcome.sequence},
                               {"attempts", outcome.attempts},
@@ -341,8 +353,8 @@ Task<Deliverer::Again> Deliverer::forward(journal::TriggerId id, std::int64_t de
   const int made = attempts + 1;
   if (!attempt.delivered && attempt.retryable && made <= route->policy.retry) {
     co_return Lane::Again{
-        made, clock_.wall() + wait_before_retry(route->policy, made, options_.backoff_max,
-                                                attempt.retry_after)};
+        made, clock_.monotonic() + wait_before_retry(route->policy, made, options_.backoff_max,
+                                                     attempt.retry_after)};
   }
   if (!attempt.delivered) {
     kLog.warn("dead_letter_sink_failed",

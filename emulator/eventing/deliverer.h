@@ -58,6 +58,7 @@ class Deliverer {
   using Again = std::optional<Lane::Again>;
 
   Status load(const Route& route, const Lanes& lanes);
+  std::chrono::nanoseconds wait_of(const Route& route, const journal::Pending& pending) const;
   Task<Again> deliver(journal::TriggerId id, journal::Sequence sequence, int attempts);
   Task<Again> forward(journal::TriggerId id, std::int64_t dead_letter, int attempts);
   Task<Attempt> send(RoutePtr route, journal::EntryPtr entry);

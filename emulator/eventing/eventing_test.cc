@@ -48,6 +48,21 @@ http::Response reply(const std::string& type, const std::string& source = "/repl
   return response;
 }
 
+// A virtual clock whose wall time can be set by hand.
+class MovableClock final : public base::Clock {
+ public:
+  base::WallTime wall() const override {
+    return clock_.wall() + std::chrono::nanoseconds(moved_ns_.load());
+  }
+  base::MonotonicTime monotonic() const override { return clock_.monotonic(); }
+  void advance(std::chrono::nanoseconds by) { clock_.advance(by); }
+  void move(std::chrono::nanoseconds by) { moved_ns_ += by.count(); }
+
+ private:
+  base::VirtualClock clock_;
+  std::atomic<std::int64_t> moved_ns_{0};
+};
+
 class EventingTest : public ::testing::Test {
  protected:
   EventingTest() : path_(::testing::TempDir() + "eventing-" + base::random_hex(6)) {
@@ -205,7 +220,7 @@ class EventingTest : public ::testing::Test {
   }
 
   std::string path_;
-  base::VirtualClock clock_;
+  MovableClock clock_;
   async::Loop loop_{"test"};
   testing::MemoryStore store_{loop_};
   std::map<std::string, Subscriber> subscribers_;
@@ -463,6 +478,24 @@ TEST_F(EventingTest, SendsOnSchedule) {
   wait_for([&] { return received("direct") == 1; });
   EXPECT_EQ(first("direct").body, R"({"body":"hi"})");
   EXPECT_EQ(first("direct").headers.get("ce-type"), "dev.knative.cronjob.event");
+}
+
+TEST_F(EventingTest, AClockThatIsSetBackOrForwardStopsAndHurriesNoSchedule) {
+  create(resource::kPingSources, "ping",
+         {{"schedule", "* * * * *"}, {"sink", {{"uri", "http://direct.test/"}}}});
+  wait_for(
+      [&] { return resource::is_condition_true(get(resource::kPingSources, "ping"), "Ready"); });
+  clock_.move(-30 * 24h);
+  wait_for([&] {
+    clock_.advance(1s);
+    return received("direct") == 1;
+  });
+  clock_.move(1h);
+  wait_for([&] {
+    clock_.advance(1s);
+    return received("direct") >= 3;
+  });
+  EXPECT_LE(received("direct"), 5U);
 }
 
 TEST_F(EventingTest, SendsStructuredWhenTheTriggerAsks) {

@@ -46,7 +46,7 @@ void Lane::close() {
   tasks_.cancel();
 }
 
-bool Lane::retry_is_due() const { return !later_.empty() && later_.top().at <= clock_.wall(); }
+bool Lane::retry_is_due() const { return !later_.empty() && later_.top().at <= clock_.monotonic(); }
 
 // In strict order, a retry that is not due yet holds up all behind it.
 bool Lane::may_take_ready() const {
@@ -93,13 +93,13 @@ Task<std::optional<Lane::Again>> Lane::attempt(std::shared_ptr<Lane> self, Item 
     if (self->closed_) co_return std::nullopt;
     kLog.error("bug", {{"where", "delivery"}, {"error", e.what()}});
   }
-  co_return Again{item.attempts, self->clock_.wall() + kAfterBug};
+  co_return Again{item.attempts, self->clock_.monotonic() + kAfterBug};
 }
 
 // Starts workers when the first of what waits is due.
 Task<void> Lane::alarm(std::shared_ptr<Lane> self) {
   while (!self->closed_ && !self->later_.empty()) {
-    const auto wait = self->later_.top().at - self->clock_.wall();
+    const auto wait = self->later_.top().at - self->clock_.monotonic();
     if (wait.count() <= 0) {
       self->fill();
       // All workers are busy: they take what is due when they are done.

@@ -2,7 +2,8 @@
 // waits for its moment without holding up the rest. With a parallelism of 1 the order is strict,
 // retries included (RabbitMQ's meaning of that annotation).
 //
-// Holds eight bytes for a waiting delivery, so that a million of them fit.
+// Holds eight bytes for a waiting delivery, so that a million of them fit. Waits are measured with
+// the monotonic clock: someone who sets the clock back does not hold up a retry.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   using Key = std::int64_t;
   struct Again {
     int attempts = 0;
-    base::WallTime at{};
+    base::MonotonicTime at{};
   };
   // One attempt; nullopt when the key is done with.
   using Work = std::function<Task<std::optional<Again>>(Key key, int attempts)>;
@@ -43,7 +44,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
  private:
   struct Later {
-    base::WallTime at;
+    base::MonotonicTime at;
     Key key;
     int attempts;
     bool operator>(const Later& other) const {

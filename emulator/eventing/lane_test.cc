@@ -27,7 +27,8 @@ class LaneTest : public ::testing::Test {
     co_await async::sleep_for(1ms);
     --running_;
     seen_.emplace_back(key, attempts);
-    if (key == fails_ && attempts < 2) co_return Lane::Again{attempts + 1, clock_.wall() + 20ms};
+    if (key == fails_ && attempts < 2)
+      co_return Lane::Again{attempts + 1, clock_.monotonic() + 20ms};
     co_return std::nullopt;
   }
 

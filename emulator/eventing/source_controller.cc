@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kRetryDelay{50};
 constexpr std::chrono::milliseconds kSendTimeout{30'000};
 // The clock may be moved by hand: look at it at least so often.
 constexpr std::chrono::milliseconds kTickMax{1'000};
+// Less is how clocks are corrected: a tick is late by that much rather than made twice.
+constexpr std::chrono::seconds kSetBackMin{5};
 
 Json wrapped(const std::string& data) {
   const auto parsed = base::parse_json(data);
@@ -42,6 +44,7 @@ SourceController::SourceController(async::Loop& loop, resource::Store& store,
       destinations_(destinations),
       dispatch_(dispatch),
       publish_(std::move(publish)),
+      clock_watch_(clock),
       changed_(loop),
       tasks_(loop),
       controller_(
@@ -178,8 +181,11 @@ Task<void> SourceController::tick() {
 // Starts what is due; the moment of the next one.
 std::optional<base::WallTime> SourceController::fire_due() {
   const base::WallTime now = clock_.wall();
+  // A clock that was set back: its ticks come again, rather than none until it has caught up.
+  const bool set_back = clock_watch_.moved() <= -kSetBackMin;
   std::optional<base::WallTime> first;
   for (auto& [key, entry] : entries_) {
+    if (set_back) entry.next = entry.plan->schedule.next_after(now);
     if (entry.next && *entry.next <= now) {
       tasks_.spawn(fire(entry.plan));
       entry.next = entry.plan->schedule.next_after(now);

@@ -13,6 +13,7 @@
 #include "emulator/eventing/eventing.h"
 #include "platform/async/signal.h"
 #include "platform/async/task_group.h"
+#include "platform/base/clock_watch.h"
 #include "platform/event/cron.h"
 #include "platform/resource/controller.h"
 
@@ -70,6 +71,7 @@ class SourceController {
   const Destinations& destinations_;
   const Dispatch& dispatch_;
   Deliverer::Publish publish_;
+  base::ClockWatch clock_watch_;
   std::map<resource::ObjectKey, Entry> entries_;
   async::Signal changed_;
   async::TaskGroup tasks_;

@@ -3,6 +3,7 @@
 
 #include "emulator/journal/codec.h"
 #include "emulator/journal/journal.h"
+#include "platform/base/failpoint.h"
 
 namespace hearth::journal {
 namespace {
@@ -55,6 +56,7 @@ Result<Sequence> replay_one(sqlite::Database& database, std::int64_t id, Trigger
                       .bind(trigger)
                       .bind(now_ms)
                       .run());
+  HEARTH_CHECK_OK(base::failpoint("journal.replay"));
   HEARTH_CHECK_OK(database.prepare("DELETE FROM events_dead_letters WHERE id=?").bind(id).run());
   return sequence;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "emulator/journal/codec.h"
+#include "platform/base/failpoint.h"
 
 namespace hearth::journal {
 namespace {
@@ -86,7 +87,9 @@ Result<std::int64_t> apply_outcome(sqlite::Database& database, const Outcome& ou
                       .bind(outcome.sequence)
                       .bind(outcome.trigger)
                       .run());
-  if (outcome.state != DeliveryState::kDeadLettered || database.changes() == 0) return 0;
+  const bool changed = database.changes() > 0;
+  HEARTH_CHECK_OK(base::failpoint("journal.record"));
+  if (outcome.state != DeliveryState::kDeadLettered || !changed) return 0;
   return insert_dead_letter(database, outcome, now_ms);
 }
 
@@ -209,6 +212,7 @@ Status Journal::insert(sqlite::Database& database, const Appending& item) {
   Sequence sequence = item.first;
   for (const NewEvent& event : item.events) {
     HEARTH_CHECK_OK(insert_event(database, sequence, *event.entry));
+    HEARTH_CHECK_OK(base::failpoint("journal.append"));
     for (const TriggerId trigger : event.triggers) {
       HEARTH_CHECK_OK(
           insert_pending(database, sequence, trigger, to_millis(event.entry->received)));

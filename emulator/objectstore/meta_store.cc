@@ -1,6 +1,7 @@
 #include "emulator/objectstore/meta_store.h"
 
 #include "emulator/objectstore/errors.h"
+#include "platform/base/failpoint.h"
 #include "platform/s3/error_code.h"
 
 namespace hearth::objectstore::meta {
@@ -154,6 +155,7 @@ Status put_object(sqlite::Database& database, const ObjectRow& row, std::string_
                       .bind(row.tags)
                       .bind(row.checksum)
                       .run());
+  HEARTH_CHECK_OK(base::failpoint("s3.put"));
   if (bytes.empty()) return {};
   auto insert = database.prepare("INSERT INTO s3_inline(id,bytes) VALUES(?,?)");
   return insert.bind(row.data_id).bind_blob(bytes).run();

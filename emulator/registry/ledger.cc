@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/base/failpoint.h"
+
 namespace hearth::registry {
 namespace {
 
@@ -121,6 +123,7 @@ Status put_manifest(sqlite::Database& database, const ManifestRecord& record) {
                         .bind(std::string_view(blob.text()))
                         .run());
   }
+  HEARTH_CHECK_OK(base::failpoint("registry.put"));
   for (const std::string& tag : record.tags) {
     HEARTH_CHECK_OK(database
                         .prepare("INSERT OR REPLACE INTO registry_tags (repository, tag, digest) "

@@ -37,7 +37,8 @@ struct RunningInstance {
   bool ready = false;
   bool published = false;
   bool stopping = false;
-  base::WallTime started{};
+  base::WallTime started{};  // as its Pod shows it
+  base::MonotonicTime began_at{};
   std::shared_ptr<std::atomic<std::int64_t>> requests =
       std::make_shared<std::atomic<std::int64_t>>(0);
 };
@@ -295,7 +296,7 @@ void Scaler::State::stop_one(Entry& entry) {
   RunningInstance* youngest = nullptr;
   for (auto& [id, instance] : entry.instances) {
     if (instance.stopping || instance.requests->load() > 0) continue;
-    if (youngest == nullptr || instance.started > youngest->started) youngest = &instance;
+    if (youngest == nullptr || instance.began_at > youngest->began_at) youngest = &instance;
   }
   if (youngest == nullptr) return;
   youngest->stopping = true;
@@ -381,7 +382,10 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
     state->note(spec, resource::EventType::kWarning, "MemoryLimitRaised", started->warning);
   }
   RunningInstance& instance = entry->instances[id];
-  instance = {.id = id, .socket_path = started->socket_path, .started = state->clock.wall()};
+  instance = {.id = id,
+              .socket_path = started->socket_path,
+              .started = state->clock.wall(),
+              .began_at = state->clock.monotonic()};
   // A revision that was ready before is trusted: requests may go to the socket at once and wait
   // there, which saves the round trip of a readiness report on every cold start. One that speaks
   // HTTP has no address before it listens.
@@ -433,7 +437,7 @@ void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
 void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
   const auto it = entry.instances.find(event.id);
   const bool expected = it != entry.instances.end() && it->second.stopping;
-  if (it != entry.instances.end() && clock.wall() - it->second.started >= kStableAfter) {
+  if (it != entry.instances.end() && clock.monotonic() - it->second.began_at >= kStableAfter) {
     entry.crashes = 0;
   }
   if (it != entry.instances.end()) entry.instances.erase(it);

@@ -11,6 +11,7 @@
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/base/bytes.h"
+#include "platform/base/failpoint.h"
 #include "platform/base/limits.h"
 #include "platform/resource/managed_fields.h"
 #include "platform/resource/schema.h"
@@ -247,6 +248,7 @@ Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database
                 object,
                 current};
   HEARTH_CHECK_OK(append_log(database, row, change.type, next));
+  HEARTH_CHECK_OK(base::failpoint("store.write"));
   HEARTH_CHECK_OK(erase ? erase_object(database, row, uid_of(*object))
                         : write_object(database, row, *object, next));
   if (next % kPruneEvery == 0 && next > limits::kWatchHistoryEvents) {

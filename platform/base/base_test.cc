@@ -4,6 +4,8 @@
 
 #include "platform/base/bytes.h"
 #include "platform/base/clock.h"
+#include "platform/base/clock_watch.h"
+#include "platform/base/failpoint.h"
 #include "platform/base/hash.h"
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
@@ -22,6 +24,52 @@ TEST(Bytes, Base64RoundTripsEveryLength) {
   }
   EXPECT_EQ(base64("hearth"), "aGVhcnRo");
   EXPECT_FALSE(from_base64("a b="));
+}
+
+TEST(Failpoints, ActAtTheHitsThatThePlanNames) {
+  using enum FailpointPlan::Action;
+  FailpointPlan plan;
+  ASSERT_TRUE(plan.parse("blob.write=torn@2;blob.flush=error@2-3;journal.append=kill;"));
+  EXPECT_EQ(plan.hit("blob.write"), kNone);
+  EXPECT_EQ(plan.hit("blob.write"), kTorn);
+  EXPECT_EQ(plan.hit("blob.write"), kNone);
+  for (const auto action : {kNone, kError, kError, kNone}) {
+    EXPECT_EQ(plan.hit("blob.flush"), action);
+  }
+  EXPECT_EQ(plan.hit("journal.append"), kKill);
+  EXPECT_EQ(plan.hit("blob.link"), kNone);
+  EXPECT_EQ(plan.hits(Failpoint("blob.flush").index()), 4U);
+}
+
+TEST(Failpoints, RefuseAPlanThatWouldDoNothing) {
+  for (const char* text : {"blob.wriet=kill", "blob.write", "blob.write=kil", "blob.write=kill@x",
+                           "blob.write=error@1-"}) {
+    EXPECT_FALSE(FailpointPlan().parse(text)) << text;
+  }
+}
+
+class MovableClock final : public Clock {
+ public:
+  WallTime wall() const override { return now.wall() + moved; }
+  MonotonicTime monotonic() const override { return now.monotonic(); }
+  VirtualClock now;
+  std::chrono::nanoseconds moved{0};
+};
+
+TEST(ClockWatch, TellsTimeThatPassesFromAClockThatIsMoved) {
+  MovableClock clock;
+  ClockWatch watch(clock);
+  clock.now.advance(2h);
+  EXPECT_EQ(watch.moved(), 0s);
+  clock.now.advance(1s);
+  clock.moved -= 1h;
+  EXPECT_EQ(watch.moved(), -1h);
+  EXPECT_EQ(watch.moved(), 0s);
+}
+
+TEST(Errors, WhatIsShortForNowCanBeTriedAgain) {
+  EXPECT_EQ(system_error(EMFILE, "open").code, Code::kUnavailable);
+  EXPECT_EQ(system_error(ENOSPC, "write").code, Code::kStorageFull);
 }
 
 TEST(Hash, MatchesPublishedVectors) {

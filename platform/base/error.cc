@@ -59,6 +59,8 @@ Error system_error(int number, std::string_view what) {
   if (number == EEXIST) code = Code::kAlreadyExists;
   if (number == EACCES || number == EPERM) code = Code::kForbidden;
   if (number == ECANCELED) code = Code::kCancelled;
+  // For now: what is short comes back when others let go of it.
+  if (number == EMFILE || number == ENFILE || number == ENOMEM) code = Code::kUnavailable;
   return Error{code, std::string(what) + ": " + std::generic_category().message(number), {}};
 }
 

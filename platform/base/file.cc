@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "platform/base/failpoint.h"
 #include "platform/base/random_id.h"
 #include "platform/base/unique_fd.h"
 
@@ -13,6 +14,7 @@ namespace hearth::base {
 namespace {
 
 Status flush_directory(const std::filesystem::path& directory) {
+  HEARTH_CHECK_OK(failpoint("file.directory_flush"));
   const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) {
     return fail(system_error(errno, fmt::format("flushing {}", directory.string())));
@@ -49,16 +51,32 @@ Status write_all(int fd, std::string_view bytes) {
   return {};
 }
 
+namespace {
+
+Status write_and_flush(int fd, std::string_view bytes) {
+  HEARTH_CHECK_OK(
+      failpoint("file.write", [&] { (void)write_all(fd, bytes.substr(0, bytes.size() / 2)); }));
+  HEARTH_CHECK_OK(write_all(fd, bytes));
+  HEARTH_CHECK_OK(failpoint("file.flush"));
+  if (::fsync(fd) != 0) return fail(system_error(errno, "flush"));
+  return {};
+}
+
+Status move_into_place(const std::filesystem::path& from, const std::filesystem::path& to) {
+  HEARTH_CHECK_OK(failpoint("file.rename"));
+  if (::rename(from.c_str(), to.c_str()) != 0) return fail(system_error(errno, "rename"));
+  return {};
+}
+
+}  // namespace
+
 Status write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                              unsigned mode) {
   const std::filesystem::path temporary = path.string() + ".tmp-" + random_hex(4);
   const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!fd) return fail(system_error(errno, temporary.string()));
-  Status written = write_all(fd.get(), bytes);
-  if (written && ::fsync(fd.get()) != 0) written = fail(system_error(errno, temporary.string()));
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    written = fail(system_error(errno, path.string()));
-  }
+  Status written = write_and_flush(fd.get(), bytes);
+  if (written) written = move_into_place(temporary, path);
   if (!written) {
     ::unlink(temporary.c_str());
     return fail(with_context(written.error(), fmt::format("writing {}", path.string())));

@@ -22,6 +22,9 @@ inline constexpr std::size_t kEventBytesMax = 1024 * 1024;
 inline constexpr std::size_t kInvokeBodyBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kXmlBodyBytesMax = 1024 * 1024;       // DeleteObjects of 1,000 keys
 inline constexpr std::size_t kManifestBytesMax = 4 * 1024 * 1024;  // OCI distribution
+// All bodies that one server holds; what goes beyond waits this long for room.
+inline constexpr std::size_t kBodyBytesHeldMax = 64 * 1024 * 1024;
+inline constexpr std::chrono::seconds kBodyRoomPatience{10};
 
 // Documents
 inline constexpr std::size_t kJsonDepthMax = 200;

@@ -54,7 +54,18 @@ Task<Result<std::size_t>> Exchange::read(char* data, std::size_t size) {
   co_return co_await reader_.read(data, size);
 }
 
+// For a body that comes in chunks and may have any length, as much as it may have.
+Task<Status> Exchange::make_room(std::size_t bytes_max) {
+  if (budget_ == nullptr || reader_.done() || reader_.bytes_left() > bytes_max) co_return Status();
+  const bool chunked = parsed_.framing.kind == BodyFraming::Kind::kChunked;
+  HEARTH_CO_TRY(room, co_await budget_->take(
+                          chunked ? bytes_max : static_cast<std::size_t>(reader_.bytes_left())));
+  room_ = std::move(room);
+  co_return Status();
+}
+
 Task<Result<std::string>> Exchange::read_all(std::size_t bytes_max) {
+  HEARTH_CO_CHECK_OK(co_await make_room(bytes_max));
   if (owes_continue() && reader_.bytes_left() <= bytes_max) {
     HEARTH_CO_CHECK_OK(co_await send_continue());
   }

@@ -9,6 +9,7 @@
 
 #include "platform/async/task.h"
 #include "platform/base/result.h"
+#include "platform/http/body_budget.h"
 #include "platform/http/body_reader.h"
 #include "platform/http/message.h"
 
@@ -30,6 +31,7 @@ class Exchange {
 
   // The request's body; 0 bytes at the end. Sends "100 Continue" when the client waits for it.
   Task<Result<std::size_t>> read(char* data, std::size_t size);
+  // Counts in the server's budget until the request is answered; kUnavailable when that is used up.
   Task<Result<std::string>> read_all(std::size_t bytes_max);
   std::optional<std::uint64_t> content_length() const;
   bool has_body() const { return parsed_.framing.kind != BodyFraming::Kind::kNone; }
@@ -67,6 +69,7 @@ class Exchange {
   void start(ParsedHead parsed);
   bool owes_continue() const { return parsed_.expects_continue && !continue_sent_; }
   Task<Status> send_continue();
+  Task<Status> make_room(std::size_t bytes_max);
   void format_head(const ResponseHead& head, std::optional<std::uint64_t> length);
   bool is_bodiless(int status) const;
 
@@ -75,6 +78,8 @@ class Exchange {
   RequestHead request_;
   ParsedHead parsed_;
   BodyReader reader_;
+  BodyBudget* budget_ = nullptr;  // null: no bound
+  BodyBudget::Room room_;
   Phase phase_ = Phase::kWaiting;
   bool keep_alive_ = true;
   bool chunked_ = false;

@@ -5,8 +5,10 @@
 #include <sys/socket.h>
 
 #include "platform/async/loop.h"
+#include "platform/async/task_group.h"
 #include "platform/base/limits.h"
 #include "platform/base/unique_fd.h"
+#include "platform/http/body_budget.h"
 #include "platform/http/client.h"
 #include "platform/http/server.h"
 
@@ -113,6 +115,51 @@ TEST_F(HttpTest, WhoExpectsIsToldToContinueAlsoWithNothingToSend) {
                                      length + "\r\nExpect: 100-continue\r\n\r\n"),
               "HTTP/1.1 100");
   }
+}
+
+// Takes rooms in a row, notes in which order they came, and gives each back at once.
+struct Taker {
+  Task<void> take(std::size_t bytes, int number) {
+    auto room = co_await budget.take(bytes);
+    order.push_back(room ? number : -number);
+    if (room && number == 1) first = std::move(*room);
+  }
+
+  async::Loop loop{"test"};
+  BodyBudget budget{loop, 100, std::chrono::milliseconds(50)};
+  BodyBudget::Room first;
+  std::vector<int> order;
+};
+
+TEST(BodyBudget, LetsThoseWaitForWhomThereIsNoRoomInTheirOrder) {
+  Taker taker;
+  taker.loop.start();
+  async::TaskGroup tasks(taker.loop);
+  std::promise<void> spawned;
+  taker.loop.post([&] {
+    tasks.spawn(taker.take(60, 1));
+    tasks.spawn(taker.take(60, 2));
+    tasks.spawn(taker.take(10, 3));
+    tasks.spawn([](Taker& all) -> Task<void> {
+      all.first = {};
+      co_return;
+    }(taker));
+    spawned.set_value();
+  });
+  spawned.get_future().get();
+  taker.loop.run_blocking(tasks.drain());
+  EXPECT_EQ(taker.order, (std::vector<int>{1, 2, 3}));
+}
+
+TEST(BodyBudget, RefusesWhoWaitsTooLongAndGoesOnWithTheNext) {
+  Taker taker;
+  taker.loop.start();
+  taker.loop.run_blocking(taker.take(60, 1));
+  taker.loop.run_blocking(taker.take(60, 2));
+  taker.loop.run_blocking(taker.take(40, 3));
+  taker.first = {};
+  taker.loop.run_blocking(taker.take(1'000, 4));
+  EXPECT_EQ(taker.order, (std::vector<int>{1, -2, 3, 4}));
 }
 
 TEST(Url, ParsesAndRefuses) {

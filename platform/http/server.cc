@@ -1,5 +1,7 @@
 #include "platform/http/server.h"
 
+#include <algorithm>
+#include <climits>
 #include <list>
 
 #include <boost/asio/as_tuple.hpp>
@@ -7,13 +9,16 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
 #include "platform/base/grow.h"
 #include "platform/base/limits.h"
+#include "platform/http/body_budget.h"
 #include "platform/http/stream.h"
 #include "platform/http/tls.h"
 #include "platform/telemetry/log.h"
@@ -27,6 +32,20 @@ using boost::system::error_code;
 namespace {
 constexpr telemetry::Log kLog("http");
 constexpr std::size_t kReadBytes = 16 * 1024;
+
+// What the last connection leaves for the files, instances and own connections of those that are
+// connected already.
+constexpr int kDescriptorsKept = 64;
+constexpr std::chrono::milliseconds kRoomInterval{50};
+constexpr std::chrono::seconds kTellInterval{30};
+
+// Descriptors are numbered from the lowest that is free: from this number on, few are left.
+int first_kept_descriptor() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  const int all = static_cast<int>(limit.rlim_cur);
+  return all - std::min(kDescriptorsKept, all / 4);
+}
 
 int status_of(const Error& error) {
   if (error.code == Code::kTooLarge) return 431;
@@ -43,6 +62,7 @@ struct Server::State {
         name(std::move(n)),
         handler(std::move(h)),
         tls(t),
+        bodies(l, limits::kBodyBytesHeldMax, limits::kBodyRoomPatience),
         acceptor(l.context()),
         tasks(l) {}
 
@@ -51,7 +71,12 @@ struct Server::State {
   Handler handler;
   Observer observer;
   const TlsContext* tls;
+  BodyBudget bodies;
   tcp::acceptor acceptor;
+  // Few descriptors are left: no connection is accepted until some are free again.
+  bool crowded = false;
+  bool told = false;
+  std::chrono::steady_clock::time_point told_at{};
   async::TaskGroup tasks;
   std::list<ServerConnection*> connections;
   bool stopping = false;
@@ -86,6 +111,7 @@ class ServerConnection {
 
 ServerConnection::ServerConnection(Server::State& server, std::unique_ptr<Stream> stream)
     : server_(server), stream_(std::move(stream)), exchange_(*stream_, buffer_, out_) {
+  exchange_.budget_ = &server_.bodies;
   server_.connections.push_back(this);
   position_ = std::prev(server_.connections.end());
 }
@@ -99,6 +125,7 @@ Task<void> ServerConnection::serve() {
     idle_ = false;
     co_await handle();
     if (server_.observer) server_.observer(exchange_);
+    exchange_.room_ = {};
     if (!exchange_.finished() || !exchange_.keep_alive_ || !stream_->is_open()) break;
     if (!co_await drain_body()) break;
     idle_ = true;
@@ -174,17 +201,40 @@ struct ServerTasks {
     co_await connection.serve();
   }
 
+  // Who connects meanwhile waits in the socket's queue. False: the server stops.
+  static Task<bool> wait_for_room(Server::State& server) {
+    while (server.crowded && !server.stopping) {
+      if (!co_await async::sleep_for(kRoomInterval)) co_return false;
+      const base::UniqueFd lowest(::fcntl(server.acceptor.native_handle(), F_DUPFD_CLOEXEC, 0));
+      server.crowded = !lowest || lowest.get() >= first_kept_descriptor();
+    }
+    if (std::exchange(server.told, false)) {
+      kLog.info("connections_taken_again", {{"server", server.name}});
+    }
+    co_return !server.stopping;
+  }
+
+  // Once in a while: a crowd that comes and goes must not fill the log.
+  static void tell_crowded(Server::State& server) {
+    const auto now = std::chrono::steady_clock::now();
+    if (server.told || now - server.told_at < kTellInterval) return;
+    server.told = true;
+    server.told_at = now;
+    kLog.warn("connections_wait",
+              {{"server", server.name},
+               {"connections", server.connections.size()},
+               {"reason", "few descriptors are left; raise the limit of open files"}});
+  }
+
   static Task<void> accept(std::shared_ptr<Server::State> server) {
     while (!server->stopping) {
+      if (server->crowded && !co_await wait_for_room(*server)) co_return;
       auto [error, socket] =
           co_await server->acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
       if (error == asio::error::operation_aborted || server->stopping) co_return;
-      if (error) {
-        // Out of descriptors: waiting for one to be freed beats spinning.
-        kLog.warn("accept_failed", {{"server", server->name}, {"error", error.message()}});
-        co_await async::sleep_for(std::chrono::milliseconds(50));
-        continue;
-      }
+      server->crowded = error || socket.native_handle() >= first_kept_descriptor();
+      if (server->crowded) tell_crowded(*server);
+      if (error) continue;
       if (server->connections.size() >= limits::kConnectionsMax) continue;
       auto stream = Stream::adopt(server->loop, base::UniqueFd(socket.release()));
       server->tasks.spawn(connection(server, std::move(stream)));

@@ -305,8 +305,10 @@ Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
   }
   if (!pass.build.retry_at.empty()) {
     const auto due = base::parse_rfc3339(pass.build.retry_at);
-    if (due && *due > clock.wall()) {
-      pass.requeue = *due - clock.wall();
+    // More than it ever waits is left only after the clock was set back: then at once.
+    const auto wait = due ? *due - clock.wall() : std::chrono::nanoseconds(0);
+    if (wait.count() > 0 && wait <= build_retry_delay(pass.build.attempt)) {
+      pass.requeue = wait;
       co_return false;
     }
     co_await begin_build(pass, pass.build.attempt + 1);

@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "platform/base/failpoint.h"
+#include "platform/sqlite/failing_files.h"
+
 namespace hearth::sqlite {
 namespace {
 
@@ -108,6 +111,7 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 
 Result<Database> Database::open(const std::filesystem::path& path, OpenMode mode) {
+  if constexpr (base::kHasFailpoints) install_failing_files();
   auto state = std::make_unique<State>();
   const int flags = mode == OpenMode::kReadOnly ? SQLITE_OPEN_READONLY
                                                 : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;

@@ -9,6 +9,8 @@
 
 #include <pthread.h>
 
+#include "platform/base/failpoint.h"
+
 namespace hearth::sqlite {
 namespace {
 constexpr std::size_t kBatchMax = 128;  // measured: larger batches only add latency
@@ -22,6 +24,7 @@ struct Writer::State {
   void run();
   std::vector<Work> take_batch(bool& dirty);
   void apply_batch(std::vector<Work>& batch);
+  Status commit_all(std::vector<Work>& batch);
 
   Database database;
   std::vector<std::function<void(const Status&)>> observers;
@@ -107,30 +110,30 @@ std::vector<Writer::Work> Writer::State::take_batch(bool& dirty) {
 }
 
 void Writer::State::apply_batch(std::vector<Work>& batch) {
-  Status committed = database.execute("BEGIN IMMEDIATE");
+  const Status committed = commit_all(batch);
   if (committed) {
-    for (Work& work : batch) {
-      // Savepoints cost 2 µs; they let one work fail without its neighbours.
-      const Status begun = database.prepare("SAVEPOINT work").run();
-      if (!begun) {
-        committed = begun;
-        break;
-      }
-      if (!work.apply(database)) (void)database.prepare("ROLLBACK TO work").run();
-      if (const Status released = database.prepare("RELEASE work").run(); !released) {
-        committed = released;
-        break;
-      }
-    }
-    if (committed) committed = database.execute("COMMIT");
-    if (committed) {
-      writes.fetch_add(batch.size(), std::memory_order_relaxed);
-      commits.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (!committed) (void)database.execute("ROLLBACK");
+    writes.fetch_add(batch.size(), std::memory_order_relaxed);
+    commits.fetch_add(1, std::memory_order_relaxed);
+    (void)base::failpoint("sqlite.committed");
+  } else {
+    // Fails where no transaction is open, which is what it is for.
+    (void)database.execute("ROLLBACK");
   }
   for (const auto& observer : observers) observer(committed);
   for (Work& work : batch) work.finish(committed);
+}
+
+Status Writer::State::commit_all(std::vector<Work>& batch) {
+  HEARTH_CHECK_OK(base::failpoint("sqlite.begin"));
+  HEARTH_CHECK_OK(database.execute("BEGIN IMMEDIATE"));
+  for (Work& work : batch) {
+    // Savepoints cost 2 µs; they let one work fail without its neighbours.
+    HEARTH_CHECK_OK(database.prepare("SAVEPOINT work").run());
+    if (!work.apply(database)) (void)database.prepare("ROLLBACK TO work").run();
+    HEARTH_CHECK_OK(database.prepare("RELEASE work").run());
+  }
+  HEARTH_CHECK_OK(base::failpoint("sqlite.commit"));
+  return database.execute("COMMIT");
 }
 
 }  // namespace hearth::sqlite

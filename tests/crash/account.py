@@ -1,8 +1,8 @@
 """What the daemon acknowledged, kept beside it: every answer is written down before the next request.
 
-A key belongs to one worker, so that its history is a line: the last acknowledged state, and at most
-one change that was asked for and never answered. After the axe the daemon may show either of these
-two, whole, and nothing else.
+A key belongs to one worker, so that its history is a line: the last acknowledged state, and what was
+asked for since and never acknowledged. After the axe the daemon may show one of these, whole, and
+nothing else.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ ABSENT = "absent"
 class Key:
     def __init__(self):
         self.acknowledged = ABSENT
-        self.asked = None
+        self.asked = []
 
 
 class Account:
@@ -25,12 +25,12 @@ class Account:
 
     def ask(self, key, state):
         with self.lock:
-            self.keys.setdefault(key, Key()).asked = state
+            self.keys.setdefault(key, Key()).asked.append(state)
 
     def acknowledge(self, key):
         with self.lock:
             entry = self.keys[key]
-            entry.acknowledged, entry.asked = entry.asked, None
+            entry.acknowledged, entry.asked = entry.asked[-1], []
 
     def acknowledge_event(self, identifier):
         with self.lock:
@@ -39,12 +39,11 @@ class Account:
     def settle(self, key, seen):
         """None when `seen` may be; otherwise what is wrong. What was seen is the truth from now on."""
         entry = self.keys[key]
-        allowed = {entry.acknowledged} | ({entry.asked} if entry.asked is not None else set())
-        if seen not in allowed:
+        if seen not in [entry.acknowledged, *entry.asked]:
             return "%s: %s, but it was acknowledged as %s%s" % (
                 key, seen, entry.acknowledged,
-                " (then %s was asked for)" % entry.asked if entry.asked else "")
-        entry.acknowledged, entry.asked = seen, None
+                " (then %s was asked for)" % ", ".join(entry.asked) if entry.asked else "")
+        entry.acknowledged, entry.asked = seen, []
         return None
 
 

@@ -1,4 +1,5 @@
-"""The load: each worker asks, writes down what was answered, and ends when the daemon is gone."""
+"""The load: each worker asks, writes down what was answered, and ends when the daemon is gone or the
+world wants no more. An answer that the world does not expect goes to `world.refused`."""
 
 import base64
 import http.client
@@ -51,32 +52,39 @@ def objects(world, worker):
     """S3: writes over old keys, deletes, and now and then an upload in parts."""
     client = s3_client(world.ready)
     try:
-        while True:
+        while world.wants_more():
             name = "w%d/%d" % (worker, random.randrange(40))
             key = "s3 " + name
-            choice = random.random()
-            if choice < 0.15:
-                world.account.ask(key, ABSENT)
-                client.delete_object(Bucket="crash", Key=name)
-            else:
-                data = content(random.random(), random.choice(SIZES))
-                world.account.ask(key, digest(data))
-                if choice < 0.25:
-                    upload = client.create_multipart_upload(Bucket="crash", Key=name)["UploadId"]
-                    part = client.upload_part(Bucket="crash", Key=name, UploadId=upload,
-                                              PartNumber=1, Body=data)["ETag"]
-                    client.complete_multipart_upload(
-                        Bucket="crash", Key=name, UploadId=upload,
-                        MultipartUpload={"Parts": [{"ETag": part, "PartNumber": 1}]})
-                else:
-                    answer = client.put_object(Bucket="crash", Key=name, Body=data)
-                    if "ETag" not in answer:
-                        # botocore makes a 200 without headers of a connection that ends after
-                        # "100 Continue", when the answer before came without one.
-                        raise OSError("no answer")
+            try:
+                change_object(world.account, client, name, key)
+            except ClientError as error:
+                world.refused(key, error.response["ResponseMetadata"]["HTTPStatusCode"])
+                continue
             world.account.acknowledge(key)
-    except (BotoCoreError, ClientError, OSError):
+    except (BotoCoreError, OSError):
         return
+
+
+def change_object(account, client, name, key):
+    choice = random.random()
+    if choice < 0.15:
+        account.ask(key, ABSENT)
+        client.delete_object(Bucket="crash", Key=name)
+        return
+    data = content(random.random(), random.choice(SIZES))
+    account.ask(key, digest(data))
+    if choice < 0.25:
+        upload = client.create_multipart_upload(Bucket="crash", Key=name)["UploadId"]
+        part = client.upload_part(Bucket="crash", Key=name, UploadId=upload,
+                                  PartNumber=1, Body=data)["ETag"]
+        client.complete_multipart_upload(
+            Bucket="crash", Key=name, UploadId=upload,
+            MultipartUpload={"Parts": [{"ETag": part, "PartNumber": 1}]})
+        return
+    if "ETag" not in client.put_object(Bucket="crash", Key=name, Body=data):
+        # botocore makes a 200 without headers of a connection that ends after "100 Continue", when
+        # the answer before came without one.
+        raise OSError("no answer")
 
 
 def resources(world, worker):
@@ -85,7 +93,7 @@ def resources(world, worker):
                                      "Content-Type": "application/json"})
     path = "/api/v1/namespaces/default/configmaps"
     try:
-        while True:
+        while world.wants_more():
             name = "w%d-%d" % (worker, random.randrange(40))
             key = "resource " + name
             text = digest(content(random.random(), 8))
@@ -101,9 +109,10 @@ def resources(world, worker):
             else:
                 world.account.ask(key, text)
                 status, _, _ = call("PUT", path + "/" + name, json.dumps(body))
-            if status not in (200, 201):
-                raise AssertionError("%s answered %d" % (key, status))
-            world.account.acknowledge(key)
+            if status in (200, 201):
+                world.account.acknowledge(key)
+            else:
+                world.refused(key, status)
     except Gone:
         return
 
@@ -113,17 +122,21 @@ def images(world, worker):
     call = Http("http://" + world.ready["registry"], {})
     repository = "/v2/crash/w%d" % worker
     try:
-        while True:
+        while world.wants_more():
             data = content(random.random(), random.choice(SIZES[1:]))
             blob = "sha256:" + digest(data)
             status, headers, _ = call("POST", repository + "/blobs/uploads/")
+            if status != 202:
+                world.refused("upload", status)
+                continue
             location = headers["Location"].split(world.ready["registry"])[-1]
             separator = "&" if "?" in location else "?"
             world.account.ask("blob %d %s" % (worker, blob), blob)
             status, _, _ = call("PUT", location + separator + "digest=" + blob, data,
                                 {"Content-Type": "application/octet-stream"})
             if status != 201:
-                raise AssertionError("blob answered %d" % status)
+                world.refused("blob", status)
+                continue
             world.account.acknowledge("blob %d %s" % (worker, blob))
             manifest = json.dumps({
                 "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -135,7 +148,8 @@ def images(world, worker):
             status, _, _ = call("PUT", repository + "/manifests/" + tag, manifest,
                                 {"Content-Type": "application/vnd.oci.image.manifest.v1+json"})
             if status != 201:
-                raise AssertionError("manifest answered %d" % status)
+                world.refused(key, status)
+                continue
             world.account.acknowledge(key)
     except Gone:
         return
@@ -146,12 +160,31 @@ def events(world, worker):
     call = Http(world.ready["gateway"], {"Host": "localhost", "ce-source": "crash", "ce-type": "t",
                                          "ce-specversion": "1.0", "Content-Type": "text/plain"})
     try:
-        while True:
+        while world.wants_more():
             identifier = "%s-%d-%s" % (
                 random.choices(("ok", "later", "never"), (90, 8, 2))[0], worker,
                 base64.b32encode(random.randbytes(10)).decode())
             status, _, _ = call("POST", "/default/crash", "x" * 200, {"ce-id": identifier})
             if status == 202:
                 world.account.acknowledge_event(identifier)
+            else:
+                world.refused("event", status)
+    except Gone:
+        return
+
+
+def replays(world, worker):
+    """Gives dead letters another chance; those that are never taken become dead letters again."""
+    call = Http(world.ready["gateway"], {"Authorization": "Bearer " + world.token,
+                                         "Host": "localhost"})
+    try:
+        while world.wants_more():
+            status, _, body = call("GET", "/hearth/v1/deadletters?limit=100")
+            letters = json.loads(body)["items"] if status == 200 else []
+            for letter in random.sample(letters, min(2, len(letters))):
+                status, _, _ = call("POST", "/hearth/v1/deadletters/%s/replay" % letter["id"])
+                if status >= 500:
+                    world.refused("replay", status)
+            world.rest()
     except Gone:
         return

@@ -22,6 +22,8 @@ class Daemon:
     def __init__(self, *flags):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hearth-e2e-"))
         self.flags = flags
+        self.command = [BINARY]
+        self.variables = {}  # of the daemon alone
         self.process = None
         self.ready = {}
 
@@ -45,9 +47,10 @@ class Daemon:
                      "--s3-port", port_of(self.ready["s3"]),
                      "--registry-port", port_of(self.ready["registry"])]
         self.process = subprocess.Popen(
-            [BINARY, "up", "--state", str(self.folder / "state"), *ports,
+            [*self.command, "up", "--state", str(self.folder / "state"), *ports,
              "--ready-file", str(ready_file), *self.flags],
-            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.variables})
         wait_for(lambda: ready_file.exists() or self.process.poll() is not None, 60,
                  "the daemon to be ready")
         if self.process.poll() is not None:
