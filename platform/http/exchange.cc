@@ -8,6 +8,9 @@
 #include "platform/telemetry/trace.h"
 
 namespace hearth::http {
+namespace {
+constexpr std::uint64_t kSmallBodyBytes = 64 * 1024;
+}
 
 Exchange::Exchange(Stream& stream, std::string& buffer, std::string& out)
     : stream_(stream), out_(out), reader_(stream, buffer) {}
@@ -54,9 +57,15 @@ Task<Result<std::size_t>> Exchange::read(char* data, std::size_t size) {
   co_return co_await reader_.read(data, size);
 }
 
+// Small bodies always have room: whoever sends large ones slowly must not hold up everybody.
+bool Exchange::needs_room(std::size_t bytes_max) const {
+  if (budget_ == nullptr || reader_.done()) return false;
+  if (parsed_.framing.kind == BodyFraming::Kind::kChunked) return true;
+  return reader_.bytes_left() > kSmallBodyBytes && reader_.bytes_left() <= bytes_max;
+}
+
 // For a body that comes in chunks and may have any length, as much as it may have.
 Task<Status> Exchange::make_room(std::size_t bytes_max) {
-  if (budget_ == nullptr || reader_.done() || reader_.bytes_left() > bytes_max) co_return Status();
   const bool chunked = parsed_.framing.kind == BodyFraming::Kind::kChunked;
   HEARTH_CO_TRY(room, co_await budget_->take(
                           chunked ? bytes_max : static_cast<std::size_t>(reader_.bytes_left())));
@@ -65,7 +74,7 @@ Task<Status> Exchange::make_room(std::size_t bytes_max) {
 }
 
 Task<Result<std::string>> Exchange::read_all(std::size_t bytes_max) {
-  HEARTH_CO_CHECK_OK(co_await make_room(bytes_max));
+  if (needs_room(bytes_max)) HEARTH_CO_CHECK_OK(co_await make_room(bytes_max));
   if (owes_continue() && reader_.bytes_left() <= bytes_max) {
     HEARTH_CO_CHECK_OK(co_await send_continue());
   }

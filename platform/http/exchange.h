@@ -69,6 +69,7 @@ class Exchange {
   void start(ParsedHead parsed);
   bool owes_continue() const { return parsed_.expects_continue && !continue_sent_; }
   Task<Status> send_continue();
+  bool needs_room(std::size_t bytes_max) const;
   Task<Status> make_room(std::size_t bytes_max);
   void format_head(const ResponseHead& head, std::optional<std::uint64_t> length);
   bool is_bodiless(int status) const;
