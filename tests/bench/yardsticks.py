@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 
 from measure import (ALL_CORES, HOME, SERVER_CORE, Missing, Process, descendants, free_port,
