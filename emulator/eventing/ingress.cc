@@ -184,13 +184,14 @@ Task<Status> Ingress::accept(std::string ns, std::string broker,
     HEARTH_CO_CHECK_OK(stamp(event, now, trace_id_of(headers)));
     // The triggers of this moment get the event.
     auto triggers = catalog_.matching(key, event);
+    const bool last = &event == &events.back();  // most are alone: nothing is copied for them
+    journal::Entry entry{.ns = key.ns,
+                         .broker = key.name,
+                         .received = now,
+                         .event = std::move(event),
+                         .headers = last ? std::move(headers) : headers};
     stored.push_back(
-        {std::make_shared<const journal::Entry>(journal::Entry{.ns = key.ns,
-                                                               .broker = key.name,
-                                                               .received = now,
-                                                               .event = std::move(event),
-                                                               .headers = headers}),
-         std::move(triggers)});
+        {std::make_shared<const journal::Entry>(std::move(entry)), std::move(triggers)});
   }
   if (stored.empty()) co_return Status();
   telemetry::Counter& counted = metrics_.accepted[{key.ns, key.name}];

@@ -119,6 +119,7 @@ struct Serving::State {
   Controller revision_controller;
   Controller route_controller;
   bool rebuild_due = false;
+  bool rebuild_waits = false;  // for its turn
   base::MonotonicTime rebuild_not_before;
 };
 
@@ -398,12 +399,18 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
 // Many changes make one table. A table costs as much as there are routes, and each new function
 // changes it several times: rebuilding takes at most a tenth of the time.
 void Serving::State::schedule_rebuild() {
-  if (std::exchange(rebuild_due, true)) return;
+  rebuild_due = true;
+  if (std::exchange(rebuild_waits, true)) return;
   tasks.spawn(rebuild_in_turn());
 }
 
 Task<void> Serving::State::rebuild_in_turn() {
-  if (!co_await async::sleep_for(std::max(rebuild_not_before - clock.monotonic(), 0ns))) co_return;
+  // A table that was asked for meanwhile moves the next turn.
+  do {
+    const auto wait = std::max(rebuild_not_before - clock.monotonic(), 0ns);
+    if (!co_await async::sleep_for(wait)) co_return;
+  } while (clock.monotonic() < rebuild_not_before);
+  rebuild_waits = false;
   settle_table();
 }
 

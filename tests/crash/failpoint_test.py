@@ -6,6 +6,7 @@
 Needs a binary with failpoints (cmake --preset debug). A point that is never hit is a failure too.
 """
 
+import contextlib
 import os
 import pathlib
 import random
@@ -97,12 +98,20 @@ class FailpointTest(unittest.TestCase):
         for name, figure in self.figures.items():
             print("%-24s %s" % (name, figure))
 
-    def test_a_kill_at_any_point_loses_nothing(self):
+    @contextlib.contextmanager
+    def prepared(self):
+        """A world at rest, and how often a start and an end alone hit each point. In the end every
+        event must have come to its own."""
         with crash_world.sink() as port, FailingDaemon() as hearth:
             world = World(hearth)
             world.prepare(port)
             hearth.stop()
-            idle = hearth.hits_of_idle_run()
+            yield world, hearth.hits_of_idle_run()
+            hearth.start()
+            self.assertEqual(world.lost_events(), [])
+
+    def test_a_kill_at_any_point_loses_nothing(self):
+        with self.prepared() as (world, idle):
             for name in self.points:
                 if name.startswith(AT_START):
                     continue
@@ -110,8 +119,6 @@ class FailpointTest(unittest.TestCase):
                     hit = idle[name] + random.randint(1, 2 if name in RARE else 12)
                     with self.subTest(point=name, action=action, hit=hit):
                         self.kill_at(world, name, "%s@%d" % (action, hit))
-            hearth.start()
-            self.assertEqual(world.lost_events(), [])
         self.figures["acknowledged"] = "%d keys, %d events" % (
             len(world.account.keys), len(world.account.events))
 
@@ -143,19 +150,13 @@ class FailpointTest(unittest.TestCase):
                 time.sleep(0.01)
 
     def test_an_error_at_any_point_is_answered_and_passes(self):
-        with crash_world.sink() as port, FailingDaemon() as hearth:
-            world = World(hearth)
-            world.prepare(port)
-            hearth.stop()
-            idle = hearth.hits_of_idle_run()
+        with self.prepared() as (world, idle):
             for name in self.points:
                 if name.startswith(AT_START) or name in NO_ERROR:
                     continue
                 first = idle[name] + idle[name] // 2 + 2
                 with self.subTest(point=name, first=first):
                     self.fail_at(world, name, first)
-            hearth.start()
-            self.assertEqual(world.lost_events(), [])
 
     def fail_at(self, world, name, first):
         hearth = world.hearth
