@@ -6,6 +6,7 @@
 #include "emulator/store/collector.h"
 #include "emulator/store/history.h"
 #include "emulator/store/object_rules.h"
+#include "emulator/store/parsed_objects.h"
 #include "emulator/store/tables.h"
 #include "emulator/store/watch_hub.h"
 #include "platform/async/loop.h"
@@ -89,6 +90,7 @@ struct SqliteStore::State {
   DefinitionRegistry& definitions;
   const base::Clock& clock;
   WatchHub hub;
+  ParsedObjects parsed;
   async::TaskGroup tasks;
   Collector collector;
   std::uint64_t published = 0;
@@ -160,6 +162,11 @@ void SqliteStore::State::publish(std::vector<Change> changes) {
     if (change.plural == kCustomResourceDefinitions.plural) follow_crd(change);
     hub.publish(change);
     const bool gone = change.type == WatchEvent::Type::kDeleted;
+    const RowKey row{change.group, change.plural, key_of(*change.object)};
+    if (gone)
+      parsed.erase(row);
+    else
+      parsed.put(row, change.resource_version, change.object);
     if (gone || is_being_deleted(*change.object)) {
       // The end of an object may be what a terminating namespace waits for.
       if (gone && !namespace_of(*change.object).empty()) {
@@ -473,7 +480,8 @@ Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOption
 Task<Result<ObjectPtr>> SqliteStore::get(Type type, ObjectKey key) {
   const auto definition = state_->definitions.find(type.group, type.plural);
   if (!definition) co_return fail(unknown_type(type));
-  HEARTH_CO_TRY(object, read_object(state_->reader, {type.group, type.plural, key}));
+  HEARTH_CO_TRY(object,
+                read_object(state_->reader, {type.group, type.plural, key}, state_->parsed));
   if (!object) co_return fail(not_found(*definition, key.name));
   co_return object;
 }

@@ -50,6 +50,18 @@ TEST_F(SqliteStoreTest, AWriteThatChangesNothingKeepsTheVersion) {
   EXPECT_EQ(resource_version_of(**again), resource_version_of(**first));
 }
 
+TEST_F(SqliteStoreTest, AReadNeverGivesAnOlderVersionThatSomebodyHolds) {
+  const auto first = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
+  const auto read = wait(store_->get(kConfigMaps, {"demo", "a"}));
+  EXPECT_EQ(wait(store_->get(kConfigMaps, {"demo", "a"}))->get(), read->get());  // not parsed again
+  Json next = **read;
+  next["data"]["key"] = "2";
+  const auto second = wait(store_->update(kConfigMaps, next, {}));
+  EXPECT_EQ(**wait(store_->get(kConfigMaps, {"demo", "a"})), **second);
+  ASSERT_TRUE(wait(store_->remove(kConfigMaps, {"demo", "a"}, {})));
+  EXPECT_EQ(wait(store_->get(kConfigMaps, {"demo", "a"})).error().code, Code::kNotFound);
+}
+
 TEST_F(SqliteStoreTest, SurvivesARestartAndGoesOnCounting) {
   const auto first = wait(store_->create(kConfigMaps, config_map("a", "1"), {}));
   close();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "emulator/store/parsed_objects.h"
 #include "emulator/store/sqlite_store.h"
 
 namespace hearth::store {
@@ -69,6 +70,20 @@ Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey
   HEARTH_TRY(found, statement.step());
   if (!found) return resource::ObjectPtr();
   return parse_row(statement.text(0));
+}
+
+Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row,
+                                        ParsedObjects& parsed) {
+  auto statement =
+      database.prepare("SELECT rv,data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
+  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  HEARTH_TRY(found, statement.step());
+  if (!found) return resource::ObjectPtr();
+  const auto version = static_cast<std::uint64_t>(statement.integer(0));
+  if (auto known = parsed.find(row, version)) return known;
+  HEARTH_TRY(object, parse_row(statement.text(1)));
+  parsed.put(row, version, object);
+  return object;
 }
 
 Result<bool> uid_exists(sqlite::Database& database, const std::string& uid) {

@@ -8,20 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "emulator/store/row_key.h"
 #include "emulator/store/watch_hub.h"
 #include "platform/resource/object.h"
 #include "platform/sqlite/database.h"
 
 namespace hearth::store {
 
-struct RowKey {
-  std::string group;
-  std::string plural;
-  resource::ObjectKey key;
-};
+class ParsedObjects;
 
-Result<resource::ObjectPtr> read_object(sqlite::Database& database,
-                                        const RowKey& row);  // null: none
+// Null: there is none.
+Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row);
+// Parses only what `parsed` doesn't have.
+Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row,
+                                        ParsedObjects& parsed);
 Result<bool> uid_exists(sqlite::Database& database, const std::string& uid);
 Result<std::vector<RowKey>> read_dependents(sqlite::Database& database, const std::string& uid);
 // Rows of one collection in order, from behind `after`; `visit` returns false to stop.
