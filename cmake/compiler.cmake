@@ -34,7 +34,10 @@ option(HEARTH_FAILPOINTS "build in the points at which $HEARTH_FAILPOINTS lets i
 add_library(hearth_compile_options INTERFACE)
 target_include_directories(hearth_compile_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(hearth_compile_options INTERFACE
-  HEARTH_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED)
+  HEARTH_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED
+  # Coroutine frames by operator new: glibc's aligned_alloc() takes none from the thread's cache and
+  # leaves splinters. Nothing of ours is aligned to more than malloc() gives.
+  BOOST_ASIO_DISABLE_STD_ALIGNED_ALLOC BOOST_ASIO_DISABLE_BOOST_ALIGN)
 target_compile_options(hearth_compile_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
   -Wnon-virtual-dtor -Woverloaded-virtual -Wthread-safety

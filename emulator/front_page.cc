@@ -21,6 +21,7 @@ struct FunctionName {
 // {broker}-broker-ingress.{ns}.svc.cluster.local.
 std::optional<BrokerAddress> broker_of_host(const std::string& host) {
   constexpr std::string_view kIngress = "-broker-ingress";
+  if (!host.contains(kIngress)) return std::nullopt;
   const auto parts = base::split(host, '.');
   if (parts.size() < 2 || !parts[0].ends_with(kIngress)) return std::nullopt;
   return BrokerAddress{std::string(parts[1]),

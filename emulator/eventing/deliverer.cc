@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/async/signal.h"
 #include "platform/base/bytes.h"
 #include "platform/event/http_binding.h"
 #include "platform/resource/well_known.h"
@@ -24,6 +25,7 @@ constexpr std::chrono::seconds kStorageRetry{1};
 // 1,024 characters of Base64, cut on a boundary of four.
 constexpr std::size_t kErrorDataBytesMax = 768;
 constexpr std::string_view kTtl = "knativebrokerttl";
+constexpr std::string_view kTtlHeader = "ce-knativebrokerttl";
 
 http::Headers delivery_headers(const journal::Entry& entry) {
   http::Headers headers;
@@ -38,7 +40,7 @@ http::Headers delivery_headers(const journal::Entry& entry) {
 std::string encode(const event::CloudEvent& event, Format format, http::Headers& headers) {
   if (format == Format::kBinary) {
     event::encode_binary(event, headers);
-    headers.remove(fmt::format("ce-{}", kTtl));
+    headers.remove(kTtlHeader);
     return event.data;
   }
   event::CloudEvent visible = event;
@@ -60,7 +62,19 @@ std::string printable(std::string text) {
   return text;
 }
 
+// Without its outcome the delivery is made again after a restart: at least once.
+void check_recorded(const Result<std::int64_t>& recorded) {
+  if (!recorded) kLog.error("outcome_not_recorded", {{"error", recorded.error().message}});
+}
+
 }  // namespace
+
+// Outcomes that nobody waits for. Shared with the journal, which may still hold some in the end.
+struct Deliverer::Recording {
+  explicit Recording(async::Loop& loop) : ended(loop) {}
+  std::size_t outcomes = 0;
+  async::Signal ended;
+};
 
 Deliverer::Deliverer(async::Loop& loop, const base::Clock& clock, journal::Journal& journal,
                      const Catalog& catalog, const Destinations& destinations,
@@ -75,7 +89,7 @@ Deliverer::Deliverer(async::Loop& loop, const base::Clock& clock, journal::Journ
       publish_(std::move(publish)),
       metrics_(metrics),
       options_(options),
-      recording_(loop) {}
+      recording_(std::make_shared<Recording>(loop)) {}
 
 Status Deliverer::open(const Route& route) {
   if (const auto known = lanes_.find(route.id); known != lanes_.end()) {
@@ -163,7 +177,7 @@ Task<void> Deliverer::stop() {
     co_await lanes.sinks->drain();
   }
   retired_.clear();
-  co_await recording_.drain();
+  while (recording_->outcomes > 0) co_await recording_->ended.wait();
 }
 
 std::chrono::milliseconds Deliverer::timeout_of(const Route& route) const {
@@ -191,17 +205,20 @@ Task<Deliverer::Again> Deliverer::deliver(journal::TriggerId id, journal::Sequen
   metrics_.of(*route).delivered.add();
   Outcome outcome{
       .sequence = sequence, .trigger = id, .attempts = attempts + 1, .code = attempt.code};
-  if (recording_.size() < kRecordingMax)
-    recording_.spawn(record(std::move(outcome)));
+  if (recording_->outcomes < kRecordingMax)
+    record_in_background(std::move(outcome));
   else
-    co_await record(std::move(outcome));
+    check_recorded(co_await journal_.record(std::move(outcome)));
   co_return std::nullopt;
 }
 
-Task<void> Deliverer::record(Outcome outcome) {
-  const auto recorded = co_await journal_.record(std::move(outcome));
-  // The delivery is made again after a restart: at least once.
-  if (!recorded) kLog.error("outcome_not_recorded", {{"error", recorded.error().message}});
+void Deliverer::record_in_background(Outcome outcome) {
+  ++recording_->outcomes;
+  journal_.record(std::move(outcome), [recording = recording_](const Result<std::int64_t>& id) {
+    --recording->outcomes;
+    recording->ended.notify();
+    check_recorded(id);
+  });
 }
 
 Task<Deliverer::Attempt> Deliverer::send(RoutePtr route, journal::EntryPtr entry) {
@@ -300,7 +317,7 @@ Task<Deliverer::Again> Deliverer::settle_failure(RoutePtr route, journal::EntryP
                                 {"attempt", made},
                                 {"reason", attempt.reason},
                                 {"trace_id", trace_id_of(*entry)}});
-  co_await record(std::move(outcome));
+  check_recorded(co_await journal_.record(std::move(outcome)));
   co_return again;
 }
 

@@ -16,7 +16,6 @@
 #include "emulator/eventing/lane.h"
 #include "emulator/eventing/metrics.h"
 #include "emulator/journal/journal.h"
-#include "platform/async/task_group.h"
 
 namespace hearth::eventing {
 
@@ -42,6 +41,7 @@ class Deliverer {
   Task<void> stop();
 
  private:
+  struct Recording;
   struct Lanes {
     std::shared_ptr<Lane> deliveries;
     std::shared_ptr<Lane> sinks;
@@ -68,7 +68,7 @@ class Deliverer {
   Task<Again> settle_failure(RoutePtr route, journal::EntryPtr entry, journal::Sequence sequence,
                              int attempts, Attempt attempt);
   Task<Again> bury(RoutePtr route, journal::EntryPtr entry, journal::Outcome outcome);
-  Task<void> record(journal::Outcome outcome);
+  void record_in_background(journal::Outcome outcome);
   Task<Attempt> send_dead_letter(RoutePtr route, journal::DeadLetter letter,
                                  journal::EntryPtr entry);
   std::chrono::milliseconds timeout_of(const Route& route) const;
@@ -84,7 +84,7 @@ class Deliverer {
   const Options& options_;
   std::map<journal::TriggerId, Lanes> lanes_;
   std::vector<Lanes> retired_;
-  async::TaskGroup recording_;
+  std::shared_ptr<Recording> recording_;
   bool stopping_ = false;
 };
 

@@ -61,9 +61,12 @@ Task<void> respond_options(http::Exchange& exchange) {
 }
 
 bool travels_on(std::string_view name) {
-  const std::string lower = base::lower(name);
-  return lower == "x-request-id" || lower == "retry-after" || lower == "tracestate" ||
-         lower.starts_with("knative-") || lower.starts_with("x-b3-");
+  const auto is = [&](std::string_view whole) { return base::equal_ignoring_case(name, whole); };
+  const auto begins = [&](std::string_view prefix) {
+    return base::equal_ignoring_case(name.substr(0, prefix.size()), prefix);
+  };
+  return is("x-request-id") || is("retry-after") || is("tracestate") || begins("knative-") ||
+         begins("x-b3-");
 }
 
 // What of the producer's request reaches the subscribers, and the trace it belongs to.

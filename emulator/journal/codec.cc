@@ -42,10 +42,12 @@ std::vector<event::Attribute> unpack(std::string_view text) {
 
 std::string pack_attributes(const event::CloudEvent& event) {
   std::string out;
+  out.reserve(256);
   for (const std::string_view name : kPacked) {
     if (const auto value = event.attribute(name)) append_line(out, name, *value);
   }
-  return out + pack(event.extensions);
+  for (const auto& [name, value] : event.extensions) append_line(out, name, value);
+  return out;
 }
 
 void unpack_attributes(std::string_view text, event::CloudEvent& event) {

@@ -245,11 +245,15 @@ Task<void> Journal::flush_appends() {
 Task<Result<std::int64_t>> Journal::record(Outcome outcome) {
   co_return co_await async::completion<Result<std::int64_t>>(
       [this, &outcome](async::Resolve<Result<std::int64_t>> done) {
-        gathered_.push_back({std::move(outcome), std::move(done)});
-        if (outcomes_flushing_) return;
-        outcomes_flushing_ = true;
-        tasks_.spawn(flush_outcomes());
+        record(std::move(outcome), std::move(done));
       });
+}
+
+void Journal::record(Outcome outcome, async::Resolve<Result<std::int64_t>> done) {
+  gathered_.push_back({std::move(outcome), std::move(done)});
+  if (outcomes_flushing_) return;
+  outcomes_flushing_ = true;
+  tasks_.spawn(flush_outcomes());
 }
 
 // Writes what has gathered; what comes meanwhile is the next write.

@@ -73,6 +73,8 @@ class Journal {
   // Durable; outcomes that come close together share one write. The result is the new dead
   // letter's id (0 for other states). An outcome of a delivery that has ended changes nothing.
   Task<Result<std::int64_t>> record(Outcome outcome);
+  // The same for who doesn't wait: `done` is called on the loop, later.
+  void record(Outcome outcome, async::Resolve<Result<std::int64_t>> done);
   // Ends all pending deliveries of a trigger that is gone; the number of them.
   Task<Result<std::int64_t>> purge_pending(TriggerId trigger);
 

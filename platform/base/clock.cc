@@ -22,9 +22,35 @@ Civil civil(WallTime time) {
   return out;
 }
 
+// Every event and every object that changes is stamped.
+void append_digits(std::string& out, long value, int count) {
+  char digits[20];
+  for (int i = count; i-- > 0; value /= 10) digits[i] = static_cast<char>('0' + value % 10);
+  out.append(digits, static_cast<std::size_t>(count));
+}
+
+// WallTime's years have four digits.
 std::string date_time(const std::tm& tm) {
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", tm.tm_year + 1900, tm.tm_mon + 1,
-                     tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+  std::string out;
+  out.reserve(sizeof "2026-01-01T00:00:00.000000000Z");
+  append_digits(out, tm.tm_year + 1900, 4);
+  const std::pair<char, int> rest[] = {{'-', tm.tm_mon + 1},
+                                       {'-', tm.tm_mday},
+                                       {'T', tm.tm_hour},
+                                       {':', tm.tm_min},
+                                       {':', tm.tm_sec}};
+  for (const auto& [mark, value] : rest) {
+    out += mark;
+    append_digits(out, value, 2);
+  }
+  return out;
+}
+
+std::string with_fraction(std::string text, long fraction, int digits) {
+  text += '.';
+  append_digits(text, fraction, digits);
+  text += 'Z';
+  return text;
 }
 
 bool read_digits(std::string_view& text, int count, int& out) {
@@ -94,12 +120,12 @@ std::string format_rfc3339(WallTime time) { return date_time(civil(time).tm) + "
 
 std::string format_rfc3339_micros(WallTime time) {
   const Civil c = civil(time);
-  return fmt::format("{}.{:06}Z", date_time(c.tm), c.nanos / 1000);
+  return with_fraction(date_time(c.tm), c.nanos / 1000, 6);
 }
 
 std::string format_rfc3339_millis(WallTime time) {
   const Civil c = civil(time);
-  return fmt::format("{}.{:03}Z", date_time(c.tm), c.nanos / 1'000'000);
+  return with_fraction(date_time(c.tm), c.nanos / 1'000'000, 3);
 }
 
 std::string format_http_date(WallTime time) {

@@ -149,7 +149,12 @@ std::string percent_encode(std::string_view text, bool keep_slash) {
   return out;
 }
 
+bool is_printable_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
 bool is_valid_utf8(std::string_view text) {
+  if (is_printable_ascii(text)) return true;
   while (!text.empty()) {
     const std::size_t length = utf8_sequence(text);
     if (length == 0) return false;

@@ -36,6 +36,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 // RFC 3986 unreserved characters stay; '/' stays when `keep_slash`. AWS SigV4 uses this form.
 std::string percent_encode(std::string_view text, bool keep_slash = false);
 
+// Only U+0020 to U+007E: what most text is, and told fast.
+bool is_printable_ascii(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 // Kubernetes: DNS-1123 label, at most 63 characters of [a-z0-9-], alphanumeric at both ends.
 bool is_dns_label(std::string_view text);

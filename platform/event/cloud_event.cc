@@ -66,6 +66,7 @@ bool is_absolute_uri(std::string_view text) {
 }
 
 Status check_string(std::string_view name, std::string_view value) {
+  if (base::is_printable_ascii(value)) return {};
   if (!base::is_valid_utf8(value)) return fail(attribute_error(name, "is not valid UTF-8"));
   if (has_forbidden_character(value)) {
     return fail(attribute_error(name, "has a control character or a noncharacter"));

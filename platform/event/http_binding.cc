@@ -223,14 +223,16 @@ Result<std::optional<CloudEvent>> decode_reply(const http::Headers& headers, std
 }
 
 void encode_binary(const CloudEvent& event, http::Headers& headers) {
+  std::string header;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    header.assign(kHeaderPrefix).append(name);
+    headers.add(header, encode_header_value(value));
+  };
   for (const std::string_view name : kContextAttributes) {
     const auto value = event.attribute(name);
-    if (!value || name == "datacontenttype") continue;
-    headers.add(fmt::format("ce-{}", name), encode_header_value(*value));
+    if (value && name != "datacontenttype") add(name, *value);
   }
-  for (const Attribute& extension : event.extensions) {
-    headers.add(fmt::format("ce-{}", extension.name), encode_header_value(extension.value));
-  }
+  for (const Attribute& extension : event.extensions) add(extension.name, extension.value);
   if (!event.datacontenttype.empty()) headers.add("Content-Type", event.datacontenttype);
 }
 
@@ -262,11 +264,13 @@ std::string encode_structured(const CloudEvent& event) {
 
 std::string encode_header_value(std::string_view value) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
+  const auto stays = [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '%'; };
+  if (std::ranges::all_of(value, stays)) return std::string(value);
   std::string out;
   out.reserve(value.size());
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && c != '"' && c != '%') {
+    if (stays(c)) {
       out += c;
     } else {
       out += '%';
@@ -282,6 +286,9 @@ std::optional<std::string> decode_header_value(std::string_view value) {
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
     text = unquote(value);
     value = text;
+  }
+  if (!value.contains('%')) {
+    return base::is_valid_utf8(value) ? std::optional<std::string>(value) : std::nullopt;
   }
   std::string out;
   out.reserve(value.size());

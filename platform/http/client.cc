@@ -31,7 +31,7 @@ bool closed_by_peer(int fd) {
 
 std::string Url::authority() const {
   const bool own_port = (scheme == "http" && port == 80) || (scheme == "https" && port == 443);
-  return own_port ? host : fmt::format("{}:{}", host, port);
+  return own_port ? host : host + ":" + std::to_string(port);
 }
 
 Result<Url> parse_url(std::string_view text) {
@@ -77,7 +77,7 @@ ClientConnection::ClientConnection(async::Loop&, std::unique_ptr<Stream> stream)
 Task<Status> ClientConnection::send(const RequestHead& head, std::string_view body) {
   was_head_ = head.method == "HEAD";
   keep_alive_ = false;
-  out_ = fmt::format("{} {} HTTP/1.1\r\n", head.method, head.target);
+  out_.assign(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   append_fields(out_, head.headers);
   if (!body.empty() || (head.method != "GET" && head.method != "HEAD")) {
     append_field(out_, "Content-Length", fmt::format_int(body.size()).c_str());
@@ -161,8 +161,8 @@ Task<Result<Response>> Client::request(std::string method, Url url, Headers head
   const bool secure = url.scheme == "https";
   if (secure && tls_ == nullptr) co_return fail(Code::kUnsupported, "https is not set up here");
   const Endpoint endpoint = options.connect_to.value_or(Endpoint{url.host, url.port, {}});
-  const std::string key =
-      fmt::format("{}|{}|{}:{}", url.scheme, endpoint.unix_path, endpoint.host, endpoint.port);
+  const std::string key = url.scheme + "|" + endpoint.unix_path + "|" + endpoint.host + ":" +
+                          std::to_string(endpoint.port);
   RequestHead head{
       .method = std::move(method), .target = url.target, .headers = std::move(headers)};
   if (!head.headers.contains("host")) head.headers.add("Host", url.authority());

@@ -9,7 +9,9 @@
 namespace hearth::http {
 
 void append_status_line(std::string& out, int status) {
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  const fmt::format_int code(status);
+  out.append("HTTP/1.1 ").append(code.data(), code.size()).append(" ");
+  out.append(reason_phrase(status)).append("\r\n");
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {

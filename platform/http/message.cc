@@ -175,13 +175,23 @@ std::optional<std::vector<QueryParameter>> parse_query(std::string_view query) {
   return out;
 }
 
+namespace {
+constexpr std::string_view kHopByHop[] = {
+    "connection", "keep-alive",         "proxy-connection",   "te", "trailer", "transfer-encoding",
+    "upgrade",    "proxy-authenticate", "proxy-authorization"};
+
+// Bit n: one of them has n characters. Most headers are told apart by this alone.
+constexpr std::uint32_t kHopByHopSizes = [] {
+  std::uint32_t sizes = 0;
+  for (const std::string_view name : kHopByHop) sizes |= 1U << name.size();
+  return sizes;
+}();
+}  // namespace
+
 bool is_hop_by_hop(std::string_view name) {
-  for (const std::string_view hop :
-       {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
-        "upgrade", "proxy-authenticate", "proxy-authorization"}) {
-    if (base::equal_ignoring_case(name, hop)) return true;
-  }
-  return false;
+  if (name.size() >= 32 || (kHopByHopSizes >> name.size() & 1U) == 0) return false;
+  return std::ranges::any_of(
+      kHopByHop, [&](std::string_view hop) { return base::equal_ignoring_case(name, hop); });
 }
 
 bool is_token(std::string_view text) {
@@ -193,7 +203,7 @@ bool is_token(std::string_view text) {
 }
 
 bool is_field_value(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) == text.npos;
+  return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
 }  // namespace hearth::http

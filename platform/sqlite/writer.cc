@@ -125,7 +125,7 @@ void Writer::State::apply_batch(std::vector<Work>& batch) {
 
 Status Writer::State::commit_all(std::vector<Work>& batch) {
   HEARTH_CHECK_OK(base::failpoint("sqlite.begin"));
-  HEARTH_CHECK_OK(database.execute("BEGIN IMMEDIATE"));
+  HEARTH_CHECK_OK(database.prepare("BEGIN IMMEDIATE").run());
   for (Work& work : batch) {
     // Savepoints cost 2 µs; they let one work fail without its neighbours.
     HEARTH_CHECK_OK(database.prepare("SAVEPOINT work").run());
@@ -133,7 +133,7 @@ Status Writer::State::commit_all(std::vector<Work>& batch) {
     HEARTH_CHECK_OK(database.prepare("RELEASE work").run());
   }
   HEARTH_CHECK_OK(base::failpoint("sqlite.commit"));
-  return database.execute("COMMIT");
+  return database.prepare("COMMIT").run();
 }
 
 }  // namespace hearth::sqlite
