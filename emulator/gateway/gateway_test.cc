@@ -1,7 +1,8 @@
+#include "emulator/gateway/gateway.h"
+
 #include <gtest/gtest.h>
 
 #include "emulator/gateway/frames.h"
-#include "emulator/gateway/gateway.h"
 #include "emulator/gateway/route_table.h"
 #include "platform/async/loop.h"
 
@@ -69,11 +70,11 @@ TEST(Gateway, AskedForAHostThatItDoesNotKnowItLooksAgainInASettledTable) {
   int settled = 0;
   Gateway* self = nullptr;
   Gateway gateway(loop, {.route_missing = [&] {
-    ++settled;
-    auto table = std::make_shared<RouteTable>();
-    table->by_host["hello.default"] = std::make_shared<Route>();
-    self->publish(std::move(table));
-  }});
+                    ++settled;
+                    auto table = std::make_shared<RouteTable>();
+                    table->by_host["hello.default"] = std::make_shared<Route>();
+                    self->publish(std::move(table));
+                  }});
   self = &gateway;
   EXPECT_FALSE(gateway.serves("10.1.2.3"));
   EXPECT_EQ(settled, 0);
