@@ -67,7 +67,7 @@ FUNCTION_DESCRIPTORS, DESCRIPTORS_PER_FORK = 4, 5
 PACKET_BYTES_MAX = 1 << 18
 RUNTIME_MODULE = "hearth_runtime"
 # A new spare child waits for a quiet moment, so that it takes no time from children that start.
-SPARE_DELAY_MS = 2
+SPARE_DELAY_MS = 20
 RESOURCE_LIMITS = {"as": resource.RLIMIT_AS, "nofile": resource.RLIMIT_NOFILE,
                    "nproc": resource.RLIMIT_NPROC, "fsize": resource.RLIMIT_FSIZE,
                    "core": resource.RLIMIT_CORE}

@@ -23,27 +23,21 @@ Json pod_object(const RevisionSpec& spec, const Json& revision_owner,
   return pod;
 }
 
-Json pod_status(const RevisionSpec& spec, PodPhase phase, const std::string& reason,
-                const std::string& message, base::WallTime started, base::WallTime now,
+Json pod_status(const RevisionSpec& spec, bool ready, base::WallTime started, base::WallTime now,
                 std::int64_t restarts) {
-  const bool ready = phase == PodPhase::kReady;
   Json container{{"name", "user-container"},
                  {"image", spec.image},
                  {"ready", ready},
                  {"started", ready},
                  {"restartCount", restarts}};
-  if (phase == PodPhase::kFailed) {
-    container["state"]["waiting"] = {{"reason", "CrashLoopBackOff"}, {"message", message}};
-    container["lastState"]["terminated"] = {{"reason", reason}, {"message", message}};
-  } else if (phase == PodPhase::kStarting) {
-    container["state"]["waiting"] = {{"reason", "ContainerCreating"}};
-  } else {
+  if (ready)
     container["state"]["running"] = {{"startedAt", base::format_rfc3339(started)}};
-  }
+  else
+    container["state"]["waiting"] = {{"reason", "ContainerCreating"}};
   Json condition{{"type", "Ready"},
                  {"status", ready ? "True" : "False"},
                  {"lastTransitionTime", base::format_rfc3339(now)}};
-  return {{"phase", phase == PodPhase::kStarting ? "Pending" : "Running"},
+  return {{"phase", ready ? "Running" : "Pending"},
           {"podIP", "127.0.0.1"},
           {"hostIP", "127.0.0.1"},
           {"startTime", base::format_rfc3339(started)},

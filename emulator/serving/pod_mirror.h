@@ -10,13 +10,11 @@
 
 namespace hearth::serving {
 
-enum class PodPhase { kStarting, kReady, kFailed, kTerminating };
-
 // Name of the Pod is the instance's id.
 Json pod_object(const RevisionSpec& spec, const Json& revision_owner,
                 const std::string& instance_id);
-Json pod_status(const RevisionSpec& spec, PodPhase phase, const std::string& reason,
-                const std::string& message, base::WallTime started, base::WallTime now,
+// Of an instance that runs; one that is not ready yet is being started.
+Json pod_status(const RevisionSpec& spec, bool ready, base::WallTime started, base::WallTime now,
                 std::int64_t restarts);
 
 }  // namespace hearth::serving

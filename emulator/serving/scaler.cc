@@ -26,6 +26,9 @@ constexpr int kTicksPerDecision = 2;                // Knative: a decision every
 // Kubernetes: crash back-off 10 s doubling to 5 min.
 constexpr std::chrono::seconds kCrashBackoffFirst{10};
 constexpr std::chrono::seconds kCrashBackoffMax{300};
+// The Pod of an instance that a request waits for is written when the answer has probably gone:
+// before, it would take time from both.
+constexpr std::chrono::milliseconds kPodDelay{20};
 // An instance that served this long has not failed at its start: counting begins anew.
 constexpr std::chrono::seconds kStableAfter{60};
 
@@ -37,6 +40,7 @@ struct RunningInstance {
   bool ready = false;
   bool published = false;
   bool stopping = false;
+  bool has_pod = false;
   base::WallTime started{};  // as its Pod shows it
   base::MonotonicTime began_at{};
   std::shared_ptr<std::atomic<std::int64_t>> requests =
@@ -90,6 +94,12 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
     const auto it = owners.find(instance);
     return it == owners.end() ? nullptr : find(it->second);
   }
+  RunningInstance* find_instance(const std::string& id) {
+    Entry* entry = owner_of(id);
+    if (entry == nullptr) return nullptr;
+    const auto it = entry->instances.find(id);
+    return it == entry->instances.end() ? nullptr : &it->second;
+  }
 
   void handle(const InstanceEvent& event);
   void handle_ready(Entry& entry, RunningInstance& instance);
@@ -110,9 +120,10 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
                           std::chrono::steady_clock::duration delay);
   Task<Result<std::vector<std::pair<std::string, std::string>>>> resolve_env(RevisionSpec spec);
   Task<Result<std::string>> resolve_reference(std::string ns, Json source);
-  static Task<void> write_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
-                              PodPhase phase, std::string reason, std::string message,
-                              base::WallTime started, int restarts);
+  static Task<void> create_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
+                               std::chrono::milliseconds delay);
+  static Task<void> write_pod_status(std::shared_ptr<State> state, RevisionSpec spec,
+                                     std::string id);
   static Task<void> remove_pod(std::shared_ptr<State> state, std::string ns, std::string id);
 
   async::Loop& loop;
@@ -389,12 +400,13 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
   // A revision that was ready before is trusted: requests may go to the socket at once and wait
   // there, which saves the round trip of a readiness report on every cold start. One that speaks
   // HTTP has no address before it listens.
-  if (known_good && !instance.socket_path.empty()) {
+  const bool trusted = known_good && !instance.socket_path.empty();
+  if (trusted) {
     instance.published = true;
     state->publish(*entry);
   }
   state->tasks.spawn(
-      write_pod(state, spec, id, PodPhase::kStarting, "", "", instance.started, entry->crashes));
+      create_pod(state, spec, id, trusted ? kPodDelay : std::chrono::milliseconds(0)));
 }
 
 void Scaler::State::handle(const InstanceEvent& event) {
@@ -430,8 +442,7 @@ void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
   instance.published = true;
   publish(entry);
   set_health(entry, RevisionHealth::State::kReady, "", "");
-  tasks.spawn(write_pod(shared_from_this(), entry.spec, instance.id, PodPhase::kReady, "", "",
-                        instance.started, 0));
+  if (instance.has_pod) tasks.spawn(write_pod_status(shared_from_this(), entry.spec, instance.id));
 }
 
 void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
@@ -541,32 +552,34 @@ void Scaler::State::decide(Entry& entry) {
   scale_to(entry, wanted);
 }
 
-Task<void> Scaler::State::write_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
-                                    PodPhase phase, std::string reason, std::string message,
-                                    base::WallTime started, int restarts) {
-  if (phase == PodPhase::kStarting) {
-    Json owner{{"apiVersion", "serving.knative.dev/v1"},
-               {"kind", "Revision"},
-               {"metadata", {{"name", spec.name}, {"uid", spec.uid}}}};
-    const auto pod = co_await state->store.create(resource::kPods, pod_object(spec, owner, id), {});
-    if (pod && state->options.record) {
-      state->options.record(**pod, {resource::EventType::kNormal, "Started",
-                                    "Started an instance of " + spec.image, "runtime"});
-    }
+Task<void> Scaler::State::create_pod(std::shared_ptr<State> state, RevisionSpec spec,
+                                     std::string id, std::chrono::milliseconds delay) {
+  if (delay.count() > 0 && !co_await async::sleep_for(delay)) co_return;
+  RunningInstance* instance = state->find_instance(id);
+  if (instance == nullptr) co_return;  // it has ended already
+  instance->has_pod = true;
+  const Json owner{{"apiVersion", "serving.knative.dev/v1"},
+                   {"kind", "Revision"},
+                   {"metadata", {{"name", spec.name}, {"uid", spec.uid}}}};
+  const auto pod = co_await state->store.create(resource::kPods, pod_object(spec, owner, id), {});
+  if (pod && state->options.record) {
+    state->options.record(**pod, {resource::EventType::kNormal, "Started",
+                                  "Started an instance of " + spec.image, "runtime"});
   }
-  // The instance may have gone while the object was on its way.
-  if (!state->owners.contains(id)) {
+  co_await write_pod_status(state, spec, id);
+}
+
+Task<void> Scaler::State::write_pod_status(std::shared_ptr<State> state, RevisionSpec spec,
+                                           std::string id) {
+  const RunningInstance* instance = state->find_instance(id);
+  if (instance == nullptr) {  // gone while the object was on its way
     co_await remove_pod(state, spec.ns, id);
     co_return;
   }
-  const Entry* entry = state->owner_of(id);
-  if (phase == PodPhase::kStarting && entry != nullptr) {
-    const auto it = entry->instances.find(id);
-    if (it != entry->instances.end() && it->second.ready) phase = PodPhase::kReady;
-  }
   (void)co_await resource::update_status(
       state->store, resource::kPods, {spec.ns, id},
-      pod_status(spec, phase, reason, message, started, state->clock.wall(), restarts));
+      pod_status(spec, instance->ready, instance->started, state->clock.wall(),
+                 state->owner_of(id)->crashes));
 }
 
 Task<void> Scaler::State::remove_pod(std::shared_ptr<State> state, std::string ns, std::string id) {
