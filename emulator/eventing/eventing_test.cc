@@ -498,6 +498,17 @@ TEST_F(EventingTest, AClockThatIsSetBackOrForwardStopsAndHurriesNoSchedule) {
   EXPECT_LE(received("direct"), 5U);
 }
 
+TEST_F(EventingTest, AClockThatIsSetBackHoldsUpNoRetry) {
+  broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
+  subscribers_["slow.test"].script = {answer(503)};
+  trigger("slow");
+  post("t");
+  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 1; });
+  clock_.move(-1h);
+  clock_.advance(31s);
+  wait_for([&] { return received("slow") == 2; });
+}
+
 TEST_F(EventingTest, SendsStructuredWhenTheTriggerAsks) {
   broker();
   trigger("json", {{"delivery", {{"format", "json"}}}});
