@@ -80,7 +80,9 @@ std::string lower(std::string_view text) {
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower_char, lower_char);
+  return a.size() == b.size() && std::ranges::equal(a, b, [](char x, char y) {
+           return x == y || lower_char(x) == lower_char(y);
+         });
 }
 
 std::string join(std::span<const std::string> parts, std::string_view separator) {

@@ -7,6 +7,11 @@
 namespace hearth::http {
 
 void Headers::add(std::string_view name, std::string_view value) {
+  if (entries_.capacity() == 0) {
+    // Room for what most messages have, at once.
+    entries_.reserve(16);
+    buffer_.reserve(512);
+  }
   const auto at = static_cast<std::uint32_t>(buffer_.size());
   buffer_.append(name);
   buffer_.append(value);

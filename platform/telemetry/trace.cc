@@ -7,6 +7,9 @@
 namespace hearth::telemetry {
 namespace {
 
+// version "-" trace-id "-" parent-id "-" flags
+constexpr std::size_t kTraceparentSize = 2 + 1 + 32 + 1 + 16 + 1 + 2;
+
 bool is_lower_hex(std::string_view text) {
   return std::ranges::all_of(
       text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -16,7 +19,10 @@ bool all_zero(std::string_view text) { return text.find_first_not_of('0') == tex
 }  // namespace
 
 std::string TraceContext::traceparent() const {
-  return "00-" + trace_id + "-" + span_id + (sampled ? "-01" : "-00");
+  std::string out;
+  out.reserve(kTraceparentSize);
+  out.append("00-").append(trace_id).append("-").append(span_id);
+  return out.append(sampled ? "-01" : "-00");
 }
 
 TraceContext TraceContext::child() const { return {trace_id, base::random_hex(8), sampled}; }
@@ -24,16 +30,17 @@ TraceContext TraceContext::child() const { return {trace_id, base::random_hex(8)
 TraceContext new_trace() { return {base::random_hex(16), base::random_hex(8), true}; }
 
 std::string_view trace_id_of(std::string_view header) {
-  // version "-" trace-id "-" parent-id "-" flags
-  if (header.size() < 55 || header[2] != '-' || header[35] != '-' || header[52] != '-') return {};
+  if (header.size() < kTraceparentSize || header[2] != '-' || header[35] != '-' ||
+      header[52] != '-')
+    return {};
   const auto version = header.substr(0, 2);
   const auto trace = header.substr(3, 32);
   const auto span = header.substr(36, 16);
   const auto flags = header.substr(53, 2);
   const bool valid = is_lower_hex(version) && version != "ff" &&
-                     (version != "00" || header.size() == 55) && is_lower_hex(trace) &&
-                     !all_zero(trace) && is_lower_hex(span) && !all_zero(span) &&
-                     is_lower_hex(flags);
+                     (version != "00" || header.size() == kTraceparentSize) &&
+                     is_lower_hex(trace) && !all_zero(trace) && is_lower_hex(span) &&
+                     !all_zero(span) && is_lower_hex(flags);
   return valid ? trace : std::string_view();
 }
 
