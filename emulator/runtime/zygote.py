@@ -44,7 +44,7 @@ import socket
 import struct
 import sys
 import threading  # noqa: F401
-import time  # noqa: F401
+import time
 import traceback
 
 CLONE_NEWNS, CLONE_NEWUTS = 0x00020000, 0x04000000
@@ -66,8 +66,9 @@ LISTEN_FD, CONTROL_FD, FIRST_FREE_FD = 3, 4, 5
 FUNCTION_DESCRIPTORS, DESCRIPTORS_PER_FORK = 4, 5
 PACKET_BYTES_MAX = 1 << 18
 RUNTIME_MODULE = "hearth_runtime"
-# A new spare child waits for a quiet moment, so that it takes no time from children that start.
-SPARE_DELAY_MS = 20
+# So long after an order the next spare child is made: sooner, it would take time from the child that
+# starts; later, the next order would not find it.
+SPARE_DELAY_SECONDS = 0.008
 RESOURCE_LIMITS = {"as": resource.RLIMIT_AS, "nofile": resource.RLIMIT_NOFILE,
                    "nproc": resource.RLIMIT_NPROC, "fsize": resource.RLIMIT_FSIZE,
                    "core": resource.RLIMIT_CORE}
@@ -664,11 +665,12 @@ class Zygote:
         # Not whenever there is none: a spare that ends by itself must not be made in a circle.
         self.spare_wanted = True
         self.spare_sandboxed = True
+        self.spare_due = 0.0
 
     def run(self):
         self.probe_sandbox()
         while True:
-            events = self.poller.poll(SPARE_DELAY_MS if self.spare_wanted else None)
+            events = self.poller.poll(self.milliseconds_to_spare())
             if not events:
                 self.make_spare()
             for descriptor, _events in events:
@@ -676,6 +678,11 @@ class Zygote:
                     self.reap(self.children[descriptor])
                 else:
                     self.receive()
+
+    def milliseconds_to_spare(self):
+        if not self.spare_wanted:
+            return None
+        return max(0.0, (self.spare_due - time.monotonic()) * 1000)
 
     def receive(self):
         try:
@@ -729,6 +736,7 @@ class Zygote:
         """The spare child with this order, or None when there is no fitting one."""
         spare, self.spare = self.spare, None
         self.spare_wanted = True
+        self.spare_due = time.monotonic() + SPARE_DELAY_SECONDS
         self.spare_sandboxed = bool(order.get("sandbox"))
         if spare is None:
             return None

@@ -366,7 +366,7 @@ class Timing(ZygoteCase):
               file=sys.stderr)
 
 
-def median_ms(case, fork, pause_seconds=0.1):
+def median_ms(case, fork, pause_seconds=0.05):
     spans = []
     for number in range(30):
         time.sleep(pause_seconds)
