@@ -1,5 +1,5 @@
 module go-deps
 
-go 1.22
+go 1.19
 
 require github.com/google/uuid v1.6.0

@@ -84,7 +84,8 @@ class GoLanguage(Language):
         folder = tempfile.mkdtemp(dir=self.folder)
         for name in ("hearth_runtime.go", "hearth_handler.go"):
             shutil.copy(os.path.join(WRAPPERS, "go", name), folder)
-        for name, text in dict(files, **{"go.mod": "module function\n\ngo 1.22\n"}).items():
+        # With the language of Go 1.19, Debian 12's, also where the compiler is newer.
+        for name, text in dict(files, **{"go.mod": "module function\n\ngo 1.19\n"}).items():
             with open(os.path.join(folder, name), "w") as file:
                 file.write(text)
         subprocess.run(["go", "build", "-o", "function", "."], cwd=folder, check=True,

@@ -5,6 +5,8 @@
 // laptop it inherits a listening Unix socket (HEARTH_SOCKET_FD) and speaks a framed protocol on
 // it, and a control socket (HEARTH_CONTROL_FD) on which it tells "ready", "failed" and "timeout".
 //
+// Go 1.19, which Debian 12 has, must compile it.
+//
 // All identifiers begin with hearth, so that they can't clash with the function's.
 package main
 
@@ -1263,7 +1265,10 @@ func hearthEncodeReply(output []byte, method string, reply *hearthReply) []byte 
 	output = append(hearthstrconv.AppendInt(output, int64(len(reply.body)), 10), '\n')
 	hearthPutHeader(output, len(output)-hearthFrameHeaderBytes, hearthFrameHead, len(body) == 0)
 	for len(body) > 0 {
-		part := body[:min(len(body), hearthDataBytesMax)]
+		part := body
+		if len(part) > hearthDataBytesMax {
+			part = part[:hearthDataBytesMax]
+		}
 		body = body[len(part):]
 		start := len(output)
 		output = append(output, make([]byte, hearthFrameHeaderBytes)...)
