@@ -17,15 +17,6 @@ std::string document_path(const std::string& group, const std::string& version) 
   return group.empty() ? "api/" + version : "apis/" + group + "/" + version;
 }
 
-Json kind_of(const Definition& definition, const std::string& version) {
-  return {{"group", definition.type.group}, {"version", version}, {"kind", definition.type.kind}};
-}
-
-std::string schema_name(const Definition& definition, const std::string& version) {
-  return (definition.type.group.empty() ? "core" : definition.type.group) + "." + version + "." +
-         definition.type.kind;
-}
-
 Json object_meta() {
   const Json text{{"type", "string"}};
   const Json map{{"type", "object"}, {"additionalProperties", text}};
@@ -49,18 +40,6 @@ Json object_meta() {
             {"selfLink", text}}}};
 }
 
-Json schema_of(const Definition& definition, const std::string& version) {
-  // Without a schema of its own a kind is an open object: anything is valid on the client.
-  Json schema = definition.schema ? *definition.schema : Json{{"type", "object"}};
-  if (schema.contains("properties")) {
-    schema["properties"]["apiVersion"] = {{"type", "string"}};
-    schema["properties"]["kind"] = {{"type", "string"}};
-    schema["properties"]["metadata"] = object_meta();
-  }
-  schema["x-kubernetes-group-version-kind"] = Json::array({kind_of(definition, version)});
-  return schema;
-}
-
 Json query_parameter(const char* name, const char* type = "string") {
   return {{"name", name}, {"in", "query"}, {"schema", {{"type", type}}}};
 }
@@ -73,10 +52,38 @@ Json patch_operation(const Definition& definition, const std::string& version) {
               query_parameter("fieldValidation"), query_parameter("force", "boolean")}},
             {"responses", {{"200", {{"description", "OK"}}}}},
             {"x-kubernetes-action", "patch"},
-            {"x-kubernetes-group-version-kind", kind_of(definition, version)}}}};
+            {"x-kubernetes-group-version-kind", group_version_kind(definition, version)}}}};
 }
 
 }  // namespace
+
+Json group_version_kind(const Definition& definition, const std::string& version) {
+  return {{"group", definition.type.group}, {"version", version}, {"kind", definition.type.kind}};
+}
+
+std::string openapi_schema_name(const Definition& definition, const std::string& version) {
+  return (definition.type.group.empty() ? "core" : definition.type.group) + "." + version + "." +
+         definition.type.kind;
+}
+
+std::string openapi_path(const Definition& definition, const std::string& version) {
+  const std::string scope = definition.type.namespaced ? "/namespaces/{namespace}" : "";
+  return "/" + document_path(definition.type.group, version) + scope + "/" +
+         definition.type.plural + "/{name}";
+}
+
+Json openapi_schema(const Definition& definition, const std::string& version) {
+  // Without a schema of its own a kind is an open object: anything is valid on the client.
+  Json schema = definition.schema ? *definition.schema : Json{{"type", "object"}};
+  if (schema.contains("properties")) {
+    schema["properties"]["apiVersion"] = {{"type", "string"}};
+    schema["properties"]["kind"] = {{"type", "string"}};
+    schema["properties"]["metadata"] = object_meta();
+  }
+  schema["x-kubernetes-group-version-kind"] =
+      Json::array({group_version_kind(definition, version)});
+  return schema;
+}
 
 std::optional<Json> openapi_document(const DefinitionRegistry& definitions,
                                      const std::string& group, const std::string& version) {
@@ -87,10 +94,8 @@ std::optional<Json> openapi_document(const DefinitionRegistry& definitions,
         std::ranges::find(definition->versions, version) == definition->versions.end()) {
       continue;
     }
-    const std::string scope = definition->type.namespaced ? "/namespaces/{namespace}" : "";
-    paths["/" + document_path(group, version) + scope + "/" + definition->type.plural + "/{name}"] =
-        patch_operation(*definition, version);
-    schemas[schema_name(*definition, version)] = schema_of(*definition, version);
+    paths[openapi_path(*definition, version)] = patch_operation(*definition, version);
+    schemas[openapi_schema_name(*definition, version)] = openapi_schema(*definition, version);
   }
   if (paths.empty()) return std::nullopt;
   return Json{{"openapi", "3.0.0"},

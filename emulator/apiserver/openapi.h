@@ -1,5 +1,5 @@
-// OpenAPI documents, as far as clients use them: v3 a group version with real schemas and patch
-// operations; v2 is an empty document, which every kubectl takes for "no schema known".
+// OpenAPI v3 documents, as far as clients use them: a group version with real schemas and patch
+// operations. What openapi_v2.h makes of the same kinds is for older clients.
 #pragma once
 
 #include <optional>
@@ -15,5 +15,11 @@ Json openapi_root(const resource::DefinitionRegistry& definitions);
 // /openapi/v3/api/v1, /openapi/v3/apis/G/V
 std::optional<Json> openapi_document(const resource::DefinitionRegistry& definitions,
                                      const std::string& group, const std::string& version);
+
+// Parts of a document.
+Json group_version_kind(const resource::Definition& definition, const std::string& version);
+std::string openapi_schema_name(const resource::Definition& definition, const std::string& version);
+Json openapi_schema(const resource::Definition& definition, const std::string& version);
+std::string openapi_path(const resource::Definition& definition, const std::string& version);
 
 }  // namespace hearth::apiserver

@@ -64,4 +64,28 @@ Result<WireField> WireReader::next() {
   return fail(Code::kBadRequest, fmt::format("the protobuf body has a wire type {}", tag & 7));
 }
 
+namespace {
+
+void append_varint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+
+void append_tag(std::string& out, std::uint32_t number, WireType type) {
+  append_varint(out, std::uint64_t{number} << 3 | static_cast<std::uint64_t>(type));
+}
+
+}  // namespace
+
+void append_bytes(std::string& out, std::uint32_t number, std::string_view bytes) {
+  append_tag(out, number, WireType::kBytes);
+  append_varint(out, bytes.size());
+  out += bytes;
+}
+
+void append_flag(std::string& out, std::uint32_t number, bool flag) {
+  append_tag(out, number, WireType::kVarint);
+  append_varint(out, flag ? 1 : 0);
+}
+
 }  // namespace hearth::apiserver::protobuf

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "platform/base/result.h"
@@ -31,5 +32,9 @@ class WireReader {
 
   std::string_view rest_;
 };
+
+// A text, some bytes or a whole message as field `number`.
+void append_bytes(std::string& out, std::uint32_t number, std::string_view bytes);
+void append_flag(std::string& out, std::uint32_t number, bool flag);
 
 }  // namespace hearth::apiserver::protobuf

@@ -5,6 +5,7 @@
 #include "emulator/apiserver/access_review.h"
 #include "emulator/apiserver/discovery.h"
 #include "emulator/apiserver/openapi.h"
+#include "emulator/apiserver/openapi_v2.h"
 #include "emulator/apiserver/reads.h"
 #include "emulator/apiserver/scale.h"
 #include "emulator/apiserver/status_error.h"
@@ -23,8 +24,9 @@ std::optional<Document> description(const DefinitionRegistry& definitions, const
                                     std::string_view accept, const std::string& server_address) {
   if (path == "/api" || path == "/api/") return core_versions(definitions, accept, server_address);
   if (path == "/apis" || path == "/apis/") return groups(definitions, accept);
-  // A zero-byte document satisfies every kubectl's apply and create.
-  if (path == "/openapi/v2") return Document{"application/octet-stream", ""};
+  if (path == "/openapi/v2") {
+    return Document{"application/octet-stream", openapi_v2_document(definitions)};
+  }
   const auto parts = base::split(std::string_view(path).substr(1), '/');
   const auto part = [&](std::size_t at) { return std::string(parts[at]); };
   std::optional<Json> out;

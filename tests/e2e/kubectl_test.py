@@ -95,9 +95,20 @@ class CommonTasks(KubectlTests):
         self.assertEqual(rule["host"], "example.com")
         self.assertEqual(rule["http"]["paths"][0]["backend"],
                          {"service": {"name": "web", "port": {"number": 80}}})
+
+    def test_create_disruption_budgets_and_cron_jobs(self):
+        if self.client_minor < 21:
+            self.skipTest("this kubectl creates them in their beta versions, which are not served")
         self.kubectl("create", "poddisruptionbudget", "floor", "--selector=app=web",
                      "--min-available=50%")
         self.assertEqual(self.get("pdb", "floor")["spec"]["minAvailable"], "50%")
+        self.kubectl("create", "cronjob", "nightly", "--image=busybox", "--schedule=0 3 * * *",
+                     "--", "echo", "")
+        spec = self.get("cronjob", "nightly")["spec"]
+        self.assertEqual(spec["schedule"], "0 3 * * *")
+        pod = spec["jobTemplate"]["spec"]["template"]["spec"]
+        self.assertEqual(pod["containers"][0]["command"], ["echo", ""])
+        self.assertEqual(pod["restartPolicy"], "OnFailure")
 
     def test_create_workloads(self):
         self.kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2", "--port=80")
@@ -107,13 +118,6 @@ class CommonTasks(KubectlTests):
         container = spec["template"]["spec"]["containers"][0]
         self.assertEqual((container["name"], container["image"]), ("nginx", "nginx"))
         self.assertEqual(container["ports"][0]["containerPort"], 80)
-        self.kubectl("create", "cronjob", "nightly", "--image=busybox", "--schedule=0 3 * * *",
-                     "--", "echo", "")
-        spec = self.get("cronjob", "nightly")["spec"]
-        self.assertEqual(spec["schedule"], "0 3 * * *")
-        pod = spec["jobTemplate"]["spec"]["template"]["spec"]
-        self.assertEqual(pod["containers"][0]["command"], ["echo", ""])
-        self.assertEqual(pod["restartPolicy"], "OnFailure")
 
     def test_create_sends_protobuf_when_it_is_a_current_kubectl(self):
         done = self.run_kubectl("create", "configmap", "traced", "--from-literal=a=b", "-v=9")
@@ -185,7 +189,8 @@ class CommonTasks(KubectlTests):
         self.kubectl("create", "cm", "tested", "--from-literal=b=1")
         failed = self.error("patch", "cm", "tested", "--type=json", "-p",
                             '[{"op": "test", "path": "/data/b", "value": "other"}]')
-        self.assertIn("/data/b", failed)
+        # The oldest keeps the server's message to itself.
+        self.assertIn("/data/b" if self.client_minor > 20 else "is invalid", failed)
 
     def test_replace_and_edit(self):
         self.kubectl("create", "cm", "swapped", "--from-literal=a=1")
@@ -403,7 +408,9 @@ class CommonTasks(KubectlTests):
             "hello", HELLO, namespace=self.namespace)))
         out = self.kubectl("wait", "--for=condition=Ready", "lambdafunction/hello", "--timeout=90s")
         self.assertEqual(out, "lambdafunction.lambda.knative.io/hello condition met\n")
-        self.kubectl("wait", "--for=jsonpath={.metadata.name}=hello", "lf/hello", "--timeout=10s")
+        if self.client_minor >= 23:
+            self.kubectl("wait", "--for=jsonpath={.metadata.name}=hello", "lf/hello",
+                         "--timeout=10s")
         self.assertRegex(self.kubectl("describe", "lf", "hello"), r"Type: +Ready")
         self.assertIn("hello", self.kubectl("get", "lf,ksvc,revisions"))
         self.assertIn("timed out", self.error("wait", "--for=condition=Ready=False", "lf/hello",

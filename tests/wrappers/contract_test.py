@@ -707,6 +707,8 @@ class LanguageCases(WrapperCase):
 
     def test_node_package_of_modules(self):
         self.only(NODE)
+        if NODE.version() < (20, 16):
+            self.skipTest("needs Node.js 20.16")
         files = {"package.json": '{"type":"module"}', "lib.js": "export const seven = 7;",
                  "index.js": "import { seven } from './lib.js';\n"
                              "export const handler = () => ({ seven });"}

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -54,6 +55,11 @@ class Language:
     def __init__(self, name, tool, file, command, wrapper):
         self.name, self.tool, self.file = name, tool, file
         self.command, self.wrapper = command, wrapper
+
+    def version(self):
+        """(18, 20) of "v18.20.4"."""
+        told = subprocess.run([self.tool, "--version"], check=True, capture_output=True, text=True)
+        return tuple(int(part) for part in re.findall(r"\d+", told.stdout)[:2])
 
     def missing(self):
         return None if shutil.which(self.tool) else "no %s on this machine" % self.tool
