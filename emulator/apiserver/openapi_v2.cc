@@ -64,7 +64,7 @@ void append_shape(std::string& out, const Json& schema) {
   if (!format.empty()) append_bytes(out, field::kSchemaFormat, format);
   if (const Json* required = base::find(schema, {"required"})) {
     for (const Json& name : *required) {
-      append_bytes(out, field::kSchemaRequired, name.get_ref<const std::string&>());
+      if (name.is_string()) append_bytes(out, field::kSchemaRequired, name.get<std::string>());
     }
   }
   if (const Json* items = base::find(schema, {"items"})) {
