@@ -116,7 +116,9 @@ Json openapi_root(const DefinitionRegistry& definitions) {
     const std::string path = document_path(group, version);
     const auto document = openapi_document(definitions, group, version);
     const std::string hash = base::sha256_hex(base::dump_json(*document)).substr(0, 32);
-    paths[path] = {{"serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash}};
+    std::string url = "/openapi/v3/";
+    url.append(path).append("?hash=").append(hash);
+    paths[path] = {{"serverRelativeURL", std::move(url)}};
   }
   return {{"paths", std::move(paths)}};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -192,7 +193,7 @@ Task<Status> Ingress::accept(std::string ns, std::string broker,
                          .broker = key.name,
                          .received = now,
                          .event = std::move(event),
-                         .headers = last ? std::move(headers) : headers};
+                         .headers = last ? std::exchange(headers, {}) : headers};
     stored.push_back(
         {std::make_shared<const journal::Entry>(std::move(entry)), std::move(triggers)});
   }

@@ -330,7 +330,7 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
 }
 
 std::string Serving::State::revision_for(const Json& target, const ObjectKey& route) const {
-  const std::string name = base::string_at(target, {"revisionName"});
+  std::string name = base::string_at(target, {"revisionName"});
   if (!name.empty()) return name;
   const ObjectPtr config =
       configurations.get({route.ns, base::string_at(target, {"configurationName"}, route.name)});
