@@ -73,8 +73,13 @@ std::string openapi_path(const Definition& definition, const std::string& versio
 }
 
 Json openapi_schema(const Definition& definition, const std::string& version) {
-  // Without a schema of its own a kind is an open object: anything is valid on the client.
-  Json schema = definition.schema ? *definition.schema : Json{{"type", "object"}};
+  // Without a schema of its own a kind is an open object: anything is valid on the client. So is
+  // one whose schema is none: it must not take the document from all other kinds.
+  const bool has_schema = definition.schema && definition.schema->is_object();
+  Json schema = has_schema ? *definition.schema : Json{{"type", "object"}};
+  if (const auto it = schema.find("properties"); it != schema.end() && !it->is_object()) {
+    schema.erase(it);
+  }
   if (schema.contains("properties")) {
     schema["properties"]["apiVersion"] = {{"type", "string"}};
     schema["properties"]["kind"] = {{"type", "string"}};

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "emulator/apiserver/openapi.h"
 #include "emulator/apiserver/protobuf_wire.h"
 
 namespace hearth::apiserver {
@@ -81,6 +82,19 @@ TEST_F(OpenApiV2, SaysWhatExplainShowsAndWhatIsRequired) {
   EXPECT_EQ(only(members["size"], 4), "In millimetres");
   EXPECT_EQ(only(only(members["size"], 22), 1), "integer");
   EXPECT_TRUE(members["open"].empty()) << "null is no object for these clients: anything goes";
+}
+
+TEST_F(OpenApiV2, AMalformedSchemaTakesTheDocumentFromNobody) {
+  for (const Json& schema :
+       {Json("text"), Json{{"properties", Json::array()}}, Json{{"properties", "text"}},
+        Json{{"required", {1}}, {"properties", {{"a", 5}, {"b", {{"items", {1, 2}}}}}}}}) {
+    auto broken = widgets();
+    broken.type = {"example.com", "v1", "gadgets", "Gadget", true};
+    broken.schema = std::make_shared<const Json>(schema);
+    registry_.put(broken);
+    EXPECT_EQ(fields(only(openapi_v2_document(registry_), 9), 1).size(), 2U) << schema;
+    EXPECT_TRUE(openapi_document(registry_, "example.com", "v1")) << schema;
+  }
 }
 
 TEST_F(OpenApiV2, EveryKindTakesDryRuns) {

@@ -167,6 +167,14 @@ class EventingTest : public ::testing::Test {
     create(resource::kBrokers, "main", std::move(spec));
     wait_for([&] { return resource::is_condition_true(get(resource::kBrokers, "main"), "Ready"); });
   }
+  // An event whose first delivery to "slow" failed: the next is due in 30 s.
+  void fail_once_with_30s_to_wait() {
+    broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
+    subscribers_["slow.test"].script = {answer(503)};
+    trigger("slow");
+    post("t");
+    wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 1; });
+  }
 
   template <typename Condition>
   void wait_for(Condition condition) {
@@ -323,14 +331,7 @@ TEST_F(EventingTest, BuriesAtOnceWhatNoRetryHelps) {
 }
 
 TEST_F(EventingTest, RetriesOnTheClockAndSurvivesARestart) {
-  broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
-  subscribers_["slow.test"].script = {answer(503)};
-  trigger("slow");
-  post("t");
-  wait_for([&] {
-    const Json event = admin("GET", "events/1");
-    return event["deliveries"][0]["attempts"] == 1;
-  });
+  fail_once_with_30s_to_wait();
   close();
   open();
   wait_for([&] { return admin("GET", "events")["items"].size() == 1; });
@@ -341,11 +342,7 @@ TEST_F(EventingTest, RetriesOnTheClockAndSurvivesARestart) {
 }
 
 TEST_F(EventingTest, RetriesAtOnceWhatBecameDueWhileItWasDown) {
-  broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
-  subscribers_["slow.test"].script = {answer(503)};
-  trigger("slow");
-  post("t");
-  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 1; });
+  fail_once_with_30s_to_wait();
   close();
   clock_.advance(31s);
   open();
@@ -499,11 +496,7 @@ TEST_F(EventingTest, AClockThatIsSetBackOrForwardStopsAndHurriesNoSchedule) {
 }
 
 TEST_F(EventingTest, AClockThatIsSetBackHoldsUpNoRetry) {
-  broker({{"delivery", {{"retry", 5}, {"backoffDelay", "PT30S"}}}});
-  subscribers_["slow.test"].script = {answer(503)};
-  trigger("slow");
-  post("t");
-  wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["attempts"] == 1; });
+  fail_once_with_30s_to_wait();
   clock_.move(-1h);
   clock_.advance(31s);
   wait_for([&] { return received("slow") == 2; });

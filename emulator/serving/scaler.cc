@@ -27,7 +27,7 @@ constexpr int kTicksPerDecision = 2;                // Knative: a decision every
 constexpr std::chrono::seconds kCrashBackoffFirst{10};
 constexpr std::chrono::seconds kCrashBackoffMax{300};
 // The Pod of an instance that a request waits for is written when the answer has probably gone:
-// before, it would take time from both.
+// sooner, the write would take time from it.
 constexpr std::chrono::milliseconds kPodDelay{20};
 // An instance that served this long has not failed at its start: counting begins anew.
 constexpr std::chrono::seconds kStableAfter{60};
