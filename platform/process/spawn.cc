@@ -24,7 +24,16 @@
 namespace hearth::process {
 namespace {
 
-enum class Step : int { kCgroup, kJail, kLandlock, kRights, kSeccomp, kDirectory, kExec };
+enum class Step : int {
+  kCgroup,
+  kJail,
+  kLandlock,
+  kRights,
+  kSeccomp,
+  kDirectory,
+  kDescriptors,
+  kExec
+};
 
 // What happened in the child before exec, for the parent.
 struct Failure {
@@ -39,6 +48,7 @@ struct Plan {
   std::vector<char*> env;
   std::optional<JailPlan> jail;
   LandlockPlan landlock;
+  std::vector<int> aside;  // where each of the request's descriptors is on its way
   int highest_fd = 2;
 };
 
@@ -51,6 +61,7 @@ Plan make_plan(const SpawnRequest& request, bool new_user) {
   if (request.jail) plan.jail = plan_jail(*request.jail, new_user);
   if (request.landlock) plan.landlock = plan_landlock(*request.landlock, landlock_version());
   for (const auto& [from, to] : request.fds) plan.highest_fd = std::max(plan.highest_fd, to);
+  plan.aside.resize(request.fds.size(), -1);
   return plan;
 }
 
@@ -73,14 +84,26 @@ void set_limits(const ResourceLimits& limits) {
   (void)::setrlimit(RLIMIT_CORE, &no_core);
 }
 
-// Moves descriptors to their numbers without one overwriting another that is still to be moved.
-// The report pipe ends up after the highest, all others are closed.
-void arrange_fds(const SpawnRequest& request, const Plan& plan, int report) {
-  constexpr int kAside = 100;
-  for (const auto& [from, to] : request.fds) (void)::dup2(from, kAside + to);
-  for (const auto& [from, to] : request.fds) (void)::dup2(kAside + to, to);  // without O_CLOEXEC
-  (void)::dup3(report, plan.highest_fd + 1, O_CLOEXEC);
-  (void)::syscall(SYS_close_range, plan.highest_fd + 2, ~0U, 0);
+// Moves descriptors to their numbers without one overwriting another that is still to be moved: all
+// go above the highest number first, to places that are free. The report pipe ends up after the
+// highest, all others are closed. False: errno says why.
+bool arrange_fds(const SpawnRequest& request, Plan& plan, int& report) {
+  const int above = plan.highest_fd + 2;
+  const auto move_aside = [above](int from) { return ::fcntl(from, F_DUPFD_CLOEXEC, above); };
+  const int report_aside = move_aside(report);
+  if (report_aside < 0) return false;
+  report = report_aside;
+  for (std::size_t i = 0; i < request.fds.size(); ++i) {
+    plan.aside[i] = move_aside(request.fds[i].first);
+    if (plan.aside[i] < 0) return false;
+  }
+  for (std::size_t i = 0; i < request.fds.size(); ++i) {
+    if (::dup2(plan.aside[i], request.fds[i].second) < 0) return false;  // without O_CLOEXEC
+  }
+  if (::dup3(report_aside, plan.highest_fd + 1, O_CLOEXEC) < 0) return false;
+  report = plan.highest_fd + 1;
+  (void)::syscall(SYS_close_range, above, ~0U, 0);
+  return true;
 }
 
 // One byte, and room for a descriptor.
@@ -140,7 +163,6 @@ bool confine(const SpawnRequest& request, const Plan& plan, int handover, Failur
   if (request.cgroup != nullptr && !request.cgroup->enter()) return false;
   failure.step = Step::kJail;
   if (plan.jail && !enter_jail(*plan.jail, failure.jail)) return false;
-  set_limits(request.limits);
   failure.step = Step::kRights;
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (plan.jail && !give_up_rights(*plan.jail)) return false;
@@ -154,16 +176,16 @@ bool confine(const SpawnRequest& request, const Plan& plan, int handover, Failur
   return ::chdir(request.working_dir.c_str()) == 0;
 }
 
-[[noreturn]] void run_child(const SpawnRequest& request, const Plan& plan, int report,
-                            int handover) {
+[[noreturn]] void run_child(const SpawnRequest& request, Plan& plan, int report, int handover) {
   Failure failure;
   become_leader();
-  const bool confined = confine(request, plan, handover, failure);
-  if (confined) {
-    arrange_fds(request, plan, report);
-    report = plan.highest_fd + 1;
-    failure.step = Step::kExec;
-    ::execve(plan.argv[0], plan.argv.data(), plan.env.data());
+  if (confine(request, plan, handover, failure)) {
+    failure.step = Step::kDescriptors;
+    if (arrange_fds(request, plan, report)) {
+      set_limits(request.limits);  // not earlier: descriptors may be on their way above the limit
+      failure.step = Step::kExec;
+      ::execve(plan.argv[0], plan.argv.data(), plan.env.data());
+    }
   }
   failure.number = errno;
   (void)!::write(report, &failure, sizeof failure);
@@ -185,6 +207,8 @@ Error child_error(const SpawnRequest& request, const Plan& plan, const Failure& 
         return "installing the system call filter";
       case Step::kDirectory:
         return "entering " + request.working_dir;
+      case Step::kDescriptors:
+        return "handing over its descriptors";
       case Step::kExec:
         return "executing";
     }
@@ -235,7 +259,7 @@ std::optional<Failure> read_failure(int report) {
 }
 
 Result<Child> try_spawn(const SpawnRequest& request, bool new_user) {
-  const Plan plan = make_plan(request, new_user);
+  Plan plan = make_plan(request, new_user);
   int pipe_fds[2];
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return fail(system_error(errno, "pipe"));
   base::UniqueFd report_read(pipe_fds[0]);

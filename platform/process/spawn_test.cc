@@ -1,13 +1,18 @@
 #include "platform/process/spawn.h"
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "platform/base/random_id.h"
+#include "platform/base/unique_fd.h"
 #include "platform/process/testing/run.h"
 
 namespace hearth::process {
@@ -44,6 +49,35 @@ TEST(Spawn, PassesOnlyTheGivenDescriptors) {
   // 1 and 2, ls' own descriptor of the folder; standard input is not given here.
   EXPECT_LE(std::stoi(run(request).output), 4);
 }
+
+// The request's descriptors may lie anywhere, also where they or others are to go.
+class SpawnDescriptors : public testing::TestWithParam<int> {};
+
+TEST_P(SpawnDescriptors, ArriveWhereverTheyCameFrom) {
+  constexpr int kCount = 6;
+  std::vector<base::UniqueFd> sources;
+  SpawnRequest request;
+  std::string expected;
+  for (int i = 0; i < kCount; ++i) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const base::UniqueFd read(ends[0]);
+    const base::UniqueFd write(ends[1]);
+    const std::string text = std::to_string(i) + "\n";
+    ASSERT_EQ(::write(write.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    sources.emplace_back(::fcntl(read.get(), F_DUPFD_CLOEXEC, GetParam()));
+    request.fds.emplace_back(sources.back().get(), 3 + kCount - 1 - i);
+    expected.insert(0, text);
+  }
+  request.argv = {"/bin/sh", "-c", "for n in 3 4 5 6 7 8; do cat <&$n; done"};
+  request.env = {"PATH=/usr/bin:/bin"};
+  const Outcome outcome = run(request);
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.output, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(From, SpawnDescriptors,
+                         testing::Values(3, 5, 9, 20, 95, 98, 100, 103, 105, 400));
 
 TEST_F(JailTest, SeesNothingOfTheHostButPrograms) {
   const Outcome outcome = run(shell("ls / | tr '\\n' ' '; id -u; ls /root /home 2>&1 | head -2"));

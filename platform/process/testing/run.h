@@ -1,4 +1,5 @@
-// For tests: runs a program to its end and keeps what it wrote to both of its outputs.
+// For tests: runs a program to its end and keeps what it wrote to both of its outputs. It gets the
+// request's descriptors besides.
 #pragma once
 
 #include <string>
@@ -20,7 +21,8 @@ inline Outcome run(SpawnRequest request) {
   EXPECT_EQ(::pipe(fds), 0);
   base::UniqueFd read_end(fds[0]);
   base::UniqueFd write_end(fds[1]);
-  request.fds = {{write_end.get(), 1}, {write_end.get(), 2}};
+  request.fds.emplace_back(write_end.get(), 1);
+  request.fds.emplace_back(write_end.get(), 2);
   auto child = spawn(request);
   write_end.reset();
   EXPECT_TRUE(child) << child.error().message;
