@@ -1,5 +1,11 @@
 #include "emulator/runtime/instance_command.h"
 
+#include <string_view>
+
+#include <unistd.h>
+
+#include "platform/base/text.h"
+
 namespace hearth::runtime {
 
 std::map<std::string, std::string> instance_environment(const InstanceSpec& spec,
@@ -31,6 +37,16 @@ std::vector<std::string> instance_command(const InstanceSpec& spec, const ImageR
   const auto& args = !spec.args.empty() || !spec.command.empty() ? spec.args : image.config.cmd;
   out.insert(out.end(), args.begin(), args.end());
   return out;
+}
+
+std::string find_program(const std::string& name, const std::string& path) {
+  if (name.starts_with('/')) return name;
+  if (name.starts_with("./")) return "/app/" + name.substr(2);
+  for (const std::string_view folder : base::split(path, ':')) {
+    const std::string candidate = std::string(folder) + "/" + name;
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "/usr/bin/" + name;
 }
 
 }  // namespace hearth::runtime

@@ -16,5 +16,7 @@ std::map<std::string, std::string> frame_environment(const InstanceSpec& spec,
                                                      const ImageRootfs& image);
 // As Kubernetes: `command` replaces the entrypoint and its arguments, `args` the arguments alone.
 std::vector<std::string> instance_command(const InstanceSpec& spec, const ImageRootfs& image);
+// The path of a program of this machine, called by name; as the instance will see it.
+std::string find_program(const std::string& name, const std::string& path);
 
 }  // namespace hearth::runtime

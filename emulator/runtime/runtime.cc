@@ -1,16 +1,16 @@
 #include "emulator/runtime/runtime.h"
 
 #include <algorithm>
-#include <cerrno>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "emulator/runtime/confinement.h"
 #include "emulator/runtime/image_process.h"
+#include "emulator/runtime/instance_channels.h"
 #include "emulator/runtime/instance_command.h"
+#include "emulator/runtime/prepared_process.h"
 #include "emulator/runtime/zygote.h"
 #include "platform/async/loop.h"
 #include "platform/async/signal.h"
@@ -40,32 +40,11 @@ constexpr std::uint64_t kImageMemoryMin = 16ULL << 20;
 constexpr std::chrono::milliseconds kProbePauseMax{250};
 // After this an instance that isn't ready yet says why in its revision's condition.
 constexpr std::chrono::seconds kReadyPatience{10};
-
-struct Pipe {
-  base::UniqueFd read;
-  base::UniqueFd write;
-};
-
-Result<Pipe> make_pipe() {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) return fail(system_error(errno, "pipe"));
-  return Pipe{base::UniqueFd(fds[0]), base::UniqueFd(fds[1])};
-}
-
-Result<base::UniqueFd> listen_at(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return fail(Code::kInvalid, fmt::format("socket path {} is too long", path));
-  }
-  path.copy(address.sun_path, path.size());
-  base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(fd.get(), 1024) != 0) {
-    return fail(system_error(errno, "listening at " + path));
-  }
-  return fd;
-}
+// Likewise of a wrapper, which says itself when loading fails; large libraries take their time.
+constexpr std::chrono::seconds kLoadPatience{60};
+// So long after a start the next process is prepared: sooner, it would take time from the one that
+// a request waits for.
+constexpr std::chrono::milliseconds kPrepareDelay{30};
 
 }  // namespace
 
@@ -109,6 +88,12 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   Status start_image(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
                      const ImageProcessFds& fds);
   void listens_at(const std::string& id, std::string host, std::uint16_t port);
+  std::optional<PreparedProcess> take_prepared(const InstanceSpec& spec, const ImageRootfs& image);
+  Result<Instance> hand_over(PreparedProcess process, const InstanceSpec& spec,
+                             const ImageRootfs& image);
+  void prepare_next();
+  static Task<void> prepare_later(std::shared_ptr<State> state);
+  void follow(const std::string& id, Entry& entry, base::UniqueFd control, base::UniqueFd output);
   static Task<void> watch_binds(std::shared_ptr<State> state, std::string id,
                                 process::BindWatch watch);
   static Task<void> probe_until_ready(std::shared_ptr<State> state, std::string id,
@@ -140,6 +125,10 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   Confinement confinement;
   std::map<std::string, Entry> entries;
   std::unique_ptr<Zygote> zygote;
+  std::optional<PreparedProcess> prepared;
+  std::uint64_t prepared_made = 0;
+  bool preparing = false;
+  bool stopping = false;
   async::TaskGroup tasks;
   async::Signal emptied;
 };
@@ -186,16 +175,6 @@ bool forks(const InstanceSpec& spec, const ImageRootfs& image) {
   const auto argv = instance_command(spec, image);
   return image.host_backed && argv.size() == 2 && argv[0].starts_with("python3") &&
          argv[1] == "runtime.py";
-}
-
-std::string find_program(const std::string& name, const std::string& path) {
-  if (name.starts_with('/')) return name;
-  if (name.starts_with("./")) return "/app/" + name.substr(2);
-  for (const std::string_view folder : base::split(path, ':')) {
-    const std::string candidate = std::string(folder) + "/" + name;
-    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
-  }
-  return "/usr/bin/" + name;
 }
 
 }  // namespace
@@ -290,9 +269,12 @@ Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
                                "needs a base image in the embedded registry",
                                spec.image));
   }
-  HEARTH_CO_TRY(output, make_pipe());
-  // Programs open /dev/stdout by name, and the pipe must be theirs for that.
-  if (::geteuid() == 0) (void)::fchown(output.write.get(), kImageUser, kImageUser);
+  if (auto prepared = state->take_prepared(spec, image)) {
+    auto instance = state->hand_over(std::move(*prepared), spec, image);
+    if (instance) co_return instance;
+    kLog.warn("prepared_process_lost", {{"error", instance.error().message}});
+  }
+  HEARTH_CO_TRY(output, make_output_pipe());
   co_return image.frames
       ? start_with_frames(std::move(spec), image, std::move(output.read), std::move(output.write))
       : start_with_http(std::move(spec), image, std::move(output.read), std::move(output.write));
@@ -301,17 +283,12 @@ Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
 Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs& image,
                                             base::UniqueFd output, base::UniqueFd output_write) {
   const auto state = state_;
-  const std::string socket_path = state->options.run_dir / (spec.id + ".sock");
-  HEARTH_TRY(listener, listen_at(socket_path));
-  int control[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0) {
-    return fail(system_error(errno, "socketpair"));
-  }
-  base::UniqueFd ours(control[0]);
-  const base::UniqueFd theirs(control[1]);
+  HEARTH_TRY(channels, make_frame_channels(state->options.run_dir / (spec.id + ".sock")));
   State::Entry& entry = state->entries[spec.id];
-  entry.instance = {.id = spec.id, .socket_path = socket_path, .image_digest = image.digest};
-  const ImageProcessFds fds{output_write.get(), listener.get(), theirs.get()};
+  entry.instance = {
+      .id = spec.id, .socket_path = channels.socket_path, .image_digest = image.digest};
+  const ImageProcessFds fds{output_write.get(), channels.listener.get(),
+                            channels.control_of_instance.get()};
   Status started;
   if (!image.host_backed)
     started = state->start_image(entry, spec, image, fds);
@@ -320,16 +297,73 @@ Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs
   else
     started = state->spawn_instance(entry, spec, image, fds);
   if (!started) {
-    ::unlink(socket_path.c_str());
+    ::unlink(channels.socket_path.c_str());
     state->entries.erase(spec.id);
     return fail(started.error());
   }
-  entry.control = http::Stream::adopt(state->loop, std::move(ours));
-  entry.streams = 2;
-  state->tasks.spawn(State::read_control(state, spec.id, *entry.control));
-  state->tasks.spawn(State::read_output(state, spec.id, std::move(output)));
+  state->follow(spec.id, entry, std::move(channels.control), std::move(output));
   if (entry.child) state->tasks.spawn(State::watch_exit(state, spec.id));
+  if (is_node_wrapper(spec, image)) state->prepare_next();
   return entry.instance;
+}
+
+void Runtime::State::follow(const std::string& id, Entry& entry, base::UniqueFd control,
+                            base::UniqueFd output) {
+  entry.control = http::Stream::adopt(loop, std::move(control));
+  entry.streams = 2;
+  tasks.spawn(read_control(shared_from_this(), id, *entry.control));
+  tasks.spawn(read_output(shared_from_this(), id, std::move(output)));
+  tasks.spawn(lose_patience(shared_from_this(), id));
+}
+
+std::optional<PreparedProcess> Runtime::State::take_prepared(const InstanceSpec& spec,
+                                                             const ImageRootfs& image) {
+  // Without groups a limit is one of the address space, which can't be lowered below what is used.
+  const bool limits_fit = confinement.has_groups() || spec.memory_bytes == 0;
+  if (!prepared || !limits_fit || !can_be_prepared(spec, image)) return std::nullopt;
+  return std::exchange(prepared, std::nullopt);
+}
+
+Result<Instance> Runtime::State::hand_over(PreparedProcess process, const InstanceSpec& spec,
+                                           const ImageRootfs& image) {
+  Entry& entry = entries[spec.id];
+  entry.instance = {
+      .id = spec.id, .socket_path = process.socket_path, .image_digest = image.digest};
+  const Json order{{"env", frame_environment(spec, image)},
+                   {"cwd", "/app"},
+                   {"app", "/images/" + image.path.filename().string() + "/app"},
+                   {"hostname", spec.id.substr(0, 63)}};
+  const Status handed =
+      zygote->hand_over(process.id, spec.id, order, limits_of(entry, spec, kSpawnedMemoryMin));
+  if (!handed) {
+    zygote->kill(process.id, SIGKILL);
+    ::unlink(process.socket_path.c_str());
+    entries.erase(spec.id);
+    return fail(handed.error());
+  }
+  follow(spec.id, entry, std::move(process.control), std::move(process.output));
+  prepare_next();
+  return entry.instance;
+}
+
+void Runtime::State::prepare_next() {
+  if (!options.sandbox || prepared || std::exchange(preparing, true)) return;
+  tasks.spawn(prepare_later(shared_from_this()));
+}
+
+Task<void> Runtime::State::prepare_later(std::shared_ptr<State> state) {
+  const bool waited = co_await async::sleep_for(kPrepareDelay);
+  state->preparing = false;
+  if (!waited || state->stopping) co_return;
+  if (const Status running = state->ensure_zygote(); !running || !state->zygote->sandboxed()) {
+    co_return;
+  }
+  auto made = prepare_process(*state->zygote, state->confinement, state->options.run_dir,
+                              fmt::format("prepared-{}", ++state->prepared_made));
+  if (made)
+    state->prepared.emplace(std::move(*made));
+  else
+    kLog.warn("prepare_failed", {{"error", made.error().message}});
 }
 
 Result<Instance> Runtime::start_with_http(InstanceSpec spec, const ImageRootfs& image,
@@ -438,16 +472,20 @@ Task<void> Runtime::State::probe_until_ready(std::shared_ptr<State> state, std::
 
 // Says why an instance isn't ready; it may become so later all the same.
 Task<void> Runtime::State::lose_patience(std::shared_ptr<State> state, std::string id) {
-  if (!co_await async::sleep_for(kReadyPatience)) co_return;
+  if (!state->entries.contains(id)) co_return;
+  const bool frames = !state->entries.at(id).instance.socket_path.empty();
+  const auto patience = frames ? kLoadPatience : kReadyPatience;
+  if (!co_await async::sleep_for(patience)) co_return;
   const auto it = state->entries.find(id);
-  if (it == state->entries.end() || it->second.ready) co_return;
+  if (it == state->entries.end() || it->second.ready || it->second.failed) co_return;
   const Entry& entry = it->second;
   std::string message =
-      entry.bound == 0 ? fmt::format(
-                             "nothing listens at port {} after {} s: an image must listen at its "
-                             "containerPort, which PORT names",
-                             entry.wanted_port, kReadyPatience.count())
-                       : entry.probe_message;
+      frames             ? fmt::format("the handler is not loaded after {} s", patience.count())
+      : entry.bound == 0 ? fmt::format(
+                               "nothing listens at port {} after {} s: an image must listen at its "
+                               "containerPort, which PORT names",
+                               entry.wanted_port, kReadyPatience.count())
+                         : entry.probe_message;
   if (const std::string tail = state->logs.tail(id, kTailLines); !tail.empty()) {
     message += "\n" + tail;
   }
@@ -556,6 +594,11 @@ Task<void> Runtime::State::end(std::shared_ptr<State> state, std::string id, int
 }
 
 void Runtime::State::ended(const std::string& id, int code, bool out_of_memory) {
+  if (prepared && prepared->id == id) {
+    kLog.warn("prepared_process_ended", {{"code", code}});
+    ::unlink(prepared->socket_path.c_str());
+    prepared.reset();
+  }
   tasks.spawn(end(shared_from_this(), id, code, out_of_memory));
 }
 
@@ -617,6 +660,7 @@ void Runtime::stop(const std::string& id, std::chrono::milliseconds grace) {
 
 Task<void> Runtime::shutdown() {
   const auto state = state_;
+  state->stopping = true;
   for (auto& [id, entry] : state->entries) state->signal(entry, SIGTERM);
   if (!state->entries.empty()) (void)co_await state->emptied.wait_for(std::chrono::seconds(2));
   for (auto& [id, entry] : state->entries) state->signal(entry, SIGKILL);

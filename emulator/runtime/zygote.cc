@@ -23,6 +23,8 @@ namespace {
 constexpr telemetry::Log kLog("zygote");
 constexpr std::size_t kPacketBytesMax = 1 << 18;
 constexpr std::size_t kOrderBytesMax = 1 << 20;
+// What a pipe holds: the fork server must not wait for who reads it.
+constexpr std::size_t kPreparedOrderBytesMax = 1 << 16;
 
 std::string embedded(std::string_view path) {
   return std::string(base::embedded_file(path).value_or(""));
@@ -103,6 +105,7 @@ process::SpawnRequest Zygote::State::request(int socket_fd) const {
     jail.files = {
         {"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
         {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
+        {kNodeWrapper, embedded("platform/lambda/wrappers/node/runtime.js")},
         {"/etc/passwd", "root:x:0:0::/tmp:/bin/sh\nfunction:x:65532:65532::/tmp:/bin/sh\n"},
         {"/etc/group", "root:x:0:\nfunction:x:65532:\n"},
         {"/hearth/confinement.json", base::dump_json(options.confinement.for_fork_server(true))}};
@@ -191,6 +194,38 @@ Status Zygote::fork(const std::string& id, const Json& order, const process::Cgr
                     {"sandbox", state_->options.sandbox},
                     {"limits", state_->options.confinement.fork_server_limits(limits)}};
   HEARTH_CHECK_OK(send_packet(state_->socket.get(), base::dump_json(packet), fds));
+  state_->instances.insert(id);
+  return {};
+}
+
+Status Zygote::prepare(const std::string& id, const Json& program, const std::vector<int>& fds) {
+  if (!state_->alive) return fail(Code::kUnavailable, "the fork server is not running");
+  Json packet = program;
+  packet["op"] = "prepare";
+  packet["id"] = id;
+  HEARTH_CHECK_OK(send_packet(state_->socket.get(), base::dump_json(packet), fds));
+  state_->instances.insert(id);
+  return {};
+}
+
+Status Zygote::hand_over(const std::string& prepared, const std::string& id, const Json& order,
+                         const process::CgroupLimits& limits) {
+  if (!state_->instances.contains(prepared)) {
+    return fail(Code::kUnavailable, "the prepared process has ended");
+  }
+  const std::string text = base::dump_json(order);
+  if (text.size() > kPreparedOrderBytesMax) {
+    return fail(Code::kTooLarge, "the environment is too large for a prepared process");
+  }
+  HEARTH_TRY(file, memory_file(text));
+  const Json packet{{"op", "hand_over"},
+                    {"id", id},
+                    {"prepared", prepared},
+                    {"app", base::string_at(order, {"app"})},
+                    {"hostname", base::string_at(order, {"hostname"})},
+                    {"limits", state_->options.confinement.fork_server_limits(limits)}};
+  HEARTH_CHECK_OK(send_packet(state_->socket.get(), base::dump_json(packet), {file.get()}));
+  state_->instances.erase(prepared);
   state_->instances.insert(id);
   return {};
 }

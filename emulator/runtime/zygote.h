@@ -1,5 +1,5 @@
 // The host's side of the Python fork server (zygote.py): starts it once, asks for forks, hears of
-// exits. Lives on one loop.
+// exits. Starts programs of other languages ahead, too. Lives on one loop.
 #pragma once
 
 #include <functional>
@@ -22,6 +22,9 @@ class TaskGroup;
 namespace hearth::runtime {
 
 class Confinement;
+
+// Where programs started by Zygote::prepare find the wrapper of Node.js.
+inline constexpr const char* kNodeWrapper = "/hearth/runtime.js";
 
 struct ZygoteOptions {
   std::string python;       // path of the interpreter
@@ -49,6 +52,13 @@ class Zygote {
   // 127.
   Status fork(const std::string& id, const Json& order, const process::CgroupLimits& limits,
               std::vector<int> fds);
+  // Starts `argv` ahead, confined and without a function; the descriptors are listen, control and
+  // output. It waits for its order on the descriptor that HEARTH_ORDER_FD names.
+  Status prepare(const std::string& id, const Json& program, const std::vector<int>& fds);
+  // Makes the prepared program the instance `id`: shows it `app`, then passes `order` on. On an
+  // error that comes later the instance exits with code 127.
+  Status hand_over(const std::string& prepared, const std::string& id, const Json& order,
+                   const process::CgroupLimits& limits);
   void kill(const std::string& id, int signal);
   // Mechanisms that this machine withholds, as the fork server found.
   const std::vector<std::string>& degraded() const;

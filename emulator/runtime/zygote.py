@@ -5,6 +5,9 @@ on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to
 
     host -> zygote  {"op":"fork","id","app","sandbox","limits"} with the descriptors
                     [listen, control, stdout, stderr, order]
+                    {"op":"prepare","id","argv","env","uid","rlimits"} with the descriptors
+                    [listen, control, output]
+                    {"op":"hand_over","id","prepared","app","hostname","limits"} with [order]
                     {"op":"kill","id","signal"}
     zygote -> host  {"op":"forked","id","pid"}            (once also "degraded": [what is missing])
                     {"op":"error","id","message"}
@@ -24,6 +27,11 @@ that the parent can live with is in force already and is inherited.
 Most of the cost of a fork is the copying of shared pages at their first touch, not the call. So
 one spare child is kept that has been through this already: an order that finds it there is handed
 over to it, and the next spare is made when the zygote has nothing else to do.
+
+Programs of other languages can't be forked warm. One of them can be started ahead ("prepare"),
+confined as every child, and wait for its order on HEARTH_ORDER_FD. When there is a function for it
+("hand_over"), the parent steps into its namespaces for a moment, mounts the function's files, and
+then passes the order on.
 """
 
 import array
@@ -64,6 +72,7 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 LISTEN_FD, CONTROL_FD, FIRST_FREE_FD = 3, 4, 5
 FUNCTION_DESCRIPTORS, DESCRIPTORS_PER_FORK = 4, 5
+DESCRIPTORS_PER_PROGRAM = 3
 PACKET_BYTES_MAX = 1 << 18
 RUNTIME_MODULE = "hearth_runtime"
 # So long after an order the next spare child is made: sooner, it would take time from the child that
@@ -525,6 +534,26 @@ def complete_child(sandbox, descriptors):
     set_import_path(directory, environment)
 
 
+def run_program(program, sandbox, descriptors, orders):
+    """Becomes another program. Whatever it opens or starts later is confined already; all that is
+    missing is /app, which only the parent can bring."""
+    listen, control, output = descriptors
+    landlock = sandbox.confinement.landlock
+    take_descriptors([listen, control, output, output],
+                     [orders] + ([landlock.ruleset] if landlock else []))
+    give_up_rights(program)
+    limit_resources(dict({"core": 0}, **program.get("rlimits") or {}))
+    sandbox.close({}, FIRST_FREE_FD + 1)
+    for descriptor in (LISTEN_FD, CONTROL_FD, FIRST_FREE_FD):
+        os.set_inheritable(descriptor, True)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and exec would keep so
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    environment = dict(program["env"], HEARTH_SOCKET_FD=str(LISTEN_FD),
+                       HEARTH_CONTROL_FD=str(CONTROL_FD), HEARTH_ORDER_FD=str(FIRST_FREE_FD))
+    os.execve(program["argv"][0], program["argv"], environment)
+
+
 def report_failure(error):
     message = {"type": "failed", "error": type(error).__name__, "message": str(error),
                "traceback": traceback.format_exc()}
@@ -647,6 +676,23 @@ class Spare:
         self.outbox.close()
 
 
+class Prepared:
+    """What leads to a program that was started ahead."""
+
+    def __init__(self, sender, begun):
+        self.sender = sender  # the pipe for its order
+        self.begun = begun  # at its end once the program runs
+
+    def wait_until_it_runs(self):
+        """Before, its namespaces may still be the parent's own: what is mounted in them would be
+        seen by all. Milliseconds, if at all."""
+        os.read(self.begun, 1)
+
+    def close(self):
+        os.close(self.sender)
+        os.close(self.begun)
+
+
 class Zygote:
     """Serves the host's orders. One poll loop waits for orders and for children that end."""
 
@@ -660,7 +706,11 @@ class Zygote:
         self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.poller = select.poll()
         self.poller.register(host, select.POLLIN)
-        self.orders = {"fork": self.fork, "kill": self.kill}
+        self.mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self.names = os.open("/proc/self/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
+        self.prepared = {}  # by the child's identity
+        self.orders = {"fork": self.fork, "prepare": self.prepare, "hand_over": self.hand_over,
+                       "kill": self.kill}
         self.spare = None
         # Not whenever there is none: a spare that ends by itself must not be made in a circle.
         self.spare_wanted = True
@@ -702,7 +752,7 @@ class Zygote:
         try:
             order = json.loads(packet)
             self.orders[order["op"]](order, descriptors)
-        except (ValueError, KeyError, TypeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OSError, SandboxError) as error:
             identity = order.get("id") if isinstance(order, dict) else None
             self.tell({"op": "error", "id": identity,
                        "message": "%s: %s" % (type(error).__name__, error)})
@@ -724,13 +774,88 @@ class Zygote:
         if tree >= 0:
             descriptors.append(tree)  # closed with the others
         child = self.take_spare(order, descriptors) or self.fork_for(order, descriptors)
-        child.identity = identity
-        self.by_identity[identity] = child
+        self.identify(child, identity)
         answer = {"op": "forked", "id": identity, "pid": child.pid}
         degraded = self.degradation.take() if order.get("sandbox") else []
         if degraded:
             answer["degraded"] = degraded
         self.tell(answer)
+
+    def identify(self, child, identity):
+        self.by_identity.pop(child.identity, None)
+        child.identity = identity
+        self.by_identity[identity] = child
+
+    def prepare(self, order, descriptors):
+        if len(descriptors) != DESCRIPTORS_PER_PROGRAM:
+            raise ValueError("needs %d descriptors, got %d"
+                             % (DESCRIPTORS_PER_PROGRAM, len(descriptors)))
+        if self.degradation.steps:
+            raise PermissionError("a sandbox without %s can't be filled later"
+                                  % ", ".join(self.degradation.steps))
+        orders, sender = os.pipe()
+        begun, begins = os.pipe()
+
+        def run(sandbox):
+            try:
+                begin_child(sandbox)
+                run_program(order, sandbox, descriptors, orders)
+            finally:
+                traceback.print_exc()
+                os._exit(127)
+        prepared = Prepared(sender, begun)
+        try:
+            child = self.spawn(True, run)
+        except BaseException:
+            prepared.close()
+            raise
+        finally:
+            os.close(orders)
+            os.close(begins)
+        self.identify(child, order["id"])
+        self.prepared[order["id"]] = prepared
+
+    def hand_over(self, order, descriptors):
+        prepared = self.prepared.pop(order["prepared"])
+        child = self.by_identity[order["prepared"]]
+        try:
+            prepared.wait_until_it_runs()
+            if child.group:
+                child.group.limit(order.get("limits") or [])
+            self.fill_from_outside(child, order)
+            [text] = descriptors
+            # Past this process: what it reads would be in the memory of all its children.
+            os.sendfile(prepared.sender, text, 0, os.fstat(text).st_size)
+        except BaseException:
+            child.kill(signal.SIGKILL)
+            raise
+        finally:
+            prepared.close()
+        self.identify(child, order["id"])
+
+    def fill_from_outside(self, child, order):
+        tree = clone_application(order["app"])
+        if tree < 0:
+            raise SandboxError("%s is not there, or this kernel can't show it at /app"
+                               % order["app"])
+        try:
+            call(libc_setns, child.pidfd, CLONE_NEWNS | CLONE_NEWUTS)
+            try:
+                mount_application(tree)
+                set_hostname(order["hostname"])
+            finally:
+                self.return_to_own_mounts()
+        finally:
+            os.close(tree)
+
+    def return_to_own_mounts(self):
+        try:
+            call(libc_setns, self.mounts, CLONE_NEWNS)
+            call(libc_setns, self.names, CLONE_NEWUTS)
+        except OSError:
+            # What it would mount next would be seen by somebody else: the host starts a new one.
+            traceback.print_exc()
+            self.leave()
 
     def take_spare(self, order, descriptors):
         """The spare child with this order, or None when there is no fitting one."""
@@ -853,6 +978,8 @@ class Zygote:
         os.close(child.pidfd)
         del self.children[child.pidfd]
         self.by_identity.pop(child.identity, None)
+        if child.identity in self.prepared:
+            self.prepared.pop(child.identity).close()
         if self.spare is not None and self.spare.child is child:
             self.spare.outbox.close()
             self.spare = None

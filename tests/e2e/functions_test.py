@@ -1,6 +1,7 @@
 """The main job as a user does it: kubectl, curl, and the real binary."""
 
 import json
+import pathlib
 import subprocess
 import time
 import unittest
@@ -8,6 +9,10 @@ import unittest
 from daemon import Daemon, wait_for
 
 HELLO = "def handler(event):\n    return {'message': 'Hello, %s!' % event.get('name', 'world')}\n"
+
+
+def parent(pid):
+    return pathlib.Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1]
 
 
 class FunctionsTest(unittest.TestCase):
@@ -194,6 +199,64 @@ class FunctionsTest(unittest.TestCase):
             "its Pod to go")
         status, headers, _ = self.hearth.call("sent-home.default.localhost", "{}")
         self.assertEqual((status, headers["X-Hearth-Cold-Start"]), (200, "true"))
+
+    def test_node_from_zero_is_a_process_that_waited_for_its_function(self):
+        """As Python's fork server: the process runs already, confined, and nothing of it shows."""
+        code = """
+const fs = require('fs'), os = require('os');
+const attempt = (action) => { try { return action(); } catch (error) { return error.code; } };
+exports.handler = async () => ({
+  commandLine: fs.readFileSync('/proc/self/cmdline', 'utf8').split('\\0'), pid: process.pid,
+  host: os.hostname(), folder: process.cwd(), files: fs.readdirSync('/app'),
+  images: attempt(() => fs.readdirSync('/images')), tmp: fs.readdirSync('/tmp'),
+  write: attempt(() => fs.writeFileSync('/app/x', '')),
+  status: fs.readFileSync('/proc/self/status', 'utf8'), env: process.env,
+});"""
+        for name, env in (("afresh", {"NODE_OPTIONS": "--trace-warnings"}),
+                          ("ahead", {"GREETING": "hello"})):
+            self.hearth.apply(self.hearth.function(
+                name, code, "nodejs", "20",
+                env=[{"name": name, "value": value} for name, value in env.items()]))
+            self.hearth.wait_ready(name)
+        wait_for(lambda: len(self.started_ahead()) == 2, 30, "one that serves and one that waits")
+        first = self.from_zero("ahead")
+        self.assertIn("/hearth/runtime.js", first["commandLine"])
+        self.assertEqual((first["pid"], first["folder"], first["tmp"]), (1, "/app", []))
+        self.assertIn("index.js", first["files"])
+        self.assertIn(first["images"], ("ENOENT", []))
+        self.assertIn(first["write"], ("EROFS", "EACCES"))
+        for held in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"):
+            self.assertIn(held, first["status"])
+        self.assertTrue(first["host"].startswith("ahead-00001-deployment-"), first["host"])
+        self.assertEqual((first["env"]["GREETING"], first["env"]["K_SERVICE"]), ("hello", "ahead"))
+        self.assertNotIn("HEARTH_ORDER_FD", first["env"])
+        # What node reads only when it starts: a process of its own.
+        wait_for(lambda: len(self.started_ahead()) == 2, 30, "the next one")
+        other = self.from_zero("afresh")
+        self.assertNotIn("/hearth/runtime.js", other["commandLine"])
+        self.assertEqual(other["env"]["NODE_OPTIONS"], "--trace-warnings")
+
+    def from_zero(self, name):
+        token = (self.hearth.folder / "state/token").read_text().strip()
+        status, _, body = self.hearth.call(
+            "localhost", path="/hearth/v1/functions/default/%s/scale-to-zero" % name, method="POST",
+            headers={"Authorization": "Bearer " + token})
+        self.assertEqual(status, 200, body)
+        status, headers, body = self.hearth.call(name + ".default.localhost", "{}")
+        self.assertEqual((status, headers["X-Hearth-Cold-Start"]), (200, "true"), body)
+        return json.loads(body)
+
+    def started_ahead(self):
+        """The processes of Node.js below the daemon's fork server."""
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if b"/hearth/runtime.js" in (folder / "cmdline").read_bytes() and \
+                        parent(parent(folder.name)) == str(self.hearth.process.pid):
+                    found.append(folder.name)
+            except OSError:
+                pass  # it has just ended
+        return found
 
     def test_logs_delete_and_an_unknown_name(self):
         self.hearth.apply(self.hearth.function("loud", "def handler(event):\n    print('I was here')\n"))

@@ -17,7 +17,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import handlers  # noqa: E402
 from framing import DATA, END, HEAD, FramedClient, frame  # noqa: E402
-from instances import FRAMED, GO, HTTP, NODE, PYTHON, Instance  # noqa: E402
+from instances import FRAMED, GO, HTTP, NODE, NODE_AHEAD, PYTHON, Instance  # noqa: E402
 
 JSON = {"content-type": "application/json"}
 EVENT = {"ce-specversion": "1.0", "ce-id": "e-1", "ce-source": "/shop/cart", "ce-type": "t.order"}
@@ -640,7 +640,7 @@ class LanguageCases(WrapperCase):
         return self.post(self.start(environment, files).connect(), data or {"a": 1}).json()
 
     def only(self, language):
-        if self.language is not language:
+        if self.language.name != language.name:
             self.skipTest("shown by %s only" % language.name)
 
     def test_python_async_handler(self):
@@ -720,6 +720,15 @@ class LanguageCases(WrapperCase):
         self.only(NODE)
         self.assertEqual([7], self.seen({"app.js": "exports.go = () => [7];"}, "app.go"))
 
+    def test_node_environment_is_the_functions_own(self):
+        self.only(NODE)
+        code = "exports.handler = () => ({ env: process.env, cwd: process.cwd(), argv: process.argv[1] });"
+        instance = self.start({"GREETING": "hello"}, {"index.js": code})
+        seen = self.post(instance.connect(), {}).json()
+        self.assertEqual(instance.environment, seen["env"])
+        self.assertEqual(instance.folder, seen["cwd"])
+        self.assertEqual(os.path.join(instance.folder, "runtime.js"), seen["argv"])
+
     def test_node_stray_rejection_is_survived(self):
         self.only(NODE)
         code = "exports.handler = () => { Promise.reject(new Error('stray')); return [1]; };"
@@ -740,7 +749,8 @@ BASES = (PlainCases, EventCases, RouteCases, TimeoutCases, StopCases, BrokenHand
 
 
 def make_case(base, language, mode):
-    name = "%s_%s_%s" % (base.__name__, language.name, mode)
+    how = mode + "_ahead" if language.ahead else mode
+    name = "%s_%s_%s" % (base.__name__, language.name, how)
     case = type(name, (base,), {"language": language, "mode": mode})
     reason = language.missing()
     return unittest.skip(reason)(case) if reason else case
@@ -748,10 +758,10 @@ def make_case(base, language, mode):
 
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
-    for language in (PYTHON, NODE, GO):
-        for mode in (FRAMED, HTTP):
-            for base in BASES:
-                suite.addTests(loader.loadTestsFromTestCase(make_case(base, language, mode)))
+    kinds = [(language, mode) for language in (PYTHON, NODE, GO) for mode in (FRAMED, HTTP)]
+    for language, mode in kinds + [(NODE_AHEAD, FRAMED)]:
+        for base in BASES:
+            suite.addTests(loader.loadTestsFromTestCase(make_case(base, language, mode)))
     return suite
 
 

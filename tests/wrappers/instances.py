@@ -50,11 +50,12 @@ class HttpClient:
 
 
 class Language:
-    """How to lay out and start a function of one language."""
+    """How to lay out and start a function of one language. `ahead`: its process is started before
+    it is known what function it will serve."""
 
-    def __init__(self, name, tool, file, command, wrapper):
+    def __init__(self, name, tool, file, command, wrapper, ahead=False):
         self.name, self.tool, self.file = name, tool, file
-        self.command, self.wrapper = command, wrapper
+        self.command, self.wrapper, self.ahead = command, wrapper, ahead
 
     def version(self):
         """(18, 20) of "v18.20.4"."""
@@ -106,6 +107,7 @@ class GoLanguage(Language):
 PYTHON = Language("python", "python3", "main.py", [sys.executable, "runtime.py"],
                   ("python", "runtime.py"))
 NODE = Language("nodejs", "node", "index.js", ["node", "runtime.js"], ("node", "runtime.js"))
+NODE_AHEAD = Language(NODE.name, NODE.tool, NODE.file, NODE.command, NODE.wrapper, ahead=True)
 GO = GoLanguage()
 
 
@@ -119,7 +121,7 @@ class Instance:
     """One running wrapper. Always close it."""
 
     def __init__(self, language, mode, files, environment=None):
-        self.mode = mode
+        self.mode, self.ahead = mode, language.ahead
         self.folder = tempfile.mkdtemp(prefix="hearth-wrapper-")
         self.clients = []
         self.control = None
@@ -145,7 +147,7 @@ class Instance:
         # Any numbers will do: the wrappers are told them.
         self.environment.update(HEARTH_SOCKET_FD=str(listener.fileno()),
                                 HEARTH_CONTROL_FD=str(theirs.fileno()))
-        self.spawn([listener.fileno(), theirs.fileno()])
+        (self.spawn_ahead if self.ahead else self.spawn)([listener.fileno(), theirs.fileno()])
         listener.close()
         theirs.close()
 
@@ -158,6 +160,23 @@ class Instance:
         self.process = subprocess.Popen(
             self.command, cwd=self.folder, env=self.environment, pass_fds=descriptors,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def spawn_ahead(self, descriptors):
+        """Elsewhere and without its function's environment, which comes as an order."""
+        orders, sender = os.pipe()
+        with tempfile.NamedTemporaryFile(suffix=".js", delete=False) as copy:
+            with open(os.path.join(self.folder, self.command[1]), "rb") as wrapper:
+                copy.write(wrapper.read())
+        self.wrapper_copy = copy.name
+        self.process = subprocess.Popen(
+            [self.command[0], copy.name], cwd="/", pass_fds=[*descriptors, orders],
+            env={"PATH": os.environ["PATH"], "LEFT_OVER": "1", "HEARTH_ORDER_FD": str(orders),
+                 **{name: value for name, value in self.environment.items()
+                    if name.startswith("HEARTH_")}},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        os.close(orders)
+        os.write(sender, json.dumps({"env": self.environment, "cwd": self.folder}).encode())
+        os.close(sender)
 
     def read_output(self):
         for line in self.process.stdout:
@@ -217,4 +236,6 @@ class Instance:
         self.process.wait()
         self.reader.join()
         self.process.stdout.close()
+        if self.ahead:
+            os.unlink(self.wrapper_copy)
         shutil.rmtree(self.folder)

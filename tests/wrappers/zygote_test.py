@@ -56,7 +56,12 @@ cp "$2/main.py" "$1/root/images/one/app/main.py"
 cp "$3" "$1/root/zygote.py"
 cp "$4" "$1/root/runtime.py"
 export HEARTH_RUNTIME_PATH=/runtime.py
-exec chroot "$1/root" "$5" -I /zygote.py
+mkdir "$1/root/old"
+cd "$1/root"
+pivot_root . old
+umount -l /old
+rmdir /old
+exec "$5" -I /zygote.py
 """
 
 
@@ -114,6 +119,25 @@ class Host:
                 return None
             line += part
         return json.loads(line)
+
+    def prepare(self, identity, script, **more):
+        """A shell script as the program; (the end of its output, its control socket)."""
+        listener, (ours, control), (output, out) = socket.socket(), socket.socketpair(), os.pipe()
+        self.controls[identity] = ours
+        self.send(dict({"op": "prepare", "id": identity, "argv": ["/bin/sh", "-c", script],
+                        "env": {"PATH": os.environ["PATH"]}, "rlimits": {}, "limits": []}, **more),
+                  [listener.fileno(), control.fileno(), out])
+        listener.close()
+        control.close()
+        os.close(out)
+        return os.fdopen(output, "rb")
+
+    def hand_over(self, prepared, identity, app, order):
+        with tempfile.TemporaryFile() as file:
+            file.write(json.dumps(order).encode())
+            file.flush()
+            self.send({"op": "hand_over", "id": identity, "prepared": prepared, "app": app,
+                       "hostname": "hello-0001", "limits": []}, [file.fileno()])
 
     def client(self, path):
         client = FramedClient(path)
@@ -350,6 +374,47 @@ class Sandbox(ZygoteCase):
         told = self.host.control("a")
         self.assertEqual(("failed", "SandboxError"), (told["type"], told["error"]))
         self.assertEqual(1, self.host.receive()["code"])
+
+    def test_a_program_started_ahead_gets_its_function_later(self):
+        output = self.host.prepare("p1", "cat <&$HEARTH_ORDER_FD; ls /app /images; "
+                                         "hostname; echo $$ $HEARTH_SOCKET_FD; exit 7", uid=65532)
+        with output:
+            self.host.hand_over("p1", "a", "/images/one/app", {"env": {"SECRET": "x"}})
+            said = output.read().decode()
+        self.assertEqual({"op": "exited", "id": "a", "code": 7, "signal": None},
+                         {name: value for name, value in self.host.receive().items()
+                          if name != "pid"})
+        self.assertEqual('{"env": {"SECRET": "x"}}/app:\nmain.py\n\n/images:\nhello-0001\n1 3\n',
+                         said)
+        self.sandboxed("b")  # the fork server is back in its own namespaces
+        self.assertEqual("hello-0001", self.ask(self.sandboxed("c")[1])["hostname"])
+
+    def test_a_program_started_ahead_has_no_rights(self):
+        with self.host.prepare("p1", "cat /proc/self/status; touch /app/x; echo end", uid=65532) as out:
+            status = out.read().decode()
+        self.assertIn("CapEff:\t0000000000000000", status)
+        self.assertIn("Uid:\t65532\t65532\t65532\t65532", status)
+        self.assertIn("NoNewPrivs:\t1", status)
+        self.assertIn("touch: cannot touch '/app/x'", status)
+        self.assertTrue(status.endswith("end\n"))
+        self.assertEqual("p1", self.host.receive()["id"])
+
+    def test_a_function_whose_files_are_missing_ends_the_program_started_ahead(self):
+        with self.host.prepare("p1", "cat <&$HEARTH_ORDER_FD") as output:
+            self.host.hand_over("p1", "a", "/images/three/app", {})
+            self.assertEqual(b"", output.read())
+        told = self.host.receive()
+        self.assertEqual(("error", "a"), (told["op"], told["id"]))
+        self.assertIn("/images/three/app is not there", told["message"])
+        told = self.host.receive()
+        self.assertEqual(("exited", "p1", 9), (told["op"], told["id"], told["signal"]))
+
+    def test_a_function_for_a_program_that_has_ended_is_an_error(self):
+        with self.host.prepare("p1", "exit 3"):
+            self.assertEqual(3, self.host.receive()["code"])
+        self.host.hand_over("p1", "a", "/images/one/app", {})
+        told = self.host.receive()
+        self.assertEqual(("error", "a"), (told["op"], told["id"]))
 
     def test_timing_for_information(self):
         print("\nfork to ready, sandboxed, median: %.2f ms" % median_ms(self, self.sandboxed),

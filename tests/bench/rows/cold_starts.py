@@ -13,8 +13,9 @@ PYTHON = "/usr/bin/python3"
 
 HOW = ("The function is scaled to zero and its process is gone; then one request goes through the "
        "gateway on a connection that is open, and the time to the whole answer counts. The fork "
-       "server of its language, where there is one, is up. The daemon and what it starts have one "
-       "core, the client the other. The yardstick starts on the daemon's core.")
+       "server of its language, or the process that waits for a function, is up. The daemon and "
+       "what it starts have one core, the client the other. The yardstick starts on the daemon's "
+       "core.")
 
 
 def cold_starts(settings, name, code, language, title, yardstick, targets):

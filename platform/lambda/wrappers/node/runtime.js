@@ -3,7 +3,8 @@
 //
 // The same file runs in two places. In a container it is an HTTP/1.1 server on PORT. On a laptop
 // it inherits a listening Unix socket (HEARTH_SOCKET_FD) and speaks a framed protocol on it, and a
-// control socket (HEARTH_CONTROL_FD) on which it tells "ready", "failed" and "timeout".
+// control socket (HEARTH_CONTROL_FD) on which it tells "ready", "failed" and "timeout". With
+// HEARTH_ORDER_FD it waits for its function first.
 //
 // Everything runs on the event loop. A handler that never yields therefore can't be timed out
 // from here; the host's own limit ends such an instance.
@@ -44,22 +45,26 @@ const TRACEPARENT =
 const PLAIN_TEXT = /^[\x20-\x7e]*$/;
 const NO_BODY = Buffer.alloc(0);
 
-const environment = process.env;
-const settings = {
-  functionName: environment.FUNCTION_NAME || environment.K_SERVICE || 'function',
-  namespace: environment.FUNCTION_NAMESPACE || environment.NAMESPACE || 'knative-lambda',
-  handler: environment.HANDLER || 'index.handler',
-  directory: environment.FUNCTION_DIR || path.dirname(process.argv[1]),
-  timeoutMs: Number(environment.TIMEOUT_SECONDS || 300) * 1000,
-  graceMs: Number(environment.SHUTDOWN_GRACE_SECONDS || 30) * 1000,
-  bodyBytesMax: Number(environment.MAX_BODY_BYTES || 10 << 20),
-  port: Number(environment.PORT || 8080),
-  bare: environment.HEARTH_REPLY === 'bare',
-  development: environment.HEARTH_DEV === '1',
-  debug: (environment.LOG_LEVEL || '').toLowerCase() === 'debug',
-  socketFd: environment.HEARTH_SOCKET_FD,
-  controlFd: environment.HEARTH_CONTROL_FD,
-};
+const settings = {};
+
+function readSettings(environment) {
+  Object.assign(settings, {
+    functionName: environment.FUNCTION_NAME || environment.K_SERVICE || 'function',
+    namespace: environment.FUNCTION_NAMESPACE || environment.NAMESPACE || 'knative-lambda',
+    handler: environment.HANDLER || 'index.handler',
+    directory: environment.FUNCTION_DIR || path.dirname(process.argv[1]),
+    timeoutMs: Number(environment.TIMEOUT_SECONDS || 300) * 1000,
+    graceMs: Number(environment.SHUTDOWN_GRACE_SECONDS || 30) * 1000,
+    bodyBytesMax: Number(environment.MAX_BODY_BYTES || 10 << 20),
+    port: Number(environment.PORT || 8080),
+    bare: environment.HEARTH_REPLY === 'bare',
+    development: environment.HEARTH_DEV === '1',
+    debug: (environment.LOG_LEVEL || '').toLowerCase() === 'debug',
+    socketFd: environment.HEARTH_SOCKET_FD,
+    controlFd: environment.HEARTH_CONTROL_FD,
+    orderFd: environment.HEARTH_ORDER_FD,
+  });
+}
 
 // ---- identifiers --------------------------------------------------------------------------
 
@@ -422,11 +427,13 @@ const labelText = (value) => String(value)
   .replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
 
 const metrics = {
-  invocations: { success: 0, error: 0 },
-  errors: {},
-  buckets: new Array(BUCKETS.length + 1).fill(0),
-  seconds: 0,
-  coldStarts: 0,
+  reset() {
+    this.invocations = { success: 0, error: 0 };
+    this.errors = {};
+    this.buckets = new Array(BUCKETS.length + 1).fill(0);
+    this.seconds = 0;
+    this.coldStarts = 0;
+  },
 
   count(status, seconds, errorType) {
     this.invocations[status] = (this.invocations[status] || 0) + 1;
@@ -476,9 +483,11 @@ const metrics = {
   },
 };
 
+metrics.reset();
+
 const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
 
-function log(level, message, extras) {
+function logLine(level, message, extras) {
   const line = {
     level,
     ts: new Date().toISOString(),
@@ -487,8 +496,10 @@ function log(level, message, extras) {
     msg: message,
     ...extras,
   };
-  process.stdout.write(JSON.stringify(line) + '\n');
+  return JSON.stringify(line) + '\n';
 }
+
+const log = (level, message, extras) => process.stdout.write(logLine(level, message, extras));
 
 function logRequest(level, message, request, extras) {
   const { traceId, spanId } = request.trace || {};
@@ -500,9 +511,15 @@ function logRequest(level, message, request, extras) {
 
 // Where the handler is, or what is reported while it isn't.
 const loaded = {
-  handler: null,
-  failure: { error: 'NotLoaded', message: 'the handler is being loaded', traceback: '' },
+  reset() {
+    this.handler = null;
+    this.failure = {
+      error: 'NotLoaded', message: 'the handler is being loaded', traceback: '',
+    };
+  },
 };
+
+loaded.reset();
 
 // An error that says by its name that the function itself, not its run, is wrong.
 class ImportError extends Error {
@@ -629,6 +646,11 @@ async function load() {
 // always the next to be due, and one timer is enough.
 const running = new Set();
 let watch = null;
+
+function stopWatching() {
+  clearTimeout(watch);
+  watch = null;
+}
 
 function watchFirst() {
   const first = running.values().next().value;
@@ -968,6 +990,69 @@ function sendHttp(outgoing, { status, head, body, afterwards }) {
   afterwards?.();
 }
 
+// ---- started ahead ------------------------------------------------------------------------
+
+// A host may start this process before there is a function for it. Its order, with the rest of the
+// environment, comes on a pipe then, when the function's files are in place. Nothing else can be
+// done meanwhile, so the process stands still.
+function takeOrder() {
+  const order = JSON.parse(fs.readFileSync(settings.orderFd, 'utf8'));
+  fs.closeSync(settings.orderFd);
+  for (const name of Object.keys(process.env)) delete process.env[name];
+  Object.assign(process.env, order.env);
+  process.chdir(order.cwd);
+  process.argv[1] = path.join(order.cwd, 'runtime.js');
+  readSettings(process.env);
+}
+
+// Most of a first request's time is the first use of what serves it: code that is compiled,
+// modules of Node.js that are loaded. So a function of no use is loaded and called, while nobody
+// waits, and then forgotten.
+async function rehearse() {
+  const folder = fs.mkdtempSync(path.join(requireModule('node:os').tmpdir(), 'rehearsal-'));
+  try {
+    const file = path.join(folder, 'index.js');
+    fs.writeFileSync(file, 'exports.handler = async (event) => ({ hello: event.name });\n');
+    settings.directory = folder;
+    loaded.handler = promisified(pickHandler(await loadModule(findModule('index')), 'index',
+      'handler'));
+    delete requireModule.cache[file];
+    await rehearseRequest(path.join(folder, 'socket'));
+    logLine('info', 'rehearsal');
+    new Date().toString(); // finding out the time zone may take reading all that there are
+    process.stdout.write('');
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+    stopWatching();
+    metrics.reset();
+    loaded.reset();
+  }
+}
+
+function rehearseRequest(address) {
+  return new Promise((resolve, reject) => {
+    const rehearsal = net.createServer({ noDelay: true }, (socket) => new FramedConnection(socket));
+    rehearsal.on('error', reject);
+    rehearsal.listen(address, () => {
+      const client = net.connect(address, () => client.write(encodeRequest()));
+      client.on('error', reject);
+      client.on('data', () => client.destroy());
+      client.on('close', () => rehearsal.close(resolve));
+    });
+  });
+}
+
+function encodeRequest() {
+  const body = Buffer.from('{"name":"rehearsal"}');
+  const head = Buffer.from('POST /\ncontent-type: application/json\n');
+  const output = Buffer.alloc(2 * FRAME_HEADER_BYTES + head.length + body.length);
+  let position = writeFrame(output, 0, head.length, FRAME_HEAD, false);
+  position += head.copy(output, position);
+  position = writeFrame(output, position, body.length, FRAME_DATA, true);
+  body.copy(output, position);
+  return output;
+}
+
 // ---- the process --------------------------------------------------------------------------
 
 // The control socket to the host; without one, reports go nowhere.
@@ -1009,14 +1094,24 @@ function endWhenDrained() {
   if (stopping && connections.size === 0) process.exit(0);
 }
 
+// Without a place to listen at nobody will ever reach the function: the host starts another one.
+function onListenError(problem) {
+  const { code, message, stack } = describe(problem);
+  log('error', 'Cannot listen', { error_type: code, error_message: message, stack });
+  control.report({ type: 'failed', error: code, message, traceback: '' }, () => process.exit(1));
+  if (!control.socket) process.exit(1);
+}
+
 function listen() {
   if (settings.socketFd) {
     server = net.createServer({ noDelay: true }, (socket) => new FramedConnection(socket));
+    server.on('error', onListenError);
     server.listen({ fd: Number(settings.socketFd) }, () => control.report({ type: 'ready' }));
     return;
   }
   server = requireModule('node:http').createServer(
     { maxHeaderSize: HEAD_BYTES_MAX, keepAliveTimeout: IDLE_MS_MAX, noDelay: true }, serveHttp);
+  server.on('error', onListenError);
   server.listen(settings.port, '0.0.0.0', () => control.report({ type: 'ready' }));
 }
 
@@ -1032,7 +1127,13 @@ async function main() {
   // Explicitly, because the kernel ignores a signal without a handler for process 1.
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  readSettings(process.env);
   if (settings.controlFd) control.open(settings.controlFd);
+  if (settings.orderFd) {
+    settings.orderFd = Number(settings.orderFd);
+    await rehearse();
+    takeOrder();
+  }
   log('info', 'Lambda runtime started',
     { language: 'nodejs', version: process.versions.node, handler: settings.handler });
   const isLoaded = await load();
