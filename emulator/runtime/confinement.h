@@ -43,7 +43,6 @@ class Confinement {
   // Its groups of a former run, when it was killed.
   void clear_fork_server_groups() const;
 
-  bool has_groups() const { return groups_.has_value(); }
   // Mechanisms that this machine withholds.
   const std::vector<std::string>& missing() const { return missing_; }
 

@@ -318,9 +318,7 @@ void Runtime::State::follow(const std::string& id, Entry& entry, base::UniqueFd 
 
 std::optional<PreparedProcess> Runtime::State::take_prepared(const InstanceSpec& spec,
                                                              const ImageRootfs& image) {
-  // Without groups a limit is one of the address space, which can't be lowered below what is used.
-  const bool limits_fit = confinement.has_groups() || spec.memory_bytes == 0;
-  if (!prepared || !limits_fit || !can_be_prepared(spec, image)) return std::nullopt;
+  if (!prepared || !can_be_prepared(spec, image)) return std::nullopt;
   return std::exchange(prepared, std::nullopt);
 }
 
@@ -329,12 +327,14 @@ Result<Instance> Runtime::State::hand_over(PreparedProcess process, const Instan
   Entry& entry = entries[spec.id];
   entry.instance = {
       .id = spec.id, .socket_path = process.socket_path, .image_digest = image.digest};
-  const Json order{{"env", frame_environment(spec, image)},
-                   {"cwd", "/app"},
-                   {"app", "/images/" + image.path.filename().string() + "/app"},
-                   {"hostname", spec.id.substr(0, 63)}};
-  const Status handed =
-      zygote->hand_over(process.id, spec.id, order, limits_of(entry, spec, kSpawnedMemoryMin));
+  const auto limits = limits_of(entry, spec, kSpawnedMemoryMin);
+  Json order{{"env", frame_environment(spec, image)},
+             {"cwd", "/app"},
+             {"app", "/images/" + image.path.filename().string() + "/app"},
+             {"hostname", spec.id.substr(0, 63)},
+             {"rlimits", Json::object()}};
+  confinement.add_rlimits(order["rlimits"], limits.memory_bytes);
+  const Status handed = zygote->hand_over(process.id, spec.id, order, limits);
   if (!handed) {
     zygote->kill(process.id, SIGKILL);
     ::unlink(process.socket_path.c_str());

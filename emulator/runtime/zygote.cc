@@ -223,6 +223,7 @@ Status Zygote::hand_over(const std::string& prepared, const std::string& id, con
                     {"prepared", prepared},
                     {"app", base::string_at(order, {"app"})},
                     {"hostname", base::string_at(order, {"hostname"})},
+                    {"rlimits", order.value("rlimits", Json::object())},
                     {"limits", state_->options.confinement.fork_server_limits(limits)}};
   HEARTH_CHECK_OK(send_packet(state_->socket.get(), base::dump_json(packet), {file.get()}));
   state_->instances.erase(prepared);

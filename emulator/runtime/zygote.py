@@ -7,7 +7,8 @@ on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to
                     [listen, control, stdout, stderr, order]
                     {"op":"prepare","id","argv","env","uid","rlimits"} with the descriptors
                     [listen, control, output]
-                    {"op":"hand_over","id","prepared","app","hostname","limits"} with [order]
+                    {"op":"hand_over","id","prepared","app","hostname","limits","rlimits"}
+                    with [order]
                     {"op":"kill","id","signal"}
     zygote -> host  {"op":"forked","id","pid"}            (once also "degraded": [what is missing])
                     {"op":"error","id","message"}
@@ -449,13 +450,14 @@ def end_with_parent():
     call(libc_prctl, PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def limit_resources(limits):
+def limit_resources(limits, pid=0):
+    """Of this process, or of a child."""
     for name, value in limits.items():
         if value is None or name not in RESOURCE_LIMITS:
             continue
-        _soft, hard = resource.getrlimit(RESOURCE_LIMITS[name])
+        _soft, hard = resource.prlimit(pid, RESOURCE_LIMITS[name])
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(RESOURCE_LIMITS[name], (value, value))
+        resource.prlimit(pid, RESOURCE_LIMITS[name], (value, value))
 
 
 # ---- the child ------------------------------------------------------------------------------
@@ -822,6 +824,7 @@ class Zygote:
             prepared.wait_until_it_runs()
             if child.group:
                 child.group.limit(order.get("limits") or [])
+            limit_resources(order.get("rlimits") or {}, child.pid)
             self.fill_from_outside(child, order)
             [text] = descriptors
             # Past this process: what it reads would be in the memory of all its children.

@@ -6,7 +6,7 @@
 
 Clients log in with a token of the proxy's own, so that it can expire; behind it the daemon's
 administrator acts. What was done to whom is in proxy.done, so that a test can tell that its fault
-happened at all.
+happened at all; every request with its times is in proxy.requests.
 """
 
 import http.client
@@ -76,11 +76,22 @@ def no_json(handler, body):
     handler.answer(status, content[:len(content) // 2])
 
 
-def slow(seconds):
-    def act(handler, body):
-        time.sleep(seconds)
+class Held:
+    """An answer that doesn't come before release(); the server hears of the request only then."""
+
+    SECONDS_MAX = 60
+
+    def __init__(self):
+        self.arrived = threading.Event()
+        self.released = threading.Event()
+
+    def __call__(self, handler, body):
+        self.arrived.set()
+        self.released.wait(self.SECONDS_MAX)
         handler.answer(*handler.forward(body))
-    return act
+
+    def release(self):
+        self.released.set()
 
 
 def gone_as_event(handler, unused_body):
@@ -96,14 +107,29 @@ def gone_as_status():
 
 
 class Fault:
-    def __init__(self, act, method, path, times, watch):
+    def __init__(self, act, method, path, times, watch, about):
         self.act, self.method, self.path = act, method, path
-        self.times, self.watch = times, watch
+        self.times, self.watch, self.about = times, watch, about
 
-    def fits(self, method, path):
+    def fits(self, method, path, body):
         if self.times == 0 or (self.method and method != self.method):
             return False
+        if self.about and self.about not in path and self.about.encode() not in (body or b""):
+            return False
         return self.path in path and (WATCH in path) == self.watch
+
+
+class Request:
+    """As the proxy saw it: when it came, when it had its answer, and what was done to it."""
+
+    def __init__(self, method, path):
+        self.method, self.path = method, path
+        self.arrived, self.answered = time.monotonic(), None
+        self.fault = None
+
+    def __repr__(self):
+        return "%.3f %s %s%s" % (self.arrived, self.method, self.path,
+                                 " (fault)" if self.fault else "")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -130,13 +156,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 proxy.refused += 1
             self.answer(401, b'{"kind":"Status","message":"Unauthorized","reason":"Unauthorized"}')
             return
-        fault = proxy.take(self.command, self.path)
-        if fault:
-            fault.act(self, body)
-        elif WATCH in self.path:
-            self.stream()
-        else:
-            self.answer(*self.forward(body))
+        request = Request(self.command, self.path)
+        request.fault = proxy.take(self.command, self.path, body)
+        with proxy.lock:
+            proxy.requests.append(request)
+        try:
+            if request.fault:
+                request.fault.act(self, body)
+            elif WATCH in self.path:
+                self.stream()
+            else:
+                self.answer(*self.forward(body))
+        finally:
+            request.answered = time.monotonic()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = dispatch
 
@@ -232,6 +264,7 @@ class FaultProxy:
         self.lock = threading.Lock()
         self.faults = []
         self.done = []
+        self.requests = []
         self.refused = 0
         self.watches = {}
         self.half_lines = []
@@ -278,13 +311,28 @@ class FaultProxy:
 
     # What tests do with it.
 
-    def fail(self, act, method=None, path="", times=1, watch=False):
+    def fail(self, act, method=None, path="", times=1, watch=False, about=""):
+        """`about`: a text in the path or in the body."""
         with self.lock:
-            self.faults.append(Fault(act, method, path, times, watch))
+            self.faults.append(Fault(act, method, path, times, watch, about))
 
     def pending(self):
+        """What has not happened yet."""
         with self.lock:
-            return [(fault.method, fault.path) for fault in self.faults if fault.times > 0]
+            return ([(fault.method, fault.path) for fault in self.faults if fault.times > 0] +
+                    [("HALF", path) for path in self.half_lines])
+
+    def pauses_after(self, act):
+        """Seconds from each answer by this fault to the next request of that method and path."""
+        with self.lock:
+            pauses = []
+            for number, request in enumerate(self.requests):
+                if not request.fault or request.fault.act is not act:
+                    continue
+                following = [other for other in self.requests[number + 1:]
+                             if (other.method, other.path) == (request.method, request.path)]
+                pauses.append(following[0].arrived - request.answered if following else None)
+            return pauses
 
     def cut_watches(self, path=""):
         """Breaks the watches that run now; how many they were."""
@@ -304,10 +352,10 @@ class FaultProxy:
 
     # What the handlers ask.
 
-    def take(self, method, path):
+    def take(self, method, path, body):
         with self.lock:
             for fault in self.faults:
-                if fault.fits(method, path):
+                if fault.fits(method, path, body):
                     fault.times -= 1
                     self.done.append((method, path))
                     return fault
