@@ -44,12 +44,23 @@ std::optional<std::uint64_t> Exchange::content_length() const {
   return parsed_.framing.length;
 }
 
-// RFC 9110 §10.1.1 lets a server leave this out where no content will follow; botocore then takes
-// the status of this answer for the next one on the connection as well, even if none comes: so it
-// is sent for an empty body too.
+namespace {
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
 Task<Status> Exchange::send_continue() {
   continue_sent_ = true;
-  co_return co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n");
+  co_return co_await stream_.write(kContinue);
+}
+
+// RFC 9110 §10.1.1 lets a server leave this out where no content will follow; botocore then takes
+// this answer for the next one's too and sends nothing of that: so it comes first in any case.
+void Exchange::continue_before_head() {
+  if (!owes_continue() || !reader_.done()) return;
+  continue_sent_ = true;
+  out_ += kContinue;
 }
 
 Task<Result<std::size_t>> Exchange::read(char* data, std::size_t size) {
@@ -87,6 +98,7 @@ bool Exchange::is_bodiless(int status) const {
 
 void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t> length) {
   out_.clear();
+  continue_before_head();
   status_ = head.status;
   append_status_line(out_, head.status);
   append_fields(out_, head.headers);
@@ -151,6 +163,7 @@ Task<Status> Exchange::finish() {
 
 Task<Status> Exchange::upgrade(const ResponseHead& head, std::string& buffered) {
   out_.clear();
+  continue_before_head();
   status_ = head.status;
   append_status_line(out_, head.status);
   for (const auto field : head.headers) append_field(out_, field.name, field.value);

@@ -67,6 +67,7 @@ class Exchange {
   enum class Phase { kWaiting, kStreaming, kFinished };
 
   void start(ParsedHead parsed);
+  void continue_before_head();
   bool owes_continue() const { return parsed_.expects_continue && !continue_sent_; }
   Task<Status> send_continue();
   bool needs_room(std::size_t bytes_max) const;

@@ -17,6 +17,10 @@ namespace {
 
 Task<void> echo(Exchange& exchange) {
   if (exchange.request().path() == "/throw") throw std::runtime_error("bug");
+  if (exchange.request().path() == "/unread") {
+    co_await exchange.respond(200, "text/plain", "unread");
+    co_return;
+  }
   auto body = co_await exchange.read_all(1024 * 1024);
   if (!body) {
     co_await exchange.respond(413, "text/plain", body.error().message);
@@ -33,7 +37,7 @@ Task<void> echo(Exchange& exchange) {
 }
 
 class HttpTest : public testing::Test {
- protected:
+ public:
   HttpTest() {
     loop_.start();
     std::promise<std::uint16_t> port;
@@ -42,6 +46,7 @@ class HttpTest : public testing::Test {
   }
   ~HttpTest() override { loop_.run_blocking(server_.shutdown(std::chrono::milliseconds(100))); }
 
+ protected:
   Result<Response> fetch(std::string method, std::string target, std::string body = {}) {
     Result<Response> out = fail(Code::kInternal, "not run");
     loop_.run_blocking(fetch_into(out, std::move(method), std::move(target), std::move(body)));
@@ -109,12 +114,20 @@ std::string first_bytes(std::uint16_t port, const std::string& request) {
   return out;
 }
 
+std::string put_that_expects(const std::string& target, int length) {
+  return "PUT " + target + " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(length) +
+         "\r\nExpect: 100-continue\r\n\r\n";
+}
+
 TEST_F(HttpTest, WhoExpectsIsToldToContinueAlsoWithNothingToSend) {
-  for (const char* length : {"0", "5"}) {
-    EXPECT_EQ(first_bytes(port_, std::string("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ") +
-                                     length + "\r\nExpect: 100-continue\r\n\r\n"),
-              "HTTP/1.1 100");
+  for (const int length : {0, 5}) {
+    EXPECT_EQ(first_bytes(port_, put_that_expects("/", length)), "HTTP/1.1 100");
   }
+}
+
+TEST_F(HttpTest, WhoExpectsIsAnsweredAtOnceWhereTheBodyIsNotWanted) {
+  EXPECT_EQ(first_bytes(port_, put_that_expects("/unread", 5)), "HTTP/1.1 200");
+  EXPECT_EQ(first_bytes(port_, put_that_expects("/unread", 0)), "HTTP/1.1 100");
 }
 
 // Takes rooms in a row, notes in which order they came, and gives each back at once.

@@ -38,11 +38,10 @@ constexpr auto kNever = Clock::time_point::max();
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 
 struct Swept {
-  Clock::time_point deadline = kNever;
+  virtual ~Swept() = default;
   virtual void expire() = 0;
 
- protected:
-  ~Swept() = default;
+  Clock::time_point deadline = kNever;
 };
 
 // One per loop: closes what is past its deadline.
@@ -107,7 +106,7 @@ struct Stream::State final : Swept {
       : socket(std::move(s)), sweeper(asio::use_service<Sweeper>(context)) {
     position = sweeper.add(this);
   }
-  ~State() { sweeper.remove(position); }
+  ~State() override { sweeper.remove(position); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
