@@ -4,14 +4,24 @@ Each hostile function gets the documented answer, the daemon and its neighbours 
 function itself answers again without a restart.
 """
 
+import base64
+import io
 import json
 import os
 import pathlib
+import platform
+import signal
 import subprocess
-import time
+import sys
+import tarfile
 import unittest
 
-from daemon import Daemon, wait_for
+import yaml
+
+from daemon import BINARY, Daemon, wait_for
+
+# What is tried would do no harm if it succeeded: these tests run as root, and a sandbox that does
+# not hold is what they look for.
 
 # What a request says is run in the function; the answer is what it evaluates to or the error.
 PYTHON = """
@@ -66,7 +76,7 @@ func Handler(event map[string]interface{}) (interface{}, error) {
 	_, _, ptrace := syscall.RawSyscall(syscall.SYS_PTRACE, 0, 0, 0)
 	return map[string]string{
 		"state":   text(read),
-		"mount":   text(syscall.Mount("x", "/tmp", "tmpfs", 0, "")),
+		"mount":   text(syscall.Mount("x", "/nowhere", "tmpfs", 0, "")),
 		"unshare": text(syscall.Unshare(0x10000000)),
 		"ptrace":  text(ptrace),
 		"write":   text(os.WriteFile("/app/x", nil, 0o600)),
@@ -76,17 +86,37 @@ func Handler(event map[string]interface{}) (interface{}, error) {
 """
 
 
+# getpid() of 32-bit programs: mov eax, 20; int 0x80; ret. What the kernel answered.
+CALL_OF_32_BIT = """
+import ctypes, mmap
+def call_of_32_bit():
+    page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(bytes.fromhex('b814000000cd80c3'))
+    return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+"""
+
+# Runs a program from which the kernel withholds namespaces, as some machines and containers do: it
+# is root without the right to make them, and in a chroot there are no user namespaces.
+WITHHOLD_NAMESPACES = ("unshare", "--mount", "sh", "-c", "mount --rbind / /mnt && exec "
+                       'chroot /mnt setpriv --bounding-set=-sys_admin "$@"', "sh")
+
+
+def kernel_takes_calls_of_32_bit():
+    done = subprocess.run([sys.executable, "-c", CALL_OF_32_BIT + "print(call_of_32_bit() > 0)"],
+                          capture_output=True, text=True, timeout=60)
+    return done.stdout.strip() == "True"
+
+
 class SandboxTest(unittest.TestCase):
     flags = ()
+    launcher = ()  # what the daemon is started by
 
     @classmethod
     def setUpClass(cls):
         cls.hearth = Daemon(*cls.flags)
+        cls.hearth.command = [*cls.launcher, BINARY]
         cls.hearth.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.hearth.__exit__()
+        cls.addClassCleanup(cls.hearth.__exit__)
 
     def deploy(self, name, code=PYTHON, language="python", version="3.11", **spec):
         self.hearth.apply(self.hearth.function(name, code, language, version, **spec))
@@ -115,6 +145,94 @@ class SandboxTest(unittest.TestCase):
 
     def state(self):
         return self.hearth.ready["state"]
+
+    def rights(self, name):
+        """User, capabilities, filter of the function's process, as its kernel shows them."""
+        text = self.attempts(name, status="open('/proc/self/status').read()")["status"]
+        return {line.split(":")[0]: line.split(":")[1].split() for line in text.splitlines()}
+
+    def process_of(self, name, title):
+        """The function's process as the machine numbers it; `title` becomes its name."""
+        seen = self.attempts(name, x="ctypes.CDLL(None).prctl(15, %r, 0, 0, 0)" % title.encode())
+        self.assertEqual(seen["x"], 0)
+        found = [pid for pid in processes() if title in titles_of(pid)]
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def fork_server(self):
+        found = subprocess.run(["pgrep", "-P", str(self.hearth.process.pid), "-f", "zygote.py"],
+                               capture_output=True, text=True, timeout=60).stdout.split()
+        self.assertEqual(len(found), 1, found)
+        return int(found[0])
+
+    def assert_a_memory_hog_is_ended_and_told_apart(self):
+        self.deploy("hog", resources={"limits": {"memory": "64Mi"}})
+        status, _, body = self.ask("hog", run="hoard = [b'x' * (1 << 20) for i in range(4096)]")
+        self.assertIn(status, (502, 503), body)
+        self.assertIn("instance", body)
+        self.assertIsNone(self.hearth.process.poll())
+        wait_for(lambda: "OOMKilled" in self.hearth.kubectl("get", "events"), 20, "the event")
+        self.recovers("hog")
+
+    def assert_a_fork_bomb_is_bounded(self):
+        self.deploy("bomb", resources={"limits": {"memory": "1Gi"}})
+        script = ("def bomb():\n    count = 0\n    children = []\n    try:\n"
+                  "        ctypes.CDLL(None).prctl(15, b'fork-bomb', 0, 0, 0)\n"
+                  "        while True:\n            pid = os.fork()\n"
+                  "            if pid == 0:\n                time.sleep(600)\n"
+                  "            children.append(pid)\n"
+                  "    except OSError as error:\n        pass\n"
+                  "    return len(children)\n")
+        self.addCleanup(self.end_fork_bombs)
+        status, _, body = self.ask("bomb", run=script, **{"try": {"made": "bomb()"}})
+        self.assertEqual(status, 200, body)
+        self.assertLess(json.loads(body)["made"], 512)
+        self.assertGreater(json.loads(body)["made"], 50)
+        self.assertGreater(len(self.fork_bombs()), 50)
+        # Its neighbours start and answer meanwhile.
+        self.deploy("beside")
+        self.assertEqual(self.ask("beside")[0], 200)
+
+    def fork_bombs(self):
+        return [pid for pid in processes() if "fork-bomb" in titles_of(pid)]
+
+    def end_fork_bombs(self):
+        for pid in self.fork_bombs():
+            os.kill(pid, signal.SIGKILL)
+
+
+def processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def titles_of(pid):
+    """Those of its threads; none when it has ended."""
+    try:
+        return {path.read_text().strip() for path in
+                pathlib.Path("/proc/%d/task" % pid).glob("*/comm")}
+    except OSError:
+        return set()
+
+
+def parents_of(pid):
+    """From the nearest on."""
+    out = []
+    while pid > 1:
+        text = pathlib.Path("/proc/%d/stat" % pid).read_text()
+        pid = int(text.rsplit(")", 1)[1].split()[1])
+        out.append(pid)
+    return out
+
+
+def group_value(pid, controller, file_1, file_2):
+    """A setting of the process's control group, of version 1 or 2."""
+    for line in pathlib.Path("/proc/%d/cgroup" % pid).read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if controller in names.split(","):
+            return int(pathlib.Path("/sys/fs/cgroup/" + controller + path, file_1).read_text())
+        if not names and pathlib.Path("/sys/fs/cgroup" + path, file_2).exists():
+            return int(pathlib.Path("/sys/fs/cgroup" + path, file_2).read_text())
+    raise AssertionError("no group of " + controller)
 
 
 class ReachingOut(SandboxTest):
@@ -221,7 +339,7 @@ class ReachingOut(SandboxTest):
     def test_mounts_devices_namespaces_and_the_kernel_are_out_of_reach(self):
         seen = self.attempts(
             "hostile",
-            mount="call(165, b'x', b'/tmp', b'tmpfs', 0, 0)", umount="call(166, b'/app', 2)",
+            mount="call(165, b'x', b'/nowhere', b'tmpfs', 0, 0)", umount="call(166, b'/app', 2)",
             device="os.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))",
             user="call(272, 0x10000000)", clone="call(56, 0x10000011, 0, 0, 0, 0)",
             clone3="call(435, 0, 0)", setns="call(308, 0, 0)", root="call(161, b'/tmp')",
@@ -236,6 +354,27 @@ class ReachingOut(SandboxTest):
         self.assertEqual(seen["vsock"], "EAFNOSUPPORT")
         for name in ("device", "uid", "host"):
             self.assertEqual(seen[name], "PermissionError", (name, seen))
+
+    def test_the_machines_clock_and_what_looks_into_memory_are_out_of_reach(self):
+        """With arguments to which the kernel itself would have another answer."""
+        seen = self.attempts(
+            "hostile", userfaultfd="call(323, 1)", clock_settime="call(227, 0, 0)",
+            settimeofday="call(164, 1, 0)", pidfd_getfd="call(438, -1, 0, 0)",
+            kcmp="call(312, os.getpid(), os.getpid(), 0, 0, 0)",
+            layout="call(135, 0x40000)", vm_write="call(311, 1, 0, 0, 0, 0, 0)")
+        self.assertEqual(seen, {name: "EPERM" for name in seen})
+
+    @unittest.skipUnless(platform.machine() == "x86_64" and kernel_takes_calls_of_32_bit(),
+                         "this kernel knows no calls of 32-bit programs")
+    def test_calls_of_32_bit_programs_are_not_there(self):
+        _, _, body = self.ask("hostile", run=CALL_OF_32_BIT, **{"try": {"x": "call_of_32_bit()"}})
+        self.assertEqual(json.loads(body), {"x": -38}, "ENOSYS")
+
+    def test_a_function_has_a_user_of_its_own_and_no_rights(self):
+        rights = self.rights("hostile")
+        self.assertEqual(rights["Uid"], ["65532"] * 4)
+        self.assertEqual(rights["CapEff"] + rights["CapPrm"], ["0" * 16] * 2)
+        self.assertEqual((rights["NoNewPrivs"], rights["Seccomp"]), (["1"], ["2"]))
 
     def test_only_tmp_can_be_written(self):
         seen = self.attempts("hostile", tmp="open('/tmp/x', 'w').write('x')",
@@ -282,34 +421,25 @@ def memory_is_bounded():
 
 class UsingUp(SandboxTest):
     def test_a_fork_bomb_is_bounded_and_ended(self):
-        self.deploy("bomb", resources={"limits": {"memory": "1Gi"}})
-        script = ("def bomb():\n    count = 0\n    children = []\n    try:\n"
-                  "        while True:\n            pid = os.fork()\n"
-                  "            if pid == 0:\n                time.sleep(600)\n"
-                  "            children.append(pid)\n"
-                  "    except OSError as error:\n        pass\n"
-                  "    return len(children)\n")
-        status, _, body = self.ask("bomb", run=script, **{"try": {"made": "bomb()"}})
-        self.assertEqual(status, 200, body)
-        self.assertLess(json.loads(body)["made"], 512)
-        self.assertGreater(json.loads(body)["made"], 50)
-        # Its neighbours start and answer meanwhile, and its end takes all of them along.
-        self.deploy("beside")
-        self.assertEqual(self.ask("beside")[0], 200)
+        self.assert_a_fork_bomb_is_bounded()
         self.ask("bomb", run="os._exit(3)")
         self.recovers("bomb")
+        wait_for(lambda: not self.fork_bombs(), 20, "its end to take all of them along")
         self.assertEqual(self.attempts("bomb", pids="len([p for p in os.listdir('/proc') "
                                                      "if p.isdigit()])")["pids"], 1)
 
     @unittest.skipUnless(memory_is_bounded(), "needs a memory controller")
     def test_a_memory_hog_is_ended_and_told_apart(self):
-        self.deploy("hog", resources={"limits": {"memory": "64Mi"}})
-        status, _, body = self.ask("hog", run="hoard = [b'x' * (1 << 20) for i in range(4096)]")
-        self.assertIn(status, (502, 503), body)
-        self.assertIn("instance", body)
-        self.assertIsNone(self.hearth.process.poll())
-        wait_for(lambda: "OOMKilled" in self.hearth.kubectl("get", "events"), 20, "the event")
-        self.recovers("hog")
+        self.assert_a_memory_hog_is_ended_and_told_apart()
+
+    @unittest.skipUnless(memory_is_bounded(), "needs control groups")
+    def test_the_cpu_limit_is_a_weight(self):
+        weights = {}
+        for name, limit in (("light", "250m"), ("heavy", "1")):
+            self.deploy(name, resources={"limits": {"cpu": limit}})
+            weights[name] = group_value(self.process_of(name, name), "cpu", "cpu.shares",
+                                        "cpu.weight")
+        self.assertEqual(weights["heavy"], 4 * weights["light"])
 
     def test_a_limit_below_the_runtimes_own_need_is_raised_with_a_warning(self):
         self.deploy("tight", resources={"limits": {"memory": "1Mi"}})
@@ -362,13 +492,164 @@ class UsingUp(SandboxTest):
         self.hearth.kubectl("delete", "lambdafunction", "stubborn")
         wait_for(lambda: not self.pod_of("stubborn"), 120, "the instance to be gone")
 
-    def test_a_killed_fork_server_comes_back_by_itself(self):
+    def test_a_killed_fork_server_takes_its_instances_along_and_comes_back_by_itself(self):
         self.deploy("phoenix")
-        zygotes = subprocess.run(["pgrep", "-P", str(self.hearth.process.pid), "-f", "zygote.py"],
-                                 capture_output=True, text=True).stdout.split()
-        self.assertEqual(len(zygotes), 1, zygotes)
-        os.kill(int(zygotes[0]), 9)
+        before = self.fork_server()
+        instance = self.process_of("phoenix", "phoenix-before")
+        self.assertIn(before, parents_of(instance))
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: "phoenix-before" not in titles_of(instance), 20, "its instance to end")
         self.recovers("phoenix")
+        after = self.fork_server()
+        self.assertNotEqual(after, before)
+        self.assertIn(after, parents_of(self.process_of("phoenix", "phoenix-after")))
+
+
+DOCKERFILE = """%s
+RUN cat /proc/self/status /proc/self/limits
+RUN echo with network: $(grep -c : /proc/net/dev)
+RUN --network=none echo without network: $(grep -c : /proc/net/dev) $(grep -c lo: /proc/net/dev)
+RUN python3 -c "import ctypes; libc = ctypes.CDLL(None, use_errno=True); \\
+    libc.mount(b'x', b'/nowhere', b'tmpfs', 0, 0); print('mount:', ctypes.get_errno())"
+RUN test ! -e %s && echo no state folder
+"""
+
+
+class BuildSteps(SandboxTest):
+    def test_a_step_is_held_as_documented(self):
+        log = self.build("stepped")
+        self.assertIn("without network: 1 1\n", log, "lo alone")
+        self.assertRegex(log, r"with network: ([2-9]|\d\d)")
+        self.assertRegex(log, r"Max processes +8192 +8192 ")
+        self.assertRegex(log, r"Max file size +4294967296 +4294967296 ")
+        self.assertRegex(log, r"Seccomp:\t2")
+        self.assertRegex(log, r"NoNewPrivs:\t1")
+        self.assertIn("mount: 1\n", log, "EPERM")
+        self.assertIn("no state folder\n", log)
+        capabilities = int(log.split("CapEff:\t")[1].split()[0], 16)
+        for name, number in (("CAP_SYS_ADMIN", 21), ("CAP_SYS_PTRACE", 19), ("CAP_MKNOD", 27),
+                             ("CAP_NET_ADMIN", 12), ("CAP_SYS_MODULE", 16)):
+            self.assertFalse(capabilities >> number & 1, name)
+        self.assertTrue(capabilities & 1, "CAP_CHOWN: package managers need it")
+
+    def build(self, name):
+        """The log of a build of our own Dockerfile, with all else as the operator would have it."""
+        manifest = self.hearth.function(name, "def handler(event): return 1\n")
+        done = subprocess.run(
+            [BINARY, "render", "-f", "-", "--push-registry", self.hearth.ready["registry"],
+             "--pull-registry", self.hearth.ready["registry"]], input=json.dumps(manifest),
+            text=True, capture_output=True, check=True, timeout=60)
+        objects = {item["kind"]: item for item in yaml.safe_load_all(done.stdout)}
+        self.put_dockerfile(objects["ConfigMap"])
+        self.hearth.apply(objects["ConfigMap"], objects["Job"])
+        job = objects["Job"]["metadata"]["name"]
+        self.hearth.kubectl("wait", "job/" + job, "--for=condition=Complete", "--timeout=120s")
+        return self.hearth.kubectl("logs", "job/" + job)
+
+    def put_dockerfile(self, config_map):
+        [(key, text)] = config_map["binaryData"].items()
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(text))) as old, \
+                tarfile.open(fileobj=packed, mode="w:gz") as new:
+            for member in old:
+                content = old.extractfile(member).read() if member.isfile() else b""
+                if member.name.endswith("Dockerfile"):
+                    first = next(line for line in content.decode().splitlines()
+                                 if line.startswith("FROM"))
+                    content = (DOCKERFILE % (first, self.state() + "/token")).encode()
+                    member.size = len(content)
+                new.addfile(member, io.BytesIO(content))
+        config_map["binaryData"][key] = base64.b64encode(packed.getvalue()).decode()
+
+
+class WithoutSandbox(SandboxTest):
+    """`--no-sandbox`: control groups only. Nothing harmful is tried: nothing would stop it."""
+
+    flags = ("--no-sandbox",)
+
+    def test_control_groups_are_all_that_holds_a_function(self):
+        self.deploy("free")
+        seen = self.attempts("free", token="len(open(%r).read())" % (self.state() + "/token"),
+                             kill="os.kill(%d, 0)" % self.hearth.process.pid,
+                             pids="len([one for one in os.listdir('/proc') if one.isdigit()])",
+                             groups="open('/proc/self/cgroup').read()")
+        self.assertGreater(seen["token"], 20)
+        self.assertIsNone(seen["kill"])
+        self.assertGreater(seen["pids"], 1)
+        self.assertIn("/hearth-%d/" % self.hearth.process.pid, seen["groups"])
+        rights = self.rights("free")
+        self.assertEqual((rights["NoNewPrivs"], rights["Seccomp"]), (["1"], ["0"]))
+
+    @unittest.skipUnless(memory_is_bounded(), "needs a memory controller")
+    def test_a_memory_hog_is_ended_and_told_apart(self):
+        self.assert_a_memory_hog_is_ended_and_told_apart()
+
+    @unittest.skipUnless(memory_is_bounded(), "needs control groups")
+    def test_a_fork_bomb_is_bounded(self):
+        self.assert_a_fork_bomb_is_bounded()
+
+
+@unittest.skipUnless(os.geteuid() == 0, "withholding namespaces needs root")
+class WithoutNamespaces(SandboxTest):
+    """A machine that withholds namespaces: landlock and the filter hold what they can."""
+
+    launcher = WITHHOLD_NAMESPACES
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.hearth.apply(cls.hearth.function("hostile", PYTHON),
+                         cls.hearth.function("node", NODE, "nodejs", "20"))
+        cls.hearth.wait_ready("hostile")
+        cls.hearth.wait_ready("node")
+
+    def test_the_daemon_says_so_once(self):
+        """Fork server and runtime, each that finds it out."""
+        for name in ("said-py", "said-node"):
+            self.deploy(name, *((PYTHON,) if name == "said-py" else (NODE, "nodejs", "20")))
+        said = [json.loads(line)["component"] for line in self.hearth.output().splitlines()
+                if '"sandbox_withheld"' in line]
+        self.assertIn(sorted(said), (["runtime"], ["zygote"], ["runtime", "zygote"]))
+
+    def test_landlock_hides_the_machines_files(self):
+        seen = self.attempts("hostile", state="os.listdir(%r)" % self.state(),
+                             token="open(%r).read()" % (self.state() + "/token"),
+                             config="open(%r).read()" % self.hearth.ready["kubeconfig"],
+                             home="os.listdir('/root')", shadow="open('/etc/shadow').read()",
+                             written="open('/etc/hearth-was-here', 'w')",
+                             root="os.listdir('/')", tmp="os.listdir('/tmp')",
+                             library="len(os.listdir('/usr/lib')) > 0",
+                             scratch="open(os.environ['TMPDIR'] + '/x', 'w').write('x') == 1")
+        self.assertIs(seen.pop("library"), True, "programs and libraries are there")
+        self.assertIs(seen.pop("scratch"), True, "there is a folder to write to")
+        self.assertEqual(seen, {name: "PermissionError" for name in seen})
+
+    def test_other_processes_are_listed_and_not_reachable(self):
+        daemon = self.hearth.process.pid
+        seen = self.attempts(
+            "hostile", listed="'%d' in os.listdir('/proc')" % daemon,
+            signal="os.kill(%d, 0)" % daemon, memory="open('/proc/%d/mem', 'rb')" % daemon,
+            environment="open('/proc/%d/environ').read()" % daemon,
+            ptrace="call(101, 16, %d, 0, 0)" % daemon,
+            vm_read="call(310, %d, 0, 0, 0, 0, 0)" % daemon, userfaultfd="call(323, 1)")
+        self.assertEqual(seen, {
+            "listed": True, "signal": "PermissionError", "memory": "PermissionError",
+            "environment": "PermissionError", "ptrace": "EPERM", "vm_read": "EPERM",
+            "userfaultfd": "EPERM"})
+
+    def test_the_filter_is_in_force(self):
+        rights = self.rights("hostile")
+        self.assertEqual((rights["NoNewPrivs"], rights["Seccomp"]), (["1"], ["2"]))
+        self.assertEqual(rights["CapEff"] + rights["CapPrm"], ["0" * 16] * 2)
+
+    def test_node_is_held_the_same_way(self):
+        seen = self.attempts("node", token="fs.readFileSync(%r)" % (self.state() + "/token"),
+                             kill="process.kill(%d, 0)" % self.hearth.process.pid,
+                             unshare="child.spawnSync('unshare', ['-U', 'true']).status",
+                             status="fs.readFileSync('/proc/self/status', 'utf8')")
+        self.assertEqual((seen["token"], seen["kill"], seen["unshare"]), ("EACCES", "EPERM", 1))
+        self.assertIn("NoNewPrivs:\t1", seen["status"])
+        self.assertIn("Seccomp:\t2", seen["status"])
 
 
 del SandboxTest
