@@ -1,7 +1,10 @@
 #include "emulator/platform_kinds.h"
 
+#include <algorithm>
+
 #include "platform/base/embedded_files.h"
 #include "platform/base/hash.h"
+#include "platform/base/text.h"
 #include "platform/base/yaml.h"
 #include "platform/resource/well_known.h"
 
@@ -22,8 +25,23 @@ bool is_defined(const resource::DefinitionRegistry& definitions, std::string_vie
   return known && known->origin == origin;
 }
 
-Task<Status> define(resource::Store& store, std::string_view manifest, std::string origin) {
+// The schema of functions knows the languages that come with the program; a folder of languages
+// brings more.
+void allow_languages(Json& document, const std::vector<std::string>& languages) {
+  if (base::string_at(document, {"spec", "names", "kind"}) != resource::kFunctions.kind) return;
+  for (Json& version : document["spec"]["versions"]) {
+    Json& allowed = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+                           ["runtime"]["properties"]["language"]["enum"];
+    for (const std::string& name : languages) {
+      if (std::ranges::find(allowed, Json(name)) == allowed.end()) allowed.push_back(name);
+    }
+  }
+}
+
+Task<Status> define(resource::Store& store, std::string_view manifest,
+                    std::vector<std::string> languages, std::string origin) {
   HEARTH_CO_TRY(document, base::parse_yaml(manifest));
+  allow_languages(document, languages);
   document["metadata"]["annotations"][resource::kOriginAnnotation] = std::move(origin);
   HEARTH_CO_TRY(applied, co_await resource::apply(store, resource::kCustomResourceDefinitions,
                                                   std::move(document)));
@@ -33,13 +51,15 @@ Task<Status> define(resource::Store& store, std::string_view manifest, std::stri
 }  // namespace
 
 Task<Status> define_platform_kinds(resource::Store& store,
-                                   const resource::DefinitionRegistry& definitions) {
+                                   const resource::DefinitionRegistry& definitions,
+                                   std::vector<std::string> languages) {
+  const std::string added = base::join(languages, ",");
   for (const auto& file : base::embedded_files()) {
     if (!file.path.starts_with(kFolder) || !file.path.ends_with(kSuffix)) continue;
     // Reading and comparing all of them takes a third of a start.
-    std::string origin = base::sha256_hex(file.bytes);
+    std::string origin = base::sha256_hex(std::string(file.bytes) + added);
     if (is_defined(definitions, file.path, origin)) continue;
-    const Status defined = co_await define(store, file.bytes, std::move(origin));
+    const Status defined = co_await define(store, file.bytes, languages, std::move(origin));
     if (!defined) co_return fail(with_context(defined.error(), std::string(file.path)));
   }
   co_return Status();

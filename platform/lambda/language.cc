@@ -110,17 +110,22 @@ Result<Languages> Languages::load(const std::filesystem::path& overrides) {
   return out;
 }
 
+std::vector<std::string> Languages::names() const {
+  std::vector<std::string> out;
+  out.reserve(languages_.size());
+  for (const Language& language : languages_) out.push_back(language.name);
+  return out;
+}
+
 Result<const Language*> Languages::find(const std::string& name) const {
-  std::vector<std::string> known;
   for (const Language& language : languages_) {
-    known.push_back(language.name);
     if (language.name == name ||
         std::ranges::find(language.aliases, name) != language.aliases.end()) {
       return &language;
     }
   }
   return fail(Code::kInvalid, fmt::format("language \"{}\" is not known; there are {}", name,
-                                          base::join(known, ", ")));
+                                          base::join(names(), ", ")));
 }
 
 namespace {

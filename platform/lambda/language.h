@@ -33,6 +33,7 @@ class Languages {
 
   // By name or alias; kInvalid with the known names otherwise.
   Result<const Language*> find(const std::string& name) const;
+  std::vector<std::string> names() const;
 
  private:
   std::vector<Language> languages_;
