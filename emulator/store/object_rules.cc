@@ -96,26 +96,6 @@ Status check_labels(const Definition& definition, const Json& object) {
   return {};
 }
 
-// What Go clients could not decode again must not be stored: data of ConfigMaps and Secrets is a
-// map of strings.
-Status check_data(const Definition& definition, const Json& object) {
-  const std::string& kind = definition.type.kind;
-  if (!definition.type.group.empty() || (kind != "ConfigMap" && kind != "Secret")) return {};
-  for (const char* field : {"data", "binaryData", "stringData"}) {
-    const Json* map = base::find(object, {field});
-    if (map == nullptr || map->is_null()) continue;
-    const bool strings = map->is_object() && std::ranges::all_of(*map, [](const Json& value) {
-                           return value.is_string();
-                         });
-    if (!strings) {
-      return fail(Code::kBadRequest, fmt::format("{} in version \"v1\" cannot be handled: {} is no "
-                                                 "map of strings",
-                                                 kind, field));
-    }
-  }
-  return {};
-}
-
 Status check_metadata(const Definition& definition, const Json& object) {
   if (!object.is_object() || !object.contains("metadata") || !object["metadata"].is_object()) {
     return fail(Code::kBadRequest, "an object needs metadata");
@@ -123,7 +103,6 @@ Status check_metadata(const Definition& definition, const Json& object) {
   HEARTH_CHECK_OK(check_name(definition, resource::name_of(object)));
   HEARTH_CHECK_OK(check_string_map(definition, object, "labels"));
   HEARTH_CHECK_OK(check_labels(definition, object));
-  HEARTH_CHECK_OK(check_data(definition, object));
   return check_string_map(definition, object, "annotations");
 }
 
@@ -135,10 +114,25 @@ void drop_null_metadata(Json& object) {
   }
 }
 
+// What the house's own controllers write is of the right form.
+Status check_fields(const Definition& definition, Json& object, const WriteOptions& options,
+                    std::vector<std::string>& unknown) {
+  if (!definition.check_fields || options.field_manager.empty()) return {};
+  const Status checked = definition.check_fields(object, unknown);
+  if (checked) return {};
+  return fail(checked.error().code,
+              fmt::format("{0} in version \"{1}\" cannot be handled as a {0}: {2}",
+                          definition.type.kind, definition.type.version, checked.error().message));
+}
+
 // Unknown fields: refused (Strict), reported (Warn) or dropped (Ignore).
 Status prune(const Definition& definition, Json& object, const WriteOptions& options) {
-  if (!definition.schema) return {};
-  const auto unknown = resource::prune_unknown(*definition.schema, object);
+  std::vector<std::string> unknown;
+  HEARTH_CHECK_OK(check_fields(definition, object, options, unknown));
+  if (definition.schema) {
+    const auto of_schema = resource::prune_unknown(*definition.schema, object);
+    unknown.insert(unknown.end(), of_schema.begin(), of_schema.end());
+  }
   if (unknown.empty()) return {};
   if (options.field_validation == resource::FieldValidation::kStrict) {
     std::vector<std::string> texts;
@@ -255,12 +249,12 @@ Status prepare_create(const Definition& definition, Json& object, const WriteOpt
   if (definition.has_status && definition.is_custom) object.erase("status");
   fold_secret(definition, object);
   HEARTH_CHECK_OK(prune(definition, object, options));
+  metadata["uid"] = base::random_uuid();  // rules may refer to it
   HEARTH_CHECK_OK(validate(definition, object, nullptr));
   for (const char* field : {"resourceVersion", "selfLink", "deletionTimestamp",
                             "deletionGracePeriodSeconds", "managedFields"}) {
     metadata.erase(field);
   }
-  metadata["uid"] = base::random_uuid();
   metadata["creationTimestamp"] = base::format_rfc3339(now);
   if (definition.has_generation) metadata["generation"] = 1;
   object["apiVersion"] = definition.type.api_version();

@@ -326,7 +326,8 @@ Task<void> JobController::State::mirror_pod(Json job, std::string phase) {
   if (const Json* labels = base::find(job, {"metadata", "labels"}))
     pod["metadata"]["labels"] = *labels;
   pod["metadata"]["labels"]["job-name"] = name_of(job);
-  pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] = name_of(job);
+  pod["metadata"]["labels"][resource::kJobNameLabel] = name_of(job);
+  pod["metadata"]["labels"][resource::kControllerUidLabel] = uid_of(job);
   set_controller(pod, job);
   pod["spec"] = {
       {"containers",

@@ -164,6 +164,12 @@ DefinitionRegistry::DefinitionRegistry() {
 void DefinitionRegistry::put(Definition definition) {
   const std::pair key{definition.type.group, definition.type.plural};
   if (const auto it = admissions_.find(key); it != admissions_.end()) definition.admit = it->second;
+  if (field_check_) {
+    definition.check_fields = [check = field_check_, type = definition.type](
+                                  Json& object, std::vector<std::string>& unknown) {
+      return check(type, object, unknown);
+    };
+  }
   definitions_[key] = std::make_shared<const Definition>(std::move(definition));
   for (const auto& listener : listeners_) listener();
 }
@@ -188,12 +194,18 @@ DefinitionPtr DefinitionRegistry::find_kind(const std::string& group,
 
 std::vector<DefinitionPtr> DefinitionRegistry::all() const {
   std::vector<DefinitionPtr> out;
+  out.reserve(definitions_.size());
   for (const auto& [key, definition] : definitions_) out.push_back(definition);
   return out;
 }
 
 void DefinitionRegistry::on_change(std::function<void()> listener) {
   listeners_.push_back(std::move(listener));
+}
+
+void DefinitionRegistry::set_field_check(FieldCheck check) {
+  field_check_ = std::move(check);
+  for (const DefinitionPtr& known : all()) put(*known);
 }
 
 void DefinitionRegistry::set_admission(const std::string& group, const std::string& plural,

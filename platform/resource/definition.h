@@ -45,6 +45,9 @@ struct Definition {
   std::optional<ScalePaths> scale;
   std::vector<PrinterColumn> columns;
   std::shared_ptr<const Json> schema;  // openAPIV3Schema of the preferred version; may be null
+  // What a client's object has that its kind doesn't: removed, its path appended to `unknown`.
+  // kBadRequest for a value of the wrong type. Null: nothing is known of the kind.
+  std::function<Status(Json& object, std::vector<std::string>& unknown)> check_fields;
   // Changes the object or refuses it: defaults and rules that a schema can't say. `old` is null on
   // create.
   std::function<Status(Json& object, const Json* old)> admit;
@@ -68,6 +71,10 @@ class DefinitionRegistry {
   std::vector<DefinitionPtr> all() const;  // by group, then plural
   // Called after every change.
   void on_change(std::function<void()> listener);
+  // For all kinds, also those to come.
+  using FieldCheck =
+      std::function<Status(const Type& type, Json& object, std::vector<std::string>& unknown)>;
+  void set_field_check(FieldCheck check);
   // The rule for a kind, kept when its definition is put again.
   void set_admission(const std::string& group, const std::string& plural,
                      std::function<Status(Json&, const Json*)> admit);
@@ -76,6 +83,7 @@ class DefinitionRegistry {
   std::map<std::pair<std::string, std::string>, DefinitionPtr> definitions_;
   std::map<std::pair<std::string, std::string>, std::function<Status(Json&, const Json*)>>
       admissions_;
+  FieldCheck field_check_;
   std::vector<std::function<void()>> listeners_;
 };
 

@@ -27,4 +27,8 @@ inline const Type kTriggers{"eventing.knative.dev", "v1", "triggers", "Trigger"}
 inline const Type kPingSources{"sources.knative.dev", "v1", "pingsources", "PingSource"};
 inline const Type kCronJobSources{"sources.knative.dev", "v1", "cronjobsources", "CronJobSource"};
 
+// By which a Job finds its Pods, and people do.
+inline constexpr const char* kControllerUidLabel = "batch.kubernetes.io/controller-uid";
+inline constexpr const char* kJobNameLabel = "batch.kubernetes.io/job-name";
+
 }  // namespace hearth::resource
