@@ -57,7 +57,9 @@ Json route_of(const Json& service) {
                      : Json::array({{{"latestRevision", true}, {"percent", 100}}});
   for (Json& target : traffic) {
     // In a Service "latest" means its own configuration.
-    if (!target.contains("revisionName")) target["configurationName"] = name_of(service);
+    if (!target.is_object() || !base::string_at(target, {"revisionName"}).empty()) continue;
+    target.erase("revisionName");
+    target["configurationName"] = name_of(service);
   }
   route["spec"]["traffic"] = std::move(traffic);
   return route;

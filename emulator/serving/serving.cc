@@ -1,12 +1,14 @@
 #include "emulator/serving/serving.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "emulator/serving/children.h"
+#include "emulator/serving/traffic.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
@@ -93,15 +95,8 @@ struct Serving::State {
   void schedule_rebuild();
   Task<void> rebuild_in_turn();
   void settle_table();
-  // Empty when "latest" is asked for and none is ready yet.
-  std::string revision_for(const Json& target, const ObjectKey& route) const;
-  std::vector<std::string> revisions_of(const Json& route) const;
-  struct Traffic {
-    Json resolved = Json::array();  // targets whose revision is known
-    std::size_t wanted = 0;
-    std::string missing;  // a revision that is named and doesn't exist
-  };
-  Traffic resolve_traffic(const Json& route) const;
+  TrafficView traffic_view(const ObjectKey& route) const;
+  void wake_routes(const ObjectKey& revision);
 
   async::Loop& loop;
   Store& store;
@@ -118,6 +113,8 @@ struct Serving::State {
   Controller configuration_controller;
   Controller revision_controller;
   Controller route_controller;
+  // Routes whose traffic can't be assigned, with the revisions that they name and wait for.
+  std::map<ObjectKey, std::set<std::string>> waiting_routes;
   bool rebuild_due = false;
   bool rebuild_waits = false;  // for its turn
   base::MonotonicTime rebuild_not_before;
@@ -181,6 +178,7 @@ void Serving::State::connect() {
     else
       revision_controller.enqueue(key);
     configuration_controller.enqueue({key.ns, label_of(*object, label("configuration"))});
+    wake_routes(key);
     schedule_rebuild();
   });
   scaler.on_health_change([this](const std::string& ns, const std::string& name) {
@@ -273,12 +271,12 @@ Task<Result<Requeue>> Serving::State::configuration(ObjectKey key) {
   co_return Requeue();
 }
 
-// Old revisions that no route names go, the newest kRevisionsKept stay for rolling back.
+// Old revisions that no route names or serves go, the newest kRevisionsKept stay for rolling back.
 Task<void> Serving::State::collect_revisions(ObjectKey configuration, std::string ready,
                                              std::string created) {
   std::set<std::string> routed{ready, created};
   for (const ObjectPtr& object : routes.in_namespace(configuration.ns)) {
-    for (std::string& name : revisions_of(*object)) routed.insert(std::move(name));
+    routed.merge(revisions_of(*object, traffic_view(key_of(*object))));
   }
   std::vector<ObjectPtr> spare;
   for (const ObjectPtr& object : revisions.in_namespace(configuration.ns)) {
@@ -329,71 +327,61 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
   co_return Requeue();
 }
 
-std::string Serving::State::revision_for(const Json& target, const ObjectKey& route) const {
-  std::string name = base::string_at(target, {"revisionName"});
-  if (!name.empty()) return name;
-  const ObjectPtr config =
-      configurations.get({route.ns, base::string_at(target, {"configurationName"}, route.name)});
-  return config ? base::string_at(*config, {"status", "latestReadyRevisionName"}) : "";
-}
-
-std::vector<std::string> Serving::State::revisions_of(const Json& route) const {
-  std::vector<std::string> out;
-  const Json* traffic = base::find(route, {"spec", "traffic"});
-  if (traffic == nullptr || !traffic->is_array()) return out;
-  for (const Json& target : *traffic) {
-    std::string name = revision_for(target, key_of(route));
-    if (!name.empty()) out.push_back(std::move(name));
-  }
-  return out;
-}
-
-Serving::State::Traffic Serving::State::resolve_traffic(const Json& route) const {
-  Traffic out;
-  const ObjectKey key = key_of(route);
-  const Json* wanted = base::find(route, {"spec", "traffic"});
-  if (wanted == nullptr || !wanted->is_array()) return out;
-  out.wanted = wanted->size();
-  for (Json target : *wanted) {
-    const std::string name = revision_for(target, key);
-    if (base::string_at(target, {"revisionName"}).empty())
-      target["latestRevision"] = true;
-    else if (!revisions.get({key.ns, name}))
-      out.missing = name;
-    target.erase("configurationName");
-    if (name.empty()) continue;
-    target["revisionName"] = name;
-    const std::string tag = base::string_at(target, {"tag"});
-    if (!tag.empty()) target["url"] = url_of(key, tag);
-    out.resolved.push_back(std::move(target));
-  }
-  return out;
+TrafficView Serving::State::traffic_view(const ObjectKey& route) const {
+  return {.state_of =
+              [this, ns = route.ns](const std::string& name) {
+                const ObjectPtr revision = revisions.get({ns, name});
+                if (!revision) return RevisionState::kMissing;
+                const std::string ready = condition_of(*revision, "Ready").status;
+                if (ready == "True") return RevisionState::kReady;
+                return ready == "False" ? RevisionState::kFailed : RevisionState::kNotReady;
+              },
+          .latest_ready =
+              [this, ns = route.ns](const std::string& name) {
+                const ObjectPtr configuration = configurations.get({ns, name});
+                return configuration
+                           ? base::string_at(*configuration, {"status", "latestReadyRevisionName"})
+                           : std::string();
+              },
+          .url_of = [this, route](const std::string& tag) { return url_of(route, tag); }};
 }
 
 Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
   const ObjectPtr cached = routes.get(key);
-  if (!cached || is_being_deleted(*cached)) co_return Requeue();
-  Json object = *cached;
-  const auto now = clock.wall();
-  Traffic traffic = resolve_traffic(object);
-  Condition assigned{"AllTrafficAssigned", "True", "", ""};
-  if (!traffic.missing.empty()) {
-    assigned = {"AllTrafficAssigned", "False", "RevisionMissing",
-                fmt::format("Revision \"{}\" referenced in traffic not found.", traffic.missing)};
-  } else if (traffic.wanted == 0 || traffic.resolved.size() < traffic.wanted) {
-    assigned = {"AllTrafficAssigned", "Unknown", "RevisionMissing",
-                "Configuration is waiting for a Revision to become ready."};
+  if (!cached || is_being_deleted(*cached)) {
+    waiting_routes.erase(key);
+    co_return Requeue();
   }
-  set_condition(object, assigned, now);
+  Json object = *cached;
+  Assignment assignment = assign_traffic(object, traffic_view(key));
+  if (assignment.condition.status != "True") {
+    // The copy may lag behind what was assigned a moment ago, and that must be kept.
+    HEARTH_CO_TRY(current, co_await store.get(kRoutes, key));
+    object = *current;
+    assignment = assign_traffic(object, traffic_view(key));
+  }
+  if (assignment.awaited.empty())
+    waiting_routes.erase(key);
+  else
+    waiting_routes[key] = std::move(assignment.awaited);
+  const auto now = clock.wall();
+  set_condition(object, assignment.condition, now);
   set_ready(object, {"AllTrafficAssigned"}, now);
   Json& status = object["status"];
   status["observedGeneration"] = generation_of(object);
-  status["traffic"] = std::move(traffic.resolved);
+  status["traffic"] = std::move(assignment.traffic);
   status["url"] = url_of(key);
   status["address"] = address_of(key);
   HEARTH_CO_CHECK_OK(co_await update_status(store, kRoutes, key, std::move(status)));
   schedule_rebuild();
   co_return Requeue();
+}
+
+// A Route hears of its Configuration by itself, but not of a revision that it names.
+void Serving::State::wake_routes(const ObjectKey& revision) {
+  for (const auto& [route, awaited] : waiting_routes) {
+    if (route.ns == revision.ns && awaited.contains(revision.name)) route_controller.enqueue(route);
+  }
 }
 
 // Many changes make one table. A table costs as much as there are routes, and each new function

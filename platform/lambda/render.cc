@@ -1,5 +1,7 @@
 #include "platform/lambda/render.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "platform/base/bytes.h"
@@ -205,7 +207,9 @@ Json render_service(const Json& function, const FunctionSpec& spec, const std::s
   Json service = owned(resource::kKnativeServices, function, resource::name_of(function), "lambda");
   service["metadata"]["annotations"] = {{"lambda.knative.io/runtime", spec.language},
                                         {"lambda.knative.io/version", spec.version}};
-  Json pod{{"containerConcurrency", spec.scaling.container_concurrency},
+  // Knative refuses more (container-concurrency-max-limit).
+  constexpr std::int64_t kConcurrencyMax = 1000;
+  Json pod{{"containerConcurrency", std::min(spec.scaling.container_concurrency, kConcurrencyMax)},
            {"containers", Json::array({container_of(function, spec, image, handler, settings)})},
            {"automountServiceAccountToken", !spec.service_account.empty()},
            {"serviceAccountName",

@@ -1,0 +1,98 @@
+#include "emulator/serving/field_errors.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace hearth::serving {
+namespace {
+
+// Nobody mends more at once, and an answer has to stay small.
+constexpr std::size_t kErrorsMax = 50;
+constexpr std::size_t kShownBytesMax = 100;
+
+const Json* member(const Json& parent, const char* name) {
+  const Json* found = base::find(parent, {name});
+  return found == nullptr || found->is_null() ? nullptr : found;
+}
+
+}  // namespace
+
+std::string shown(const Json& value) {
+  if (value.is_structured()) return fmt::format("an {}", value.type_name());
+  std::string text = base::dump_json(value);
+  if (text.size() <= kShownBytesMax) return text;
+  std::size_t end = kShownBytesMax;
+  const auto continues = [&] { return (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; };
+  while (end > 0 && continues()) --end;  // no half of a character
+  return text.substr(0, end) + "…";
+}
+
+void FieldErrors::add(std::string path, std::string_view problem, const char* reason,
+                      std::string_view paths) {
+  if (errors_.size() >= kErrorsMax) return;
+  std::string message = fmt::format("{}: {}", problem, paths.empty() ? path : paths);
+  errors_.push_back({std::move(path), reason, std::move(message)});
+}
+
+void FieldErrors::missing(std::string path) {
+  add(std::move(path), "missing field(s)", "FieldValueRequired");
+}
+
+void FieldErrors::refuse_others(const Json& object, std::initializer_list<std::string_view> allowed,
+                                const std::string& path) {
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_null() || std::ranges::find(allowed, key) != allowed.end()) continue;
+    add(fmt::format("{}.{}", path, key), "must not set the field(s)", "FieldValueForbidden");
+  }
+}
+
+const Json* FieldErrors::typed(const Json& parent, const char* name, const std::string& path,
+                               bool (*fits)(const Json&), std::string_view wanted) {
+  const Json* found = member(parent, name);
+  if (found == nullptr || fits(*found)) return found;
+  add(path, fmt::format("invalid value: {} is not {}", shown(*found), wanted),
+      "FieldValueTypeInvalid");
+  return nullptr;
+}
+
+const Json* FieldErrors::object_in(const Json& parent, const char* name, const std::string& path) {
+  return typed(parent, name, path, [](const Json& v) { return v.is_object(); }, "an object");
+}
+
+const Json* FieldErrors::list_in(const Json& parent, const char* name, const std::string& path) {
+  return typed(parent, name, path, [](const Json& v) { return v.is_array(); }, "a list");
+}
+
+std::optional<std::string> FieldErrors::text_in(const Json& parent, const char* name,
+                                                const std::string& path) {
+  const Json* found = typed(
+      parent, name, path, [](const Json& v) { return v.is_string(); },
+      "text (numbers and booleans need quotes)");
+  return found == nullptr ? std::nullopt : std::optional(found->get<std::string>());
+}
+
+std::optional<bool> FieldErrors::bool_in(const Json& parent, const char* name,
+                                         const std::string& path) {
+  const Json* found =
+      typed(parent, name, path, [](const Json& v) { return v.is_boolean(); }, "true or false");
+  return found == nullptr ? std::nullopt : std::optional(found->get<bool>());
+}
+
+std::optional<std::int64_t> FieldErrors::integer_in(const Json& parent, const char* name,
+                                                    const std::string& path, std::int64_t min,
+                                                    std::int64_t max) {
+  const Json* found =
+      typed(parent, name, path, [](const Json& v) { return v.is_number_integer(); }, "an integer");
+  if (found == nullptr) return std::nullopt;
+  // Above the range of int64 the number would become another.
+  const bool huge =
+      found->is_number_unsigned() && std::cmp_greater(found->get<std::uint64_t>(), max);
+  const auto value = huge ? max : found->get<std::int64_t>();
+  if (!huge && value >= min && value <= max) return value;
+  add(path, fmt::format("expected {} <= {} <= {}", min, shown(*found), max));
+  return std::nullopt;
+}
+
+}  // namespace hearth::serving

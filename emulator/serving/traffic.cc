@@ -1,0 +1,99 @@
+#include "emulator/serving/traffic.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "platform/resource/object.h"
+
+namespace hearth::serving {
+
+using base::string_at;
+using resource::Condition;
+
+namespace {
+
+constexpr const char* kAssigned = "AllTrafficAssigned";
+
+const Json& list_at(const Json& object, std::initializer_list<std::string_view> path) {
+  static const Json none = Json::array();
+  const Json* found = base::find(object, path);
+  return found != nullptr && found->is_array() ? *found : none;
+}
+
+std::string followed_configuration(const Json& target, const Json& route) {
+  const std::string name = string_at(target, {"configurationName"});
+  return name.empty() ? resource::name_of(route) : name;
+}
+
+// The first fault that is found decides, but a False one goes before those that only wait.
+void blame(Condition& condition, const char* status, std::string message) {
+  if (condition.status == "False" || condition.status == status) return;
+  condition = {kAssigned, status, "RevisionMissing", std::move(message)};
+}
+
+void check_named(const std::string& name, RevisionState state, Assignment& out) {
+  if (state == RevisionState::kReady) return;
+  out.awaited.insert(name);
+  if (state == RevisionState::kMissing) {
+    blame(out.condition, "False",
+          fmt::format("Revision \"{}\" referenced in traffic not found.", name));
+  } else if (state == RevisionState::kFailed) {
+    blame(out.condition, "False", fmt::format("Revision \"{}\" failed to become ready.", name));
+  } else {
+    blame(out.condition, "Unknown", fmt::format("Revision \"{}\" is not yet ready.", name));
+  }
+}
+
+void assign(Json target, const Json& route, const TrafficView& view, Assignment& out) {
+  std::string name = string_at(target, {"revisionName"});
+  if (!name.empty()) {
+    check_named(name, view.state_of(name), out);
+  } else {
+    const std::string configuration = followed_configuration(target, route);
+    name = view.latest_ready(configuration);
+    target["latestRevision"] = true;
+    if (name.empty()) {
+      blame(out.condition, "Unknown",
+            fmt::format("Configuration \"{}\" is waiting for a Revision to become ready.",
+                        configuration));
+    }
+  }
+  target.erase("configurationName");
+  target["revisionName"] = name;
+  out.traffic.push_back(std::move(target));
+}
+
+}  // namespace
+
+Assignment assign_traffic(const Json& route, const TrafficView& view) {
+  Assignment out;
+  out.condition = {kAssigned, "True", "", ""};
+  const Json& wanted = list_at(route, {"spec", "traffic"});
+  for (const Json& target : wanted) {
+    if (target.is_object()) assign(target, route, view, out);
+  }
+  if (wanted.empty()) blame(out.condition, "Unknown", "The Route has no traffic targets.");
+  if (out.condition.status != "True") out.traffic = list_at(route, {"status", "traffic"});
+  // Also of what was kept: the daemon may listen at another port now.
+  for (Json& target : out.traffic) {
+    const std::string tag = string_at(target, {"tag"});
+    if (!tag.empty()) target["url"] = view.url_of(tag);
+  }
+  return out;
+}
+
+std::set<std::string> revisions_of(const Json& route, const TrafficView& view) {
+  std::set<std::string> out;
+  for (const Json& target : list_at(route, {"spec", "traffic"})) {
+    const std::string name = string_at(target, {"revisionName"});
+    out.insert(name.empty() ? view.latest_ready(followed_configuration(target, route)) : name);
+  }
+  for (const Json& target : list_at(route, {"status", "traffic"})) {
+    out.insert(string_at(target, {"revisionName"}));
+  }
+  out.erase("");
+  return out;
+}
+
+}  // namespace hearth::serving

@@ -1,0 +1,122 @@
+#include "emulator/serving/traffic.h"
+
+#include <map>
+
+#include <gtest/gtest.h>
+
+namespace hearth::serving {
+namespace {
+
+struct World {
+  std::map<std::string, RevisionState> revisions;
+  std::map<std::string, std::string> latest;
+  std::string port;
+
+  TrafficView view() const {
+    return {.state_of =
+                [this](const std::string& name) {
+                  const auto it = revisions.find(name);
+                  return it == revisions.end() ? RevisionState::kMissing : it->second;
+                },
+            .latest_ready =
+                [this](const std::string& name) {
+                  const auto it = latest.find(name);
+                  return it == latest.end() ? std::string() : it->second;
+                },
+            .url_of = [this](const std::string& tag) { return "http://" + tag + port; }};
+  }
+};
+
+Json route(Json wanted, Json served = Json()) {
+  Json object{{"metadata", {{"name", "hello"}}}, {"spec", {{"traffic", std::move(wanted)}}}};
+  if (!served.is_null()) object["status"]["traffic"] = std::move(served);
+  return object;
+}
+
+const Json kCanary = {{{"revisionName", "hello-v1"}, {"percent", 80}},
+                      {{"configurationName", "hello"}, {"percent", 20}, {"tag", "next"}}};
+const Json kServed =
+    Json::array({{{"revisionName", "hello-v0"}, {"percent", 100}, {"latestRevision", true}}});
+
+TEST(Traffic, NamesTheRevisionsOfItsTargets) {
+  const World world{{{"hello-v1", RevisionState::kReady}}, {{"hello", "hello-v2"}}, ""};
+  const Assignment out = assign_traffic(route(kCanary, kServed), world.view());
+  EXPECT_EQ(out.condition.status, "True");
+  EXPECT_TRUE(out.awaited.empty());
+  EXPECT_EQ(out.traffic, (Json{{{"revisionName", "hello-v1"}, {"percent", 80}},
+                               {{"revisionName", "hello-v2"},
+                                {"percent", 20},
+                                {"tag", "next"},
+                                {"latestRevision", true},
+                                {"url", "http://next"}}}));
+}
+
+TEST(Traffic, KeepsWhatItServedWhileARevisionIsMissing) {
+  World world{{}, {{"hello", "hello-v2"}}, ""};
+  const Json object = route(kCanary, kServed);
+  const Assignment out = assign_traffic(object, world.view());
+  EXPECT_EQ(out.condition.status, "False");
+  EXPECT_EQ(out.condition.reason, "RevisionMissing");
+  EXPECT_EQ(out.condition.message, "Revision \"hello-v1\" referenced in traffic not found.");
+  EXPECT_EQ(out.traffic, kServed);
+  EXPECT_EQ(out.awaited, (std::set<std::string>{"hello-v1"}));
+
+  world.revisions["hello-v1"] = RevisionState::kNotReady;
+  EXPECT_EQ(assign_traffic(object, world.view()).condition.status, "Unknown");
+  EXPECT_EQ(assign_traffic(object, world.view()).traffic, kServed);
+  world.revisions["hello-v1"] = RevisionState::kFailed;
+  EXPECT_EQ(assign_traffic(object, world.view()).condition.status, "False");
+  EXPECT_EQ(assign_traffic(object, world.view()).traffic, kServed);
+  world.revisions["hello-v1"] = RevisionState::kReady;
+  EXPECT_EQ(assign_traffic(object, world.view()).traffic[0]["revisionName"], "hello-v1");
+}
+
+TEST(Traffic, KeepsWhatItServedWhileAConfigurationHasNoRevision) {
+  const World world{{{"hello-v1", RevisionState::kReady}}, {}, ""};
+  const Assignment out = assign_traffic(route(kCanary, kServed), world.view());
+  EXPECT_EQ(out.condition.status, "Unknown");
+  EXPECT_EQ(out.traffic, kServed);
+  EXPECT_TRUE(out.awaited.empty());  // the Configuration tells by itself
+}
+
+TEST(Traffic, ServesNothingBeforeItsFirstGoodAssignment) {
+  const World world{{}, {{"hello", "hello-v2"}}, ""};
+  EXPECT_EQ(assign_traffic(route(kCanary), world.view()).traffic, Json::array());
+  EXPECT_EQ(assign_traffic(route(Json::array()), world.view()).condition.status, "Unknown");
+}
+
+TEST(Traffic, TellsOfAMissingRevisionBeforeOneThatStarts) {
+  const World world{{{"b", RevisionState::kNotReady}}, {}, ""};
+  const Assignment out = assign_traffic(
+      route({{{"revisionName", "b"}, {"percent", 50}}, {{"revisionName", "c"}, {"percent", 50}}}),
+      world.view());
+  EXPECT_EQ(out.condition.status, "False");
+  EXPECT_EQ(out.awaited, (std::set<std::string>{"b", "c"}));
+}
+
+TEST(Traffic, KeepsTagsAtTheAddressOfToday) {
+  const World world{{}, {}, ":81"};
+  const Json served = Json::array(
+      {{{"revisionName", "hello-v0"}, {"percent", 100}, {"tag", "old"}, {"url", "http://old:80"}}});
+  EXPECT_EQ(assign_traffic(route(kCanary, served), world.view()).traffic[0]["url"],
+            "http://old:81");
+}
+
+TEST(Traffic, HoldsOnToRevisionsThatAreNamedOrServed) {
+  const World world{{}, {{"hello", "hello-v2"}}, ""};
+  EXPECT_EQ(revisions_of(route(kCanary, kServed), world.view()),
+            (std::set<std::string>{"hello-v0", "hello-v1", "hello-v2"}));
+}
+
+TEST(Traffic, BearsObjectsOfAnyShape) {
+  const World world;
+  for (const Json& junk :
+       {Json(), Json(1), Json("x"), Json::array({1, nullptr, {{"tag", 5}}}), Json{{"a", "b"}}}) {
+    const Assignment out = assign_traffic(route(junk, junk), world.view());
+    EXPECT_NE(out.condition.status, "True");
+    (void)revisions_of(route(junk, junk), world.view());
+  }
+}
+
+}  // namespace
+}  // namespace hearth::serving
