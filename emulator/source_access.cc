@@ -24,10 +24,13 @@ void SourceAccess::set_credentials(std::map<std::string, std::string> credential
   credentials_ = std::move(credentials);
 }
 
+// Manifests written for a cluster name its MinIO: here that is the embedded store.
+bool SourceAccess::is_embedded(const lambda::ObjectLocation& location) const {
+  return location.endpoint.empty() || location.endpoint.contains("minio.minio.svc.cluster.local");
+}
+
 Result<s3::Client> SourceAccess::client_for(const lambda::ObjectLocation& location) {
-  // Manifests written for a cluster name its MinIO: here that is the embedded store.
-  const bool own =
-      location.endpoint.empty() || location.endpoint.contains("minio.minio.svc.cluster.local");
+  const bool own = is_embedded(location);
   std::string endpoint = own ? embedded_store_ : location.endpoint;
   if (!endpoint.contains("://")) endpoint = "http://" + endpoint;
   HEARTH_TRY(url, http::parse_url(endpoint));
@@ -45,6 +48,12 @@ Task<Result<lambda::SourceTree>> SourceAccess::fetch_objects(lambda::ObjectLocat
   HEARTH_CO_TRY(bucket_client, client_for(location));
   co_return co_await lambda::fetch_objects(bucket_client, pool_, scratch_, location.bucket,
                                            location.key);
+}
+
+Task<Result<std::string>> SourceAccess::version_of_objects(lambda::ObjectLocation location) {
+  if (!is_embedded(location)) co_return std::string();
+  HEARTH_CO_TRY(bucket_client, client_for(location));
+  co_return co_await lambda::version_of_objects(bucket_client, location.bucket, location.key);
 }
 
 Task<Result<lambda::SourceTree>> SourceAccess::fetch_git(lambda::GitLocation location) {

@@ -32,6 +32,8 @@ class SourceAccess {
   void set_credentials(std::map<std::string, std::string> credentials);
 
   Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
+  // Empty for other stores: nobody tells of what is written there.
+  Task<Result<std::string>> version_of_objects(lambda::ObjectLocation location);
   Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
   Task<Result<std::string>> fetch_context(workloads::BucketContext context);
   // Makes the bucket when there is none.
@@ -39,6 +41,7 @@ class SourceAccess {
   Task<Status> remove_contexts(std::string bucket, std::string prefix);
 
  private:
+  bool is_embedded(const lambda::ObjectLocation& location) const;
   Result<s3::Client> client_for(const lambda::ObjectLocation& location);
 
   http::Client& client_;

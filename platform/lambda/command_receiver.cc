@@ -6,6 +6,7 @@
 
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
+#include "platform/base/text.h"
 #include "platform/event/http_binding.h"
 #include "platform/lambda/function.h"
 #include "platform/resource/well_known.h"
@@ -30,6 +31,29 @@ Task<void> answer(http::Exchange& exchange, int status, std::string correlation,
   if (status == 429) head.headers.add("Retry-After", "5");
   body["correlationId"] = correlation;
   (void)co_await exchange.respond(head, base::dump_json(body) + "\n");
+}
+
+struct Refusal {
+  int status;
+  const char* error;
+};
+
+Refusal refusal_of(Code code) {
+  switch (code) {
+    case Code::kInvalid:
+    case Code::kBadRequest:
+      return {400, "schema_validation_failed"};
+    case Code::kNotFound:
+      return {400, "not_found"};
+    case Code::kForbidden:
+    case Code::kUnsupported:
+    case Code::kTooLarge:
+      return {400, "refused"};
+    case Code::kRateLimited:
+      return {429, "rate_limit_exceeded"};
+    default:
+      return {500, "processing_failed"};
+  }
 }
 
 Result<Json> parse_data(const event::CloudEvent& event) {
@@ -106,18 +130,9 @@ Task<void> CommandReceiver::handle(http::Exchange& exchange) {
     co_return;
   }
   const Error& error = applied.error();
-  const bool invalid = error.code == Code::kInvalid || error.code == Code::kBadRequest;
-  const bool limited = error.code == Code::kRateLimited;
-  co_await answer(exchange,
-                  invalid   ? 400
-                  : limited ? 429
-                            : 500,
-                  correlation,
-                  {{"error", invalid   ? "schema_validation_failed"
-                             : limited ? "rate_limit_exceeded"
-                                       : "processing_failed"},
-                   {"message", error.message},
-                   {"eventId", id}});
+  const Refusal refusal = refusal_of(error.code);
+  co_await answer(exchange, refusal.status, correlation,
+                  {{"error", refusal.error}, {"message", error.message}, {"eventId", id}});
 }
 
 Task<Status> CommandReceiver::apply(event::CloudEvent event) {
@@ -186,7 +201,9 @@ Task<Status> CommandReceiver::deploy(event::CloudEvent event, Json data) {
                            : co_await store_.create(kFunctions, std::move(object), strict);
     if (written) co_return Status();
     // Somebody wrote in between: look again (the reference acknowledged and lost it, B-62).
-    if (written.error().code != Code::kConflict && written.error().code != Code::kAlreadyExists) {
+    const Code code = written.error().code;
+    const bool went = current && code == Code::kNotFound;
+    if (code != Code::kConflict && code != Code::kAlreadyExists && !went) {
       co_return fail(written.error());
     }
   }
@@ -199,13 +216,26 @@ Task<Status> CommandReceiver::remove(Target target) {
   co_return Status();
 }
 
+Task<Error> CommandReceiver::unknown_function(Target target) {
+  std::string message =
+      fmt::format("name: Not found: function \"{}\" in namespace \"{}\"", target.name, target.ns);
+  const auto functions = co_await store_.list(kFunctions, {.ns = target.ns});
+  std::vector<std::string> names;
+  if (functions) {
+    for (const ObjectPtr& function : functions->items) names.push_back(name_of(*function));
+  }
+  if (const auto near = base::nearest(target.name, names)) {
+    message += fmt::format("; did you mean \"{}\"?", *near);
+  }
+  co_return Error{Code::kNotFound, std::move(message), {}};
+}
+
 Task<Status> CommandReceiver::annotate(Target target, Json annotations) {
   auto patched =
       co_await store_.patch(kFunctions, {target.ns, target.name}, PatchType::kMerge,
                             {{"metadata", {{"annotations", std::move(annotations)}}}}, {});
   if (!patched && patched.error().code == Code::kNotFound) {
-    // A command for what is gone can't succeed later: accepted, as a delete would be (B-63).
-    co_return Status();
+    co_return fail(co_await unknown_function(std::move(target)));
   }
   if (!patched) co_return fail(patched.error());
   co_return Status();
@@ -219,7 +249,10 @@ Task<Status> CommandReceiver::rebuild(Target target) {
 
 Task<Status> CommandReceiver::cancel(Target target) {
   auto function = co_await store_.get(kFunctions, {target.ns, target.name});
-  if (!function) co_return Status();
+  if (!function && function.error().code == Code::kNotFound) {
+    co_return fail(co_await unknown_function(std::move(target)));
+  }
+  if (!function) co_return fail(function.error());
   const std::string job = base::string_at(**function, {"status", "buildStatus", "jobName"});
   if (base::string_at(**function, {"status", "phase"}) != "Building") co_return Status();
   co_return co_await annotate(std::move(target), {{std::string(kCancelAnnotation), job}});
@@ -228,6 +261,10 @@ Task<Status> CommandReceiver::cancel(Target target) {
 Task<Status> CommandReceiver::roll_back(Target target) {
   const std::string revision = base::string_at(target.data, {"revision"});
   const std::string reason = base::string_at(target.data, {"reason"});
+  if (const auto function = co_await store_.get(kFunctions, {target.ns, target.name});
+      !function && function.error().code == Code::kNotFound) {
+    co_return fail(co_await unknown_function(std::move(target)));
+  }
   if (!revision.empty() && !co_await store_.get(kRevisions, {target.ns, revision})) {
     co_return fail(Code::kInvalid, fmt::format("revision: Not found: \"{}\"", revision));
   }

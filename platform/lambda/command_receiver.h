@@ -33,11 +33,12 @@ class CommandReceiver {
   // Lives on the store's loop; references outlive it.
   CommandReceiver(resource::Store& store, const base::Clock& clock, CommandReceiverOptions options);
 
-  // POST / or /events. 202 accepted, 400 invalid_cloudevent or schema_validation_failed, 405,
-  // 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed. X-Correlation-ID
-  // always.
+  // POST / or /events. 202 accepted, 400 invalid_cloudevent, schema_validation_failed, not_found
+  // or refused, 405, 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed.
+  // X-Correlation-ID always. What no repetition can mend is 400: brokers send again after a 404.
   Task<void> handle(http::Exchange& exchange);
-  // Unknown types are accepted and ignored. kInvalid: the data; kRateLimited.
+  // Unknown types are accepted and ignored. kInvalid: the data; kNotFound: its function or
+  // namespace; kRateLimited.
   Task<Status> apply(event::CloudEvent event);
 
  private:
@@ -52,6 +53,8 @@ class CommandReceiver {
   Task<Status> rebuild(Target target);
   Task<Status> cancel(Target target);
   Task<Status> roll_back(Target target);
+  // kNotFound that names similar functions of the namespace.
+  Task<Error> unknown_function(Target target);
   Task<Status> annotate(Target target, Json annotations);
   Result<Target> target_of(const event::CloudEvent& event, Json data) const;
   bool take_token();

@@ -1,20 +1,21 @@
 #include "platform/lambda/function_controller.h"
 
-#include <set>
+#include <algorithm>
 
 #include <fmt/format.h>
 
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
-#include "platform/base/bytes.h"
 #include "platform/base/hash.h"
 #include "platform/base/limits.h"
 #include "platform/lambda/command_receiver.h"
 #include "platform/lambda/function.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
-#include "platform/lambda/object_location.h"
+#include "platform/lambda/lifecycle_event.h"
+#include "platform/lambda/source_reader.h"
+#include "platform/lambda/source_watch.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/controller.h"
 #include "platform/resource/informer.h"
@@ -33,15 +34,23 @@ constexpr telemetry::Log kLog("function");
 // this pace for sources nobody tells of (git, S3 elsewhere).
 constexpr std::chrono::seconds kSourceRetry{15};
 
+constexpr const char* kCancelled = "Cancelled";
+
 // One reconcile of one function: its object, the parsed spec, what is to be written back.
 struct Pass {
   Json function;
   FunctionSpec spec;
   BuildStatus build;
   Requeue requeue;
+  std::vector<LifecycleChange> told;  // sent once the status is written
 
   std::string ns() const { return namespace_of(function); }
   std::string name() const { return name_of(function); }
+  // The earliest of what its steps wish.
+  void look_again(std::chrono::nanoseconds delay) {
+    requeue = requeue ? std::min(*requeue, delay) : delay;
+  }
+  void tell(const char* type, Json data) { told.push_back({type, std::move(data)}); }
 };
 
 std::string source_hash(const Json& function) {
@@ -49,15 +58,24 @@ std::string source_hash(const Json& function) {
   return base::sha256_hex(base::dump_json({(*spec)["source"], (*spec)["runtime"]})).substr(0, 16);
 }
 
-// What a Job's conditions say: empty while it runs.
-std::string job_outcome(const Json& job, std::string& message) {
+// What a Job's conditions say: without a type while it runs.
+Condition job_outcome(const Json& job) {
   for (const char* type : {"Complete", "Failed"}) {
-    const Condition condition = condition_of(job, type);
-    if (condition.status != "True") continue;
-    message = condition.message;
-    return type;
+    Condition condition = condition_of(job, type);
+    if (condition.status == "True") return condition;
   }
   return {};
+}
+
+bool is_owned_by(const Json& object, const Json& function) {
+  const auto owner = controller_of(object);
+  return owner && owner->uid == uid_of(function);
+}
+
+std::string served_image(const Json& service) {
+  const Json* containers = base::find(service, {"spec", "template", "spec", "containers"});
+  if (containers == nullptr || !containers->is_array() || containers->empty()) return {};
+  return base::string_at(containers->front(), {"image"});
 }
 
 }  // namespace
@@ -71,6 +89,8 @@ struct FunctionController::State {
         languages(langs),
         clock(c),
         options(std::move(o)),
+        reader(s, langs, options.sources, options.gcs_endpoint),
+        watched(c),
         functions(l, s, kFunctions),
         jobs(l, s, kJobs),
         services(l, s, kKnativeServices),
@@ -81,23 +101,24 @@ struct FunctionController::State {
   Task<Status> advance(Pass& pass);
   Task<Status> ensure_eventing(Pass& pass);
   Task<Result<bool>> ensure_image(Pass& pass);
+  Task<bool> rebuild_if_changed(Pass& pass);
   Task<void> begin_build(Pass& pass, std::int64_t attempt);
+  Task<bool> launch(Pass& pass, BuildPlan plan, std::int64_t attempt);
   Task<Result<BuildPlan>> resolve(const Pass& pass);
-  Task<Result<SourceTree>> fetch(const Pass& pass);
-  Task<Result<std::map<std::string, std::string>>> read_secret(std::string ns, std::string name);
   Task<Status> store_context(const Json& function, BuildPlan& plan);
   Task<void> discard_context(Json function, std::string job_name);
   Task<Status> start_job(Pass& pass, BuildPlan plan, std::int64_t attempt);
   Task<Status> follow_job(Pass& pass);
-  Task<void> cancel_build(Pass& pass);
-  void fail_build(Pass& pass, const std::string& message);
+  Task<Status> cancel_build(Pass& pass);
+  Task<Result<bool>> keep_serving(Pass& pass);
+  void fail_build(Pass& pass, const Condition& outcome);
   Task<Status> deploy(Pass& pass);
   void follow_service(Pass& pass, const Json& service);
   Task<Status> remove_owned(Json function, Type type, std::string name);
   Task<Result<Requeue>> finalize(Json function);
   void condition(Pass& pass, const char* type, bool fine, const char* reason,
                  std::string message = {});
-  void emit(const Pass& pass, const char* type, Json data);
+  void emit(const Json& before, Pass& pass);
   void record_transition(const Json& before, const Json& after);
   void watch_owned(Informer& informer);
 
@@ -107,10 +128,9 @@ struct FunctionController::State {
   const Languages& languages;
   const base::Clock& clock;
   FunctionControllerOptions options;
+  SourceReader reader;
+  SourceWatch watched;
   Informer functions;
-  // Those whose source was not found: the only ones that a new object can concern. Every object
-  // that is stored asks.
-  std::set<ObjectKey> without_source;
   Informer jobs;
   Informer services;
   async::TaskGroup tasks;
@@ -129,10 +149,10 @@ void FunctionController::start() {
   State& state = *state_;
   state.functions.on_change([&state](const ObjectPtr& object, bool deleted) {
     const ObjectKey key = key_of(*object);
-    if (!deleted && condition_of(*object, "SourceReady").status == "False")
-      state.without_source.insert(key);
+    if (deleted)
+      state.watched.forget(key);
     else
-      state.without_source.erase(key);
+      state.watched.put(*object);
     state.controller.enqueue(key);
   });
   state.watch_owned(state.jobs);
@@ -168,14 +188,9 @@ Task<void> FunctionController::stop() {
 bool FunctionController::is_synced() const { return state_->synced; }
 
 void FunctionController::source_changed(const std::string& bucket, const std::string& key) {
-  for (const ObjectKey& waiting : state_->without_source) {
-    const ObjectPtr function = state_->functions.get(waiting);
-    if (!function) continue;
-    const FunctionSpec spec = parse_function(*function);
-    const bool named = spec.source.bucket == bucket &&
-                       (key == spec.source.key ||
-                        (spec.source.key.ends_with('/') && key.starts_with(spec.source.key)));
-    if (named) state_->controller.enqueue(waiting);
+  for (const ObjectKey& function : state_->watched.changed(bucket, key)) {
+    // Once for all objects of an upload, not once for each.
+    state_->controller.enqueue_after(function, state_->watched.unsettled(function));
   }
 }
 
@@ -185,10 +200,11 @@ void FunctionController::State::condition(Pass& pass, const char* type, bool fin
                 clock.wall());
 }
 
-void FunctionController::State::emit(const Pass& pass, const char* type, Json data) {
-  data["name"] = pass.name();
-  data["namespace"] = pass.ns();
-  if (options.emit) options.emit(pass.function, type, std::move(data));
+void FunctionController::State::emit(const Json& before, Pass& pass) {
+  if (!options.emit) return;
+  for (LifecycleChange& change : lifecycle_changes(before, pass.function, std::move(pass.told))) {
+    options.emit(pass.function, std::move(change.type), std::move(change.data));
+  }
 }
 
 // An Event when the phase or what it stands on changed, and when a build ended well.
@@ -225,23 +241,19 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   if (!current) co_return fail(current.error());
   const Json& function = **current;
   if (is_being_deleted(function)) co_return co_await finalize(function);
-  Pass pass{function, parse_function(function), read_build_status(function), {}};
+  Pass pass{function, parse_function(function), read_build_status(function), {}, {}};
   if (add_finalizer(pass.function, kFunctionFinalizer)) {
     // The watch brings the stored form back; going on with it then keeps one writer per step.
     HEARTH_CO_CHECK_OK(co_await store.update(kFunctions, pass.function, {}));
     co_return Requeue();
   }
-  const std::string phase = base::string_at(pass.function, {"status", "phase"});
   const Status advanced = co_await advance(pass);
   pass.function["status"]["observedGeneration"] = generation_of(pass.function);
   write_build_status(pass.function, pass.build);
-  const std::string now_in = base::string_at(pass.function, {"status", "phase"});
   const Status written = co_await update_status(store, kFunctions, key, pass.function["status"]);
   if (!written && written.error().code != Code::kNotFound) co_return fail(written.error());
   record_transition(function, pass.function);
-  if (now_in != phase && now_in == "Ready")
-    emit(pass, "lifecycle.function.ready", {{"phase", now_in}});
-  if (phase.empty()) emit(pass, "lifecycle.function.created", {{"phase", now_in}});
+  emit(function, pass);
   if (!advanced) co_return fail(advanced.error());
   co_return pass.requeue;
 }
@@ -298,9 +310,11 @@ Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
     co_await begin_build(pass, 1);
     co_return false;
   }
-  if (annotation_of(pass.function, kCancelAnnotation) == pass.build.job_name &&
-      pass.build.image.empty()) {
-    co_await cancel_build(pass);
+  if (co_await rebuild_if_changed(pass)) co_return false;
+  const bool is_cancelled = pass.build.error.starts_with(kCancelled);
+  const bool asked = annotation_of(pass.function, kCancelAnnotation) == pass.build.job_name;
+  if (is_cancelled || (asked && pass.build.image.empty())) {
+    HEARTH_CO_CHECK_OK(co_await cancel_build(pass));
     co_return false;
   }
   if (!pass.build.retry_at.empty()) {
@@ -308,7 +322,7 @@ Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
     // More than it ever waits is left only after the clock was set back: then at once.
     const auto wait = due ? *due - clock.wall() : std::chrono::nanoseconds(0);
     if (wait.count() > 0 && wait <= build_retry_delay(pass.build.attempt)) {
-      pass.requeue = wait;
+      pass.look_again(wait);
       co_return false;
     }
     co_await begin_build(pass, pass.build.attempt + 1);
@@ -319,34 +333,88 @@ Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
   co_return !pass.build.image.empty();
 }
 
-Task<void> FunctionController::State::begin_build(Pass& pass, std::int64_t attempt) {
+// True when the objects of the source are others than those that were built, and a new build has
+// begun. What serves goes on serving while a source can't be read.
+Task<bool> FunctionController::State::rebuild_if_changed(Pass& pass) {
+  const ObjectKey key = key_of(pass.function);
+  if (!watched.is_due(key)) co_return false;
+  if (const auto wait = watched.unsettled(key); wait.count() > 0) {
+    pass.look_again(wait);
+    co_return false;
+  }
+  const bool told = watched.has_changed(key);
+  const std::uint64_t changes = watched.changes(key);
+  std::string version = co_await reader.version(pass.ns(), pass.spec);
+  const bool known = !version.empty() && version == pass.build.source_version;
+  if (known) condition(pass, "SourceReady", true, "BuildContextCreated");
+  if (known || (version.empty() && !told)) {
+    watched.looked_at(key, changes);
+    co_return false;
+  }
   auto plan = co_await resolve(pass);
   if (!plan) {
     condition(pass, "SourceReady", false, "BuildContextFailed", plan.error().message);
+    const Code code = plan.error().code;
+    // All else stays as it is until the next change.
+    const bool passes = code == Code::kUnavailable || code == Code::kDeadlineExceeded;
+    if (passes) pass.look_again(kSourceRetry);
+    if (!passes) watched.looked_at(key, changes);
+    co_return false;
+  }
+  condition(pass, "SourceReady", true, "BuildContextCreated");
+  const bool same = plan->hash == pass.build.content_hash;
+  if (!same && !co_await launch(pass, std::move(*plan), 1)) co_return true;
+  pass.build.source_version = std::move(version);
+  watched.looked_at(key, changes);
+  co_return !same;
+}
+
+Task<void> FunctionController::State::begin_build(Pass& pass, std::int64_t attempt) {
+  const ObjectKey key = key_of(pass.function);
+  if (const auto wait = watched.unsettled(key); wait.count() > 0) {
+    set_phase(pass.function, "Pending", "SourceChanging",
+              "what is below the source's prefix is being written", clock.wall());
+    pass.look_again(wait);
+    co_return;
+  }
+  const std::uint64_t changes = watched.changes(key);
+  // Told before it is read: what changes in between is then seen as a change.
+  std::string version = co_await reader.version(pass.ns(), pass.spec);
+  auto plan = co_await resolve(pass);
+  watched.looked_at(key, changes);
+  if (!plan) {
+    condition(pass, "SourceReady", false, "BuildContextFailed", plan.error().message);
     set_phase(pass.function, "Pending", "BuildContextFailed", plan.error().message, clock.wall());
-    pass.requeue = kSourceRetry;
+    pass.look_again(kSourceRetry);
     co_return;
   }
   condition(pass, "SourceReady", true, "BuildContextCreated");
-  const Status started = co_await start_job(pass, std::move(*plan), attempt);
+  if (co_await launch(pass, std::move(*plan), attempt)) {
+    pass.build.source_version = std::move(version);
+  }
+}
+
+// False when there is no Job, which is tried again.
+Task<bool> FunctionController::State::launch(Pass& pass, BuildPlan plan, std::int64_t attempt) {
+  const Status started = co_await start_job(pass, std::move(plan), attempt);
   if (!started) {
     condition(pass, "BuildReady", false, "JobCreationFailed", started.error().message);
     set_phase(pass.function, "Pending", "JobCreationFailed", started.error().message, clock.wall());
-    pass.requeue = kSourceRetry;
-    co_return;
+    pass.look_again(kSourceRetry);
+    co_return false;
   }
   set_condition(pass.function, {"BuildReady", "Unknown", "Building", pass.build.job_name},
                 clock.wall());
   set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
-  emit(pass, "lifecycle.build.started",
-       {{"jobName", pass.build.job_name},
-        {"buildId", pass.build.job_name},
-        {"phase", "Started"},
-        {"startedAt", base::format_rfc3339(clock.wall())}});
+  pass.tell("lifecycle.build.started", {{"jobName", pass.build.job_name},
+                                        {"buildId", pass.build.job_name},
+                                        {"phase", "Started"},
+                                        {"startedAt", base::format_rfc3339(clock.wall())}});
+  co_return true;
 }
 
 Task<Result<BuildPlan>> FunctionController::State::resolve(const Pass& pass) {
-  HEARTH_CO_TRY(tree, co_await fetch(pass));
+  HEARTH_CO_TRY(tree, co_await reader.read(pass.ns(), pass.spec));
   // Archiving and hashing are for a worker; everything it needs goes with it by value.
   HEARTH_CO_TRY(plan, co_await pool.run([ns = pass.ns(), name = pass.name(), spec = pass.spec,
                                          langs = &languages, moved = std::move(tree),
@@ -386,54 +454,17 @@ Task<void> FunctionController::State::discard_context(Json function, std::string
   if (!removed) kLog.warn("context_not_removed", {{"error", removed.error().message}});
 }
 
-Task<Result<SourceTree>> FunctionController::State::fetch(const Pass& pass) {
-  const Source& source = pass.spec.source;
-  std::map<std::string, std::string> secret;
-  if (!source.secret.empty()) {
-    HEARTH_CO_TRY(data, co_await read_secret(pass.ns(), source.secret));
-    secret = std::move(data);
-  }
-  switch (source.type) {
-    case SourceType::kInline: {
-      HEARTH_CO_TRY(language, languages.find(pass.spec.language));
-      co_return SourceTree{{language->main_file, source.code}};
-    }
-    case SourceType::kMinio:
-    case SourceType::kS3:
-    case SourceType::kGcs: {
-      if (!options.sources.objects) break;
-      HEARTH_CO_TRY(where, object_location(source, secret, options.gcs_endpoint));
-      co_return co_await options.sources.objects(std::move(where));
-    }
-    case SourceType::kGit:
-      if (!options.sources.git) break;
-      co_return co_await options.sources.git(
-          {source.url, source.ref, source.path, std::move(secret)});
-    case SourceType::kImage:
-      break;
-  }
-  co_return fail(Code::kUnsupported, fmt::format("sources of type \"{}\" can't be fetched here",
-                                                 source_type_name(source.type)));
-}
-
-Task<Result<std::map<std::string, std::string>>> FunctionController::State::read_secret(
-    std::string ns, std::string name) {
-  auto object = co_await store.get(kSecrets, {ns, name});
-  if (!object) co_return fail(with_context(object.error(), "credentials of the source"));
-  std::map<std::string, std::string> out;
-  if (const Json* data = base::find(**object, {"data"}); data != nullptr && data->is_object()) {
-    for (const auto& [key, value] : data->items()) {
-      if (!value.is_string()) continue;
-      if (auto decoded = base::from_base64(value.get<std::string>()))
-        out[key] = std::move(*decoded);
-    }
-  }
-  co_return out;
-}
-
 Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
                                                   std::int64_t attempt) {
   const Json job = render_build_job(pass.function, pass.spec, plan, attempt, options.render);
+  if (annotation_of(pass.function, kCancelAnnotation) == name_of(job)) {
+    // It ended an earlier Job for the same content and would end this one, too.
+    HEARTH_CO_TRY(
+        patched,
+        co_await store.patch(
+            kFunctions, key_of(pass.function), PatchType::kMerge,
+            {{"metadata", {{"annotations", {{std::string(kCancelAnnotation), nullptr}}}}}}, {}));
+  }
   co_await discard_context(pass.function, pass.build.job_name);
   HEARTH_CO_CHECK_OK(co_await store_context(pass.function, plan));
   auto created = co_await store.create(kJobs, job, {});
@@ -469,69 +500,86 @@ Task<Status> FunctionController::State::follow_job(Pass& pass) {
   if (!found && found.error().code == Code::kNotFound) {
     // Deleted under us: it is made anew.
     pass.build.job_name.clear();
-    pass.requeue = std::chrono::milliseconds(100);
+    pass.look_again(std::chrono::milliseconds(100));
     co_return Status();
   }
   if (!found) co_return fail(found.error());
   const Json& job = **found;
-  std::string message;
-  const std::string outcome = job_outcome(job, message);
-  if (outcome.empty()) {
+  const Condition outcome = job_outcome(job);
+  if (outcome.type.empty()) {
     set_phase(pass.function, "Building", "Building", "job " + pass.build.job_name, clock.wall());
     co_return Status();
   }
   co_await discard_context(pass.function, pass.build.job_name);
   pass.function["status"]["buildStatus"]["completedAt"] = base::format_rfc3339(clock.wall());
-  if (outcome == "Failed") {
-    fail_build(pass, message.empty() ? "Build job failed" : message);
+  if (outcome.type == "Failed") {
+    fail_build(pass, outcome);
     co_return Status();
   }
   pass.build.image = annotation_of(job, "lambda.knative.io/pull-uri");
   pass.build.error.clear();
   condition(pass, "BuildReady", true, "BuildSucceeded");
-  emit(pass, "lifecycle.build.completed",
-       {{"jobName", pass.build.job_name},
-        {"imageUri", pass.build.image},
-        {"phase", "Completed"},
-        {"buildId", pass.build.job_name}});
+  pass.tell("lifecycle.build.completed", {{"jobName", pass.build.job_name},
+                                          {"imageUri", pass.build.image},
+                                          {"phase", "Completed"},
+                                          {"buildId", pass.build.job_name}});
   co_return Status();
 }
 
-// The Job goes, and with it the work; nothing is tried again until a rebuild is asked for.
-Task<void> FunctionController::State::cancel_build(Pass& pass) {
-  if (pass.build.error.starts_with("Cancelled")) co_return;
-  co_await discard_context(pass.function, pass.build.job_name);
-  (void)co_await store.remove(kJobs, {pass.ns(), pass.build.job_name}, {});
-  pass.build.error = "Cancelled";
-  pass.build.retry_at.clear();
-  condition(pass, "BuildReady", false, "BuildCancelled", "Cancelled");
-  set_phase(pass.function, "Failed", "BuildCancelled", "Cancelled", clock.wall());
-  emit(pass, "lifecycle.build.cancelled",
-       {{"jobName", pass.build.job_name},
-        {"phase", "Cancelled"},
-        {"buildId", pass.build.job_name},
-        {"error",
-         {{"type", "CancellationError"}, {"code", "BUILD_CANCELLED"}, {"retryable", false}}}});
+// The Job goes, and with it the work; nothing is tried again until a rebuild is asked for or the
+// source is another. What was built before goes on serving.
+Task<Status> FunctionController::State::cancel_build(Pass& pass) {
+  if (!pass.build.error.starts_with(kCancelled)) {
+    co_await discard_context(pass.function, pass.build.job_name);
+    (void)co_await store.remove(kJobs, {pass.ns(), pass.build.job_name}, {});
+    pass.build.error = kCancelled;
+    pass.build.retry_at.clear();
+    pass.tell(
+        "lifecycle.build.cancelled",
+        {{"jobName", pass.build.job_name},
+         {"phase", "Cancelled"},
+         {"buildId", pass.build.job_name},
+         {"error",
+          {{"type", "CancellationError"}, {"code", "BUILD_CANCELLED"}, {"retryable", false}}}});
+  }
+  HEARTH_CO_TRY(serves, co_await keep_serving(pass));
+  condition(pass, "BuildReady", false, "BuildCancelled",
+            serves ? "Cancelled; served is still " + pass.build.image : kCancelled);
+  if (!serves) set_phase(pass.function, "Failed", "BuildCancelled", kCancelled, clock.wall());
+  co_return Status();
 }
 
-void FunctionController::State::fail_build(Pass& pass, const std::string& message) {
+// The status says what the Service serves, without a change of the Service: a newer spec has no
+// image to go with. False when there is no Service of this function.
+Task<Result<bool>> FunctionController::State::keep_serving(Pass& pass) {
+  const auto service = co_await store.get(kKnativeServices, {pass.ns(), pass.name()});
+  if (!service && service.error().code != Code::kNotFound) co_return fail(service.error());
+  if (!service || !is_owned_by(**service, pass.function)) co_return false;
+  pass.build.image = served_image(**service);
+  follow_service(pass, **service);
+  co_return true;
+}
+
+void FunctionController::State::fail_build(Pass& pass, const Condition& outcome) {
   const auto delay = build_retry_delay(pass.build.attempt);
+  const std::string message = outcome.message.empty() ? "Build job failed" : outcome.message;
+  const bool is_late = outcome.reason == "DeadlineExceeded";
   pass.build.error = message;
   pass.build.retry_at = base::format_rfc3339(clock.wall() + delay);
   condition(pass, "BuildReady", false, "BuildFailed", message);
   set_phase(pass.function, "Failed", "BuildFailed",
             fmt::format("attempt {} failed, next at {}", pass.build.attempt, pass.build.retry_at),
             clock.wall());
-  pass.requeue = delay;
-  emit(pass, "lifecycle.build.failed",
-       {{"jobName", pass.build.job_name},
-        {"phase", "Failed"},
-        {"buildId", pass.build.job_name},
-        {"error",
-         {{"type", "BuildError"},
-          {"code", "BUILD_FAILED"},
-          {"message", message},
-          {"retryable", true}}}});
+  pass.look_again(delay);
+  pass.tell(is_late ? "lifecycle.build.timeout" : "lifecycle.build.failed",
+            {{"jobName", pass.build.job_name},
+             {"phase", is_late ? "Timeout" : "Failed"},
+             {"buildId", pass.build.job_name},
+             {"error",
+              {{"type", is_late ? "TimeoutError" : "BuildError"},
+               {"code", is_late ? "BUILD_TIMEOUT" : "BUILD_FAILED"},
+               {"message", message},
+               {"retryable", true}}}});
 }
 
 Task<Status> FunctionController::State::deploy(Pass& pass) {
@@ -551,17 +599,15 @@ Task<Status> FunctionController::State::deploy(Pass& pass) {
                                   : Json{{"revisionName", target}, {"percent", 100}}});
   const auto known = co_await store.get(kKnativeServices, {pass.ns(), pass.name()});
   if (!known && known.error().code != Code::kNotFound) co_return fail(known.error());
-  if (known) {
-    const auto owner = controller_of(**known);
-    if (!owner || owner->uid != uid_of(pass.function)) {
-      co_return fail(Code::kConflict,
-                     fmt::format("a Knative Service \"{}\" exists that is not this "
-                                 "function's",
-                                 pass.name()));
-    }
+  if (known && !is_owned_by(**known, pass.function)) {
+    co_return fail(Code::kConflict, fmt::format("a Knative Service \"{}\" exists that is not this "
+                                                "function's",
+                                                pass.name()));
   }
   HEARTH_CO_TRY(service, co_await apply(store, kKnativeServices, std::move(wanted)));
-  if (!known) emit(pass, "lifecycle.service.created", {{"serviceName", pass.name()}});
+  for (LifecycleChange& change : service_changes(known ? known->get() : nullptr, *service)) {
+    pass.told.push_back(std::move(change));
+  }
   follow_service(pass, *service);
   co_return Status();
 }
@@ -599,9 +645,9 @@ void FunctionController::State::follow_service(Pass& pass, const Json& service) 
 Task<Status> FunctionController::State::remove_owned(Json function, Type type, std::string name) {
   const ObjectKey key{namespace_of(function), std::move(name)};
   auto object = co_await store.get(type, key);
-  if (!object) co_return Status();
-  const auto owner = controller_of(**object);
-  if (!owner || owner->uid != uid_of(function)) co_return Status();
+  // Anything but "not there" is no answer: the function must not go before what it owns.
+  if (!object && object.error().code != Code::kNotFound) co_return fail(object.error());
+  if (!object || !is_owned_by(**object, function)) co_return Status();
   const auto removed = co_await store.remove(type, key, {});
   if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
   co_return Status();

@@ -26,7 +26,8 @@ class Loop;
 
 namespace hearth::lambda {
 
-// One lifecycle CloudEvent to send: type without its prefix "io.knative.lambda.", and data.
+// One lifecycle CloudEvent to send, after the status that it tells of was written: type without its
+// prefix "io.knative.lambda.", and data.
 using EmitEvent = std::function<void(const Json& function, std::string type, Json data)>;
 
 struct FunctionControllerOptions {
@@ -51,7 +52,8 @@ class FunctionController {
   Task<void> stop();
   // True once everything that there was at the start is known and being worked on.
   bool is_synced() const;
-  // A source object was written: functions that wait for one are looked at again.
+  // An object was written or removed: functions that are built from it are looked at again, and
+  // built again when their source is another. A prefix has to be quiet for a second first.
   void source_changed(const std::string& bucket, const std::string& key);
 
   struct State;

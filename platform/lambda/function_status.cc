@@ -13,6 +13,7 @@ BuildStatus read_build_status(const Json& object) {
   const Json* found = base::find(object, {"status", "buildStatus"});
   if (found == nullptr) return {};
   return {.source_hash = string_at(*found, {"sourceHash"}),
+          .source_version = string_at(*found, {"sourceVersion"}),
           .rebuild = string_at(*found, {"rebuildRequested"}),
           .attempt = int_at(*found, {"attempt"}).value_or(0),
           .job_name = string_at(*found, {"jobName"}),
@@ -33,6 +34,7 @@ void write_build_status(Json& object, const BuildStatus& build) {
   if (!status.is_object()) status = Json::object();
   status["attempt"] = build.attempt;
   put("sourceHash", build.source_hash);
+  put("sourceVersion", build.source_version);
   put("rebuildRequested", build.rebuild);
   put("jobName", build.job_name);
   put("imageURI", build.image);

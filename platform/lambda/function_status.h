@@ -13,7 +13,9 @@ namespace hearth::lambda {
 
 struct BuildStatus {
   std::string source_hash;  // of spec.source and spec.runtime that this build is for
-  std::string rebuild;      // value of the rebuild annotation it answered
+  // Of the objects that the source was read from, where the store tells it (SourceReader).
+  std::string source_version;
+  std::string rebuild;  // value of the rebuild annotation it answered
   std::int64_t attempt = 0;
   std::string job_name;
   std::string image;  // pull form; set when the build succeeded

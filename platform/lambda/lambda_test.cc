@@ -5,8 +5,10 @@
 #include "platform/lambda/build_plan.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
+#include "platform/lambda/lifecycle_event.h"
 #include "platform/lambda/object_location.h"
 #include "platform/lambda/render.h"
+#include "platform/lambda/source_watch.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/object.h"
 
@@ -98,6 +100,15 @@ TEST_F(BuildPlanTest, ASingleFileTakesTheMainFilesName) {
   EXPECT_THAT(none.error().message, testing::HasSubstr("a.txt, b.txt"));
 }
 
+TEST_F(BuildPlanTest, OnlyAFileOfTheLanguageBecomesTheHandlersFile) {
+  const auto half = plan_build("demo", "hello", parse_function(function(kInline)), languages_,
+                               {{"requirements.txt", "six"}}, {});
+  ASSERT_FALSE(half);
+  EXPECT_EQ(half.error().code, Code::kNotFound);
+  EXPECT_THAT(half.error().message, testing::HasSubstr("no main.py; it has requirements.txt"));
+  EXPECT_THAT(half.error().message, testing::HasSubstr("ends in .py"));
+}
+
 TEST(Template, KeepsSectionsByFileAndNests) {
   const auto has = [](const std::string& file) { return file == "a"; };
   EXPECT_EQ(render_template("{{#has a}}\nA{{^has b}}-{{x}}{{/has}}\n{{/has}}\n{{#has b}}B{{/has}}",
@@ -129,6 +140,12 @@ TEST(Render, TheServiceCarriesScalingAndEnvironment) {
   EXPECT_EQ(revision["spec"]["containerConcurrency"], 20);
   EXPECT_EQ(revision["spec"]["containers"][0]["env"].back(), (Json{{"name", "A"}, {"value", "b"}}));
   EXPECT_EQ(resource::controller_of(service)->uid, "u1");
+}
+
+TEST(Render, TheServiceAsksForNoMoreConcurrencyThanKnativeTakes) {
+  const Json object = function(std::string(kInline) + "scaling: {targetConcurrency: 5000}\n");
+  const Json service = render_service(object, parse_function(object), "image", "main.handler", {});
+  EXPECT_EQ(service["spec"]["template"]["spec"]["containerConcurrency"], 1000);
 }
 
 TEST(Status, RetriesBackOffToFiveMinutes) {  // B-08
@@ -191,6 +208,155 @@ TEST(ObjectLocation, SaysWhichKeysASecretHasAndWhatGoogleNeeds) {
       testing::HasSubstr("HMAC"));
   EXPECT_THAT(object_location(source, {{"user", "x"}}, "").error().message,
               testing::HasSubstr("it has user"));
+}
+
+TEST(Status, RemembersTheSourcesVersion) {
+  Json object = function(kInline);
+  write_build_status(object, {.source_version = "v1", .attempt = 1});
+  EXPECT_EQ(read_build_status(object).source_version, "v1");
+}
+
+// `name` is built from what is at `key` of the bucket "code".
+Json built_from(const std::string& name, const std::string& key) {
+  Json object = function("source: {type: minio, minio: {bucket: code, key: " + key +
+                         "}}\nruntime: {language: python}\n");
+  object["metadata"]["name"] = name;
+  return object;
+}
+
+class SourceWatchTest : public testing::Test {
+ protected:
+  SourceWatchTest() {
+    watch_.put(built_from("folder", "fn/"));
+    watch_.put(built_from("file", "fn/main.py"));
+    watch_.put(function(kInline));
+  }
+  static constexpr std::chrono::milliseconds kPause{600};
+  base::VirtualClock clock_;
+  SourceWatch watch_{clock_};
+  const resource::ObjectKey folder_{"demo", "folder"};
+  const resource::ObjectKey file_{"demo", "file"};
+};
+
+TEST_F(SourceWatchTest, NamesThoseThatAnObjectBelongsTo) {
+  EXPECT_THAT(watch_.changed("code", "fn/main.py"), testing::ElementsAre(file_, folder_));
+  EXPECT_THAT(watch_.changed("code", "fn/lib/a.py"), testing::ElementsAre(folder_));
+  EXPECT_THAT(watch_.changed("code", "fn"), testing::IsEmpty());
+  EXPECT_THAT(watch_.changed("code", "fn/main.pyc"), testing::ElementsAre(folder_));
+  EXPECT_THAT(watch_.changed("other", "fn/main.py"), testing::IsEmpty());
+  watch_.forget(folder_);
+  EXPECT_THAT(watch_.changed("code", "fn/lib/a.py"), testing::IsEmpty());
+}
+
+TEST_F(SourceWatchTest, FollowsASpecThatNamesAnotherKey) {
+  watch_.looked_at(folder_, 0);
+  watch_.put(built_from("folder", "fn/"));  // a status was written
+  EXPECT_FALSE(watch_.is_due(folder_));
+  watch_.put(built_from("folder", "next/"));
+  EXPECT_TRUE(watch_.is_due(folder_));
+  EXPECT_THAT(watch_.changed("code", "fn/lib/a.py"), testing::IsEmpty());
+  EXPECT_THAT(watch_.changed("code", "next/main.py"), testing::ElementsAre(folder_));
+  watch_.put(function(kInline));
+  EXPECT_FALSE(watch_.is_due({"demo", "hello"}));
+}
+
+TEST_F(SourceWatchTest, IsDueUntilItWasLookedAtAsItIsNow) {
+  EXPECT_TRUE(watch_.is_due(file_));  // nobody looked since the start
+  EXPECT_FALSE(watch_.has_changed(file_));
+  watch_.looked_at(file_, watch_.changes(file_));
+  EXPECT_FALSE(watch_.is_due(file_));
+  watch_.changed("code", "fn/main.py");
+  const auto before = watch_.changes(file_);
+  watch_.changed("code", "fn/main.py");  // while it is looked at
+  watch_.looked_at(file_, before);
+  EXPECT_TRUE(watch_.is_due(file_));
+  watch_.looked_at(file_, watch_.changes(file_));
+  EXPECT_FALSE(watch_.is_due(file_));
+}
+
+TEST_F(SourceWatchTest, APrefixHasToBeQuietASingleObjectDoesNot) {
+  watch_.changed("code", "fn/main.py");
+  EXPECT_EQ(watch_.unsettled(file_).count(), 0);
+  EXPECT_EQ(watch_.unsettled(folder_), std::chrono::seconds(1));
+  clock_.advance(kPause);
+  watch_.changed("code", "fn/requirements.txt");
+  clock_.advance(kPause);
+  EXPECT_EQ(watch_.unsettled(folder_), std::chrono::milliseconds(400));
+  clock_.advance(kPause);
+  EXPECT_EQ(watch_.unsettled(folder_).count(), 0);
+  watch_.looked_at(folder_, watch_.changes(folder_));
+  EXPECT_EQ(watch_.unsettled(folder_).count(), 0);
+}
+
+TEST_F(SourceWatchTest, APrefixThatIsWrittenAllTheTimeIsReadAllTheSame) {
+  int writes = 0;
+  do {
+    watch_.changed("code", "fn/data");
+    clock_.advance(kPause);
+  } while (watch_.unsettled(folder_).count() > 0 && ++writes < 1000);
+  EXPECT_EQ(writes, 49);  // 30 s
+}
+
+std::vector<std::string> types(const std::vector<LifecycleChange>& changes) {
+  std::vector<std::string> out;
+  for (const LifecycleChange& change : changes) out.push_back(change.type);
+  return out;
+}
+
+Json in_phase(const std::string& phase, std::int64_t generation, std::int64_t observed) {
+  Json object = function(kInline);
+  object["metadata"]["generation"] = generation;
+  if (!phase.empty()) object["status"] = {{"phase", phase}, {"observedGeneration", observed}};
+  return object;
+}
+
+TEST(Lifecycle, TellsOfTheFunctionFirstThenOfItsBuild) {
+  const auto changes = lifecycle_changes(in_phase("", 1, 0), in_phase("Building", 1, 1),
+                                         {{"lifecycle.build.started", {{"jobName", "j"}}}});
+  EXPECT_THAT(types(changes),
+              testing::ElementsAre("lifecycle.function.created", "lifecycle.build.started"));
+  EXPECT_EQ(changes[0].data["phase"], "Building");
+  EXPECT_EQ(changes[0].data["runtime"]["language"], "python");
+  EXPECT_EQ(changes[1].data["jobName"], "j");
+  EXPECT_EQ(changes[1].data["name"], "hello");
+  EXPECT_EQ(changes[1].data["namespace"], "demo");
+}
+
+TEST(Lifecycle, TellsEachTransitionOnce) {
+  const auto of = [](const Json& before, const Json& after) {
+    return types(lifecycle_changes(before, after, {}));
+  };
+  EXPECT_THAT(of(in_phase("Ready", 1, 1), in_phase("Failed", 1, 1)),
+              testing::ElementsAre("lifecycle.function.degraded"));
+  EXPECT_THAT(of(in_phase("Failed", 1, 1), in_phase("Failed", 1, 1)), testing::IsEmpty());
+  EXPECT_THAT(of(in_phase("Deploying", 1, 1), in_phase("Ready", 1, 1)),
+              testing::ElementsAre("lifecycle.function.ready"));
+  EXPECT_THAT(of(in_phase("Ready", 1, 1), in_phase("Ready", 1, 1)), testing::IsEmpty());
+  EXPECT_THAT(of(in_phase("Ready", 2, 1), in_phase("Building", 2, 2)),
+              testing::ElementsAre("lifecycle.function.updated"));
+  EXPECT_THAT(of(in_phase("", 1, 0), in_phase("Failed", 1, 1)),
+              testing::ElementsAre("lifecycle.function.created", "lifecycle.function.degraded"));
+}
+
+TEST(Lifecycle, AServiceIsUpdatedByARevisionAndByARollback) {
+  const auto service = [](std::int64_t generation, const std::string& revision) {
+    Json out = base::parse_yaml("metadata: {name: hello}").value();
+    out["metadata"]["generation"] = generation;
+    out["spec"]["traffic"] = Json::array(
+        {revision.empty() ? Json{{"latestRevision", true}} : Json{{"revisionName", revision}}});
+    return out;
+  };
+  const Json first = service(1, "");
+  EXPECT_THAT(types(service_changes(nullptr, first)),
+              testing::ElementsAre("lifecycle.service.created"));
+  EXPECT_THAT(types(service_changes(&first, first)), testing::IsEmpty());
+  EXPECT_THAT(types(service_changes(&first, service(2, ""))),
+              testing::ElementsAre("lifecycle.service.updated"));
+  const auto rollback = service_changes(&first, service(2, "hello-00001"));
+  EXPECT_THAT(types(rollback),
+              testing::ElementsAre("lifecycle.function.updated", "lifecycle.service.updated"));
+  EXPECT_EQ(rollback[0].data["rollbackTarget"], "hello-00001");
+  EXPECT_EQ(rollback[1].data["traffic"][0]["revisionName"], "hello-00001");
 }
 
 }  // namespace

@@ -7,6 +7,69 @@
 
 namespace hearth::lambda {
 
+namespace {
+
+// The catalogue's data of a function.
+Json function_data(const Json& function) {
+  Json out{{"phase", base::string_at(function, {"status", "phase"})},
+           {"generation", resource::generation_of(function)}};
+  const auto copy = [&](const char* name, std::initializer_list<std::string_view> path) {
+    if (const Json* found = base::find(function, path)) out[name] = *found;
+  };
+  copy("observedGeneration", {"status", "observedGeneration"});
+  copy("runtime", {"spec", "runtime"});
+  copy("conditions", {"status", "conditions"});
+  return out;
+}
+
+// The revision that all requests go to; empty: the latest.
+std::string pinned_revision(const Json& service) {
+  const Json* traffic = base::find(service, {"spec", "traffic"});
+  if (traffic == nullptr || !traffic->is_array() || traffic->empty()) return {};
+  return base::string_at(traffic->front(), {"revisionName"});
+}
+
+}  // namespace
+
+std::vector<LifecycleChange> lifecycle_changes(const Json& before, const Json& after,
+                                               std::vector<LifecycleChange> steps) {
+  std::vector<LifecycleChange> out;
+  const std::string was = base::string_at(before, {"status", "phase"});
+  const std::string is = base::string_at(after, {"status", "phase"});
+  const auto observed = base::int_at(before, {"status", "observedGeneration"});
+  if (was.empty()) {
+    out.push_back({"lifecycle.function.created", function_data(after)});
+  } else if (observed && *observed != resource::generation_of(after)) {
+    out.push_back({"lifecycle.function.updated", function_data(after)});
+  }
+  for (LifecycleChange& step : steps) out.push_back(std::move(step));
+  if (is != was && is == "Ready") {
+    out.push_back({"lifecycle.function.ready", function_data(after)});
+  } else if (is != was && is == "Failed") {
+    out.push_back({"lifecycle.function.degraded", function_data(after)});
+  }
+  for (LifecycleChange& change : out) {
+    change.data["name"] = resource::name_of(after);
+    change.data["namespace"] = resource::namespace_of(after);
+  }
+  return out;
+}
+
+std::vector<LifecycleChange> service_changes(const Json* before, const Json& after) {
+  Json data{{"serviceName", resource::name_of(after)}};
+  if (const Json* traffic = base::find(after, {"spec", "traffic"})) data["traffic"] = *traffic;
+  if (before == nullptr) return {{"lifecycle.service.created", std::move(data)}};
+  // A new revision or other traffic: both are a new generation.
+  if (resource::generation_of(*before) == resource::generation_of(after)) return {};
+  std::vector<LifecycleChange> out;
+  if (pinned_revision(*before) != pinned_revision(after)) {
+    // A rollback changes the function by an annotation only, which is no new generation of it.
+    out.push_back({"lifecycle.function.updated", {{"rollbackTarget", pinned_revision(after)}}});
+  }
+  out.push_back({"lifecycle.service.updated", std::move(data)});
+  return out;
+}
+
 event::CloudEvent lifecycle_event(const Json& function, const std::string& type, const Json& data,
                                   base::WallTime now) {
   event::CloudEvent event;

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "platform/async/blocking.h"
+#include "platform/base/bytes.h"
 #include "platform/base/file.h"
+#include "platform/base/hash.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
@@ -107,6 +109,21 @@ Task<Result<SourceTree>> fetch_objects(s3::Client& client, async::BlockingPool& 
     co_return fail(Code::kNotFound, fmt::format("no objects under {}/{}", bucket, key));
   }
   co_return tree;
+}
+
+Task<Result<std::string>> version_of_objects(s3::Client& client, std::string bucket,
+                                             std::string key) {
+  HEARTH_CO_TRY(objects, co_await client.list(bucket, key));
+  base::Hasher hasher(base::HashAlgorithm::kSha256);
+  std::size_t count = 0;
+  for (const s3::ObjectInfo& object : objects) {
+    if (!key.ends_with('/') && object.key != key) continue;
+    hasher.update(
+        fmt::format("{}:{}\n{} {}\n", object.key.size(), object.key, object.etag, object.size));
+    ++count;
+  }
+  if (count == 0) co_return fail(Code::kNotFound, fmt::format("no objects at {}/{}", bucket, key));
+  co_return base::hex(hasher.finish()).substr(0, 16);
 }
 
 }  // namespace hearth::lambda

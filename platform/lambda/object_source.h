@@ -19,4 +19,8 @@ Task<Result<SourceTree>> fetch_objects(s3::Client& client, async::BlockingPool& 
                                        std::filesystem::path scratch, std::string bucket,
                                        std::string key);
 
+// A digest over names and ETags of what fetch_objects would read; kNotFound when that is nothing.
+Task<Result<std::string>> version_of_objects(s3::Client& client, std::string bucket,
+                                             std::string key);
+
 }  // namespace hearth::lambda

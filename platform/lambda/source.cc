@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "platform/base/text.h"
 
@@ -28,7 +29,7 @@ std::string list_files(const SourceTree& tree) {
 Result<SourceTree> with_main_file(SourceTree tree, const std::string& main_file,
                                   const std::vector<std::string>& extensions) {
   if (tree.contains(main_file)) return tree;
-  if (tree.size() == 1) {
+  if (tree.size() == 1 && has_extension(tree.begin()->first, extensions)) {
     auto node = tree.extract(tree.begin());
     node.key() = main_file;
     tree.insert(std::move(node));
@@ -40,8 +41,9 @@ Result<SourceTree> with_main_file(SourceTree tree, const std::string& main_file,
   });
   if (has_module) return tree;
   return fail(Code::kNotFound,
-              fmt::format("the source has no {}; it has {}", main_file,
-                          tree.empty() ? std::string("no files") : list_files(tree)));
+              fmt::format("the source has no {}; it has {}; missing is a file that ends in {}",
+                          main_file, tree.empty() ? std::string("no files") : list_files(tree),
+                          fmt::join(extensions, " or ")));
 }
 
 }  // namespace hearth::lambda

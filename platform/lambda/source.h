@@ -47,11 +47,14 @@ struct ContextStorage {
 struct SourceAccess {
   // One object, an archive's content, or all objects of a prefix.
   std::function<Task<Result<SourceTree>>(ObjectLocation)> objects;
+  // Another text when one of those objects is another; empty for stores that don't tell of their
+  // writes. May be missing.
+  std::function<Task<Result<std::string>>(ObjectLocation)> objects_version;
   std::function<Task<Result<SourceTree>>(GitLocation)> git;
 };
 
-// The main file takes its expected name when a source is a single file; kNotFound lists what there
-// is when no main file can be told.
+// The main file takes its expected name when a source is a single file of the language; kNotFound
+// lists what there is and says what is missing when no main file can be told.
 Result<SourceTree> with_main_file(SourceTree tree, const std::string& main_file,
                                   const std::vector<std::string>& extensions);
 

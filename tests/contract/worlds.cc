@@ -64,8 +64,7 @@ void Kubernetes::listen() {
 }
 
 void Kubernetes::open_api() {
-  const auto certificates =
-      apiserver::load_or_create_certificates(path_ + "/pki", "127.0.0.1").value();
+  const auto certificates = apiserver::load_or_create_certificates(path_ + "/pki", {}).value();
   tls_.emplace(http::TlsContext::server(certificates.server.certificate_pem,
                                         certificates.server.key_pem,
                                         certificates.authority.certificate_pem)

@@ -1,6 +1,7 @@
 """The command receiver: functions made, rebuilt, rolled back and deleted by CloudEvents."""
 
 import json
+import socket
 import unittest
 import uuid
 
@@ -74,6 +75,66 @@ class CommandsTest(unittest.TestCase):
                                            headers={"ce-id": "1", "ce-specversion": "1.0"})
         self.assertEqual((status, json.loads(body)["error"]), (400, "invalid_cloudevent"))
         self.assertEqual(self.hearth.call("localhost", path="/events")[0], 405)
+
+    def test_commands_for_what_is_not_there_are_refused_for_good(self):
+        self.deploy("somebody", 1)
+        for kind in ("build.start", "build.cancel", "function.rollback"):
+            with self.subTest(kind):
+                status, _, body = self.command(kind, {"name": "sombody", "namespace": "default"})
+                self.assertEqual((status, json.loads(body)["error"]), (400, "not_found"))
+                self.assertIn('did you mean "somebody"?', json.loads(body)["message"])
+        manifest = self.hearth.function("homeless", CODE % 1, namespace="nowhere")
+        status, _, body = self.command("function.deploy", {"metadata": manifest["metadata"],
+                                                           "spec": manifest["spec"]})
+        self.assertEqual((status, json.loads(body)["error"]), (400, "not_found"))
+        self.assertIn("nowhere", json.loads(body)["message"])
+
+    def lifecycle(self, name):
+        """Types of the lifecycle events of a function, oldest first."""
+        token = (self.hearth.folder / "state" / "token").read_text().strip()
+        _, _, body = self.hearth.call("localhost", path="/hearth/v1/events?limit=500",
+                                      headers={"Authorization": "Bearer " + token})
+        found = [event["type"] for event in json.loads(body)["items"]
+                 if event.get("subject") == "default/" + name and ".lifecycle." in event["type"]]
+        return [kind.removeprefix("io.knative.lambda.lifecycle.") for kind in reversed(found)]
+
+    def test_lifecycle_events_tell_each_transition_once_and_in_order(self):
+        self.deploy("living", 1)
+        self.hearth.wait_ready("living")
+        expected = ["function.created", "build.started", "build.completed", "service.created",
+                    "function.ready"]
+        wait_for(lambda: len(self.lifecycle("living")) >= len(expected), 20, "the events")
+        self.assertEqual(self.lifecycle("living"), expected)
+        self.deploy("living", 2)
+        expected += ["function.updated", "build.started", "build.completed", "service.updated",
+                     "function.ready"]
+        wait_for(lambda: len(self.lifecycle("living")) >= len(expected), 60, "the new revision")
+        self.assertEqual(self.lifecycle("living"), expected)
+        self.command("function.rollback", {"name": "living", "namespace": "default",
+                                           "revision": "living-00001"})
+        wait_for(lambda: self.lifecycle("living")[len(expected):][:2]
+                 == ["function.updated", "service.updated"], 60, "the rollback")
+
+    def test_a_cancelled_rebuild_leaves_what_serves(self):
+        self.deploy("kept", 1)
+        self.hearth.wait_ready("kept")
+        image = self.hearth.get("lambdafunction", "kept")["status"]["buildStatus"]["imageURI"]
+        # Who asks for the package gets no answer, so that the build goes on until it is cancelled.
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        package = "silent @ http://127.0.0.1:%d/silent-1.0.tar.gz\n" % silent.getsockname()[1]
+        manifest = self.hearth.function("kept", CODE % 2, dependencies=package)
+        self.command("function.deploy", {"metadata": manifest["metadata"], "spec": manifest["spec"]})
+
+        def status():
+            return self.hearth.get("lambdafunction", "kept")["status"]
+        wait_for(lambda: status()["phase"] == "Building", 20, "the rebuild")
+        self.command("build.cancel", {"name": "kept", "namespace": "default"})
+        wait_for(lambda: status()["phase"] == "Ready", 20, "what was served before")
+        self.assertEqual(status()["buildStatus"]["imageURI"], image)
+        reasons = {c["type"]: c.get("reason") for c in status()["conditions"]}
+        self.assertEqual(reasons["BuildReady"], "BuildCancelled")
+        self.assertEqual(self.answer("kept"), "1")
 
     def test_privileged_annotations_are_dropped(self):
         manifest = self.hearth.function("plain", CODE % 4)

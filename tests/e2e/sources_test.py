@@ -147,6 +147,47 @@ class SourcesTest(unittest.TestCase):
         self.assertIn("prefixes/nothing/here/",
                       self.wait_condition("prefix", "SourceReady", "False")["message"])
 
+    def answers(self, name):
+        return self.hearth.call(name + ".default.localhost", "{}")[2]
+
+    def test_an_upload_rebuilds_a_function_that_is_ready(self):
+        self.upload("rebuilt", "fn.py", HELLO.encode())
+        self.apply_source("rebuilt", "minio", bucket="rebuilt", key="fn.py")
+        self.hearth.wait_ready("rebuilt")
+        self.assertEqual(self.answers("rebuilt"), "hello")
+        self.s3(self.hearth, "cp", "-", "s3://rebuilt/fn.py", input=HELLO.replace("hello", "again").encode())
+        wait_for(lambda: self.answers("rebuilt") == "again", 60, "the new code")
+        # What serves goes on when its source is removed, and the same code is no other source.
+        self.s3(self.hearth, "rm", "s3://rebuilt/fn.py")
+        self.wait_condition("rebuilt", "SourceReady", "False", "fn.py")
+        self.assertEqual(self.answers("rebuilt"), "again")
+        job = self.hearth.get("lambdafunction", "rebuilt")["status"]["buildStatus"]["jobName"]
+        self.s3(self.hearth, "cp", "-", "s3://rebuilt/fn.py", input=HELLO.replace("hello", "again").encode())
+        self.wait_condition("rebuilt", "SourceReady", "True")
+        status = self.hearth.get("lambdafunction", "rebuilt")["status"]
+        self.assertEqual((status["phase"], status["buildStatus"]["jobName"]), ("Ready", job))
+
+    def test_a_half_finished_upload_of_a_prefix_is_named_and_then_built_whole(self):
+        self.upload("halves", "fn/requirements.txt", b"")
+        self.apply_source("halves", "minio", bucket="halves", key="fn/")
+        message = self.wait_condition("halves", "SourceReady", "False", "requirements.txt")["message"]
+        self.assertIn("no main.py", message)
+        # The main file first: what it needs comes within the second that a prefix has to be quiet.
+        self.s3(self.hearth, "cp", "-", "s3://halves/fn/main.py",
+                input=b"import words\ndef handler(event):\n    return words.WORD\n")
+        self.s3(self.hearth, "cp", "-", "s3://halves/fn/words.py", input=b"WORD = 'whole'\n")
+        self.hearth.wait_ready("halves")
+        wait_for(lambda: self.answers("halves") == "whole", 60, "the whole upload")
+
+    def test_an_upload_rebuilds_a_function_whose_build_failed(self):
+        self.upload("repaired", "fn/main.py", HELLO.encode())
+        self.s3(self.hearth, "cp", "-", "s3://repaired/fn/requirements.txt", input=b"no-such-package-hearth==9.9.9\n")
+        self.apply_source("repaired", "minio", bucket="repaired", key="fn/")
+        self.wait_condition("repaired", "BuildReady", "False", "no-such-package-hearth")
+        self.s3(self.hearth, "rm", "s3://repaired/fn/requirements.txt")
+        self.hearth.wait_ready("repaired")
+        self.assertEqual(self.answers("repaired"), "hello")
+
     def test_archives_that_leave_the_tree_are_refused(self):
         main = (entry("main.py"), HELLO.encode())
         hostile = {
