@@ -93,7 +93,12 @@ Task<void> send_json(http::Exchange& exchange, int status, const Json& body) {
 
 Task<void> send_error(http::Exchange& exchange, const Error& error, const Definition* definition,
                       std::string_view name) {
-  co_await send_json(exchange, http_status(error), status_object(error, definition, name));
+  http::ResponseHead head{.status = http_status(error), .headers = {}};
+  head.headers.add("Content-Type", "application/json");
+  // client-go waits by this, not by the body's retryAfterSeconds.
+  if (head.status == 503 || head.status == 429) head.headers.add("Retry-After", "1");
+  (void)co_await exchange.respond(head,
+                                  base::dump_json(status_object(error, definition, name)) + "\n");
 }
 
 Task<void> send_object(Request& request, int status, ObjectPtr object) {

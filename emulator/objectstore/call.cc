@@ -102,6 +102,7 @@ Task<Status> Call::respond_error(Error error) {
   const WireError wire = wire_error(error);
   http::ResponseHead answer = head(wire.status);
   answer.headers.add("Content-Type", "application/xml");
+  if (wire.status == 503) answer.headers.add("Retry-After", "1");
   if (wire.status == 416) {
     const std::string_view size = s3::s3_extra(error, "ActualObjectSize");
     answer.headers.add("Content-Range", "bytes */" + std::string(size));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "platform/base/text.h"
 #include "platform/s3/error_code.h"
 #include "platform/s3/xml.h"
 
@@ -109,7 +110,10 @@ std::string error_document(const Error& error, std::string_view resource,
   for (const FieldError& field : error.fields) {
     if (field.reason == s3::kExtraReason) xml.element(field.field, field.message);
   }
-  xml.element("Resource", resource).element("RequestId", request_id).element("HostId", "hearth");
+  // What isn't UTF-8 is no XML either.
+  const std::string shown =
+      base::is_valid_utf8(resource) ? std::string(resource) : base::percent_encode(resource, true);
+  xml.element("Resource", shown).element("RequestId", request_id).element("HostId", "hearth");
   return xml.finish();
 }
 

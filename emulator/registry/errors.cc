@@ -62,7 +62,7 @@ Task<Status> respond_error(http::Exchange& exchange, WireError error, std::strin
   const Json body = {{"errors", {{{"code", code_of(error)}, {"message", message}}}}};
   http::ResponseHead head{.status = status_of(error), .headers = {}};
   head.headers.add("Content-Type", "application/json");
-  if (error == WireError::kTooManyRequests) head.headers.add("Retry-After", "1");
+  if (head.status == 429 || head.status == 503) head.headers.add("Retry-After", "1");
   co_return co_await exchange.respond(head, base::dump_json(body));
 }
 

@@ -156,10 +156,11 @@ Task<Status> Registry::manifest(http::Exchange& exchange, Route route, Query que
 Task<Status> Registry::accept_manifest(http::Exchange& exchange, Route route, Query query) {
   auto bytes = co_await exchange.read_all(limits::kManifestBytesMax);
   if (!bytes) {
-    const bool large = bytes.error().code == Code::kTooLarge;
-    co_return co_await respond_error(
-        exchange, large ? WireError::kManifestTooLarge : WireError::kManifestInvalid,
-        bytes.error().message);
+    const Code code = bytes.error().code;
+    const WireError error = code == Code::kTooLarge      ? WireError::kManifestTooLarge
+                            : code == Code::kUnavailable ? WireError::kUnavailable
+                                                         : WireError::kManifestInvalid;
+    co_return co_await respond_error(exchange, error, bytes.error().message);
   }
   ManifestRecord record{
       .repository = route.repository,

@@ -55,13 +55,21 @@ std::int64_t Registry::now() const {
   return std::chrono::duration_cast<std::chrono::seconds>(clock_.wall().time_since_epoch()).count();
 }
 
+namespace {
+
+bool has_repository(Route::Kind kind) {
+  return kind != Route::Kind::kPing && kind != Route::Kind::kCatalog;
+}
+
+}  // namespace
+
 Task<void> Registry::handle(http::Exchange& exchange) {
   const auto route = parse_route(exchange.request().path());
   const auto query = http::parse_query(exchange.request().query());
   // A failed answer means that the client has gone; its connection ends by itself.
   if (!route || !query) {
     co_await respond_error(exchange, WireError::kNameUnknown, "no such path");
-  } else if (!route->repository.empty() && !oci::is_repository_name(route->repository)) {
+  } else if (has_repository(route->kind) && !oci::is_repository_name(route->repository)) {
     co_await respond_error(exchange, WireError::kNameInvalid,
                            fmt::format("\"{}\" is no repository name", route->repository));
   } else {

@@ -33,7 +33,7 @@ TEST(Route, ReadsPathsFromTheirEnd) {
 }
 
 class RegistryTest : public testing::Test {
- protected:
+ public:
   RegistryTest() : root_(fs::path(testing::TempDir()) / ("registry-" + base::random_hex(6))) {
     fs::create_directories(root_);
     blobs_ = blobs::BlobStore::open(root_ / "blobs", pool_).value();
@@ -53,6 +53,8 @@ class RegistryTest : public testing::Test {
     loop_.stop();
     fs::remove_all(root_);
   }
+
+ protected:
   Task<void> listen() {
     port_ = server_->listen({}).value();
     co_return;
@@ -79,6 +81,15 @@ class RegistryTest : public testing::Test {
     out = co_await client_->request(
         call.method, {.scheme = "http", .host = "127.0.0.1", .port = port_, .target = call.target},
         std::move(headers), std::move(call.body), {});
+  }
+
+  std::int64_t drop_unreferenced() {
+    Result<std::int64_t> out = fail(Code::kInternal, "not run");
+    loop_.run_blocking(drop_into(out));
+    return out.value();
+  }
+  Task<void> drop_into(Result<std::int64_t>& out) {
+    out = co_await registry_->drop_unreferenced(std::chrono::hours(1));
   }
 
   static std::string code_of_error(const http::Response& response) {
@@ -210,6 +221,8 @@ TEST_F(RegistryTest, ChecksManifestsAndKeepsTheirBytes) {
             "DIGEST_INVALID");
   EXPECT_EQ(code_of_error(send({"GET", "/v2/r/manifests/v2"})), "MANIFEST_UNKNOWN");
   EXPECT_EQ(code_of_error(send({"GET", "/v2/Upper/manifests/v2"})), "NAME_INVALID");
+  EXPECT_EQ(code_of_error(send({"PUT", "/v2//manifests/v2"})), "NAME_INVALID");
+  EXPECT_EQ(code_of_error(send({"POST", "/v2//blobs/uploads/"})), "NAME_INVALID");
   EXPECT_EQ(send({"DELETE", "/v2/r/manifests/v1"}).head.status, 202);
   EXPECT_EQ(send({"GET", "/v2/r/manifests/" + digest}).head.status, 200);
   EXPECT_EQ(send({"DELETE", "/v2/r/manifests/" + digest}).head.status, 202);
@@ -255,15 +268,9 @@ TEST_F(RegistryTest, KnowsWhatIsLive) {
   push_blob("r", "layer");
   push_blob("r", "stray");
   push_manifest("/v2/r/manifests/v1", image("layer"));
-  Result<std::int64_t> dropped = 0;
-  const auto drop = [&]() -> Task<void> {
-    dropped = co_await registry_->drop_unreferenced(std::chrono::hours(1));
-  };
-  loop_.run_blocking(drop());
-  EXPECT_EQ(dropped.value(), 0);
+  EXPECT_EQ(drop_unreferenced(), 0);
   clock_.advance(std::chrono::hours(2));
-  loop_.run_blocking(drop());
-  EXPECT_EQ(dropped.value(), 1);
+  EXPECT_EQ(drop_unreferenced(), 1);
   const auto live = registry_->live_digests().value();
   EXPECT_TRUE(live.contains(oci::Digest::of("layer").hex()));
   EXPECT_FALSE(live.contains(oci::Digest::of("stray").hex()));

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -29,7 +30,7 @@ Result<process::SpawnRequest> make_request(const InstanceSpec& spec, const Image
   const bool frames = fds.control >= 0;
   process::SpawnRequest out;
   const auto env = frames ? frame_environment(spec, image) : instance_environment(spec, image);
-  for (const auto& [name, value] : env) out.env.push_back(name + "=" + value);
+  for (const auto& [name, value] : env) out.env.push_back(fmt::format("{}={}", name, value));
   out.argv = instance_command(spec, image);
   if (out.argv.empty()) return fail(Code::kInvalid, "the image has no entrypoint and no command");
   HEARTH_TRY(program, find_in_image(image.path, out.argv[0], env.at("PATH")));

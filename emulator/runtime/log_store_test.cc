@@ -9,13 +9,14 @@ namespace hearth::runtime {
 namespace {
 
 class LogStoreTest : public testing::Test {
- protected:
+ public:
   LogStoreTest() : root_(testing::TempDir() + "logs-" + base::random_hex(6)) {
     std::filesystem::create_directory(root_);
     loop_.start();
   }
   ~LogStoreTest() override { std::filesystem::remove_all(root_); }
 
+ protected:
   void append(const std::string& text) {
     loop_.run_blocking([](LogStore& logs, std::string bytes) -> Task<void> {
       logs.append("a", bytes);

@@ -203,7 +203,7 @@ Result<process::SpawnRequest> Runtime::State::wrapper_request(const InstanceSpec
                                                               const ImageRootfs& image) const {
   process::SpawnRequest request;
   const auto env = frame_environment(spec, image);
-  for (const auto& [name, value] : env) request.env.push_back(name + "=" + value);
+  for (const auto& [name, value] : env) request.env.push_back(fmt::format("{}={}", name, value));
   request.argv = instance_command(spec, image);
   if (request.argv.empty()) return fail(Code::kInvalid, "the image says no command");
   request.argv[0] = find_program(request.argv[0], env.at("PATH"));

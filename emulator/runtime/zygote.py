@@ -435,9 +435,20 @@ def show_application(order, mounts, tree):
     os.close(tree)
 
 
+def is_mapped(user):
+    """Whether this user namespace has that user. In one that an unprivileged process made there is
+    only one, which has no rights outside of it."""
+    with open("/proc/self/uid_map") as rows:
+        for row in rows:
+            first, _outside, count = map(int, row.split())
+            if first <= user < first + count:
+                return True
+    return False
+
+
 def give_up_rights(order):
     user = order.get("uid")
-    if user is not None and os.geteuid() == 0:
+    if user is not None and os.geteuid() == 0 and is_mapped(user):
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
@@ -961,6 +972,11 @@ class Zygote:
             child.kill(order.get("signal", signal.SIGTERM))
 
     def reap(self, child):
+        try:
+            # What it left behind in its session: without a pid namespace nothing else ends that.
+            os.killpg(child.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
         _pid, status = os.waitpid(child.pid, 0)
         self.forget(child)
         out_of_memory = child.group is not None and child.group.out_of_memory()

@@ -246,15 +246,16 @@ Status prepare_create(const Definition& definition, Json& object, const WriteOpt
     metadata["name"] = generate.substr(0, 58) + base::random_suffix();
   }
   HEARTH_CHECK_OK(check_metadata(definition, object));
+  // The server's own; before the rules of a kind, which may look at them.
+  for (const char* field : {"resourceVersion", "selfLink", "deletionTimestamp",
+                            "deletionGracePeriodSeconds", "managedFields"}) {
+    metadata.erase(field);
+  }
   if (definition.has_status && definition.is_custom) object.erase("status");
   fold_secret(definition, object);
   HEARTH_CHECK_OK(prune(definition, object, options));
   metadata["uid"] = base::random_uuid();  // rules may refer to it
   HEARTH_CHECK_OK(validate(definition, object, nullptr));
-  for (const char* field : {"resourceVersion", "selfLink", "deletionTimestamp",
-                            "deletionGracePeriodSeconds", "managedFields"}) {
-    metadata.erase(field);
-  }
   metadata["creationTimestamp"] = base::format_rfc3339(now);
   if (definition.has_generation) metadata["generation"] = 1;
   object["apiVersion"] = definition.type.api_version();

@@ -43,6 +43,7 @@ std::optional<Address> read_address(const seccomp_notif& call) {
   const std::size_t length = std::min<std::size_t>(call.data.args[2], sizeof out);
   if (length < sizeof(sockaddr_in)) return std::nullopt;
   const iovec local{&out, length};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address in the other process, a number to us.
   const iovec remote{reinterpret_cast<void*>(call.data.args[1]), length};
   if (::process_vm_readv(static_cast<pid_t>(call.pid), &local, 1, &remote, 1, 0) !=
       static_cast<ssize_t>(length)) {

@@ -222,6 +222,7 @@ std::vector<std::pair<std::string, std::string>> CgroupTree::writes(
 
 std::vector<std::string> CgroupTree::entrances() const {
   std::vector<std::string> out;
+  out.reserve(folders_.size());
   for (const Folder& folder : folders_) {
     out.push_back(folder.hierarchy + (version_ == 2 ? "/cgroup.procs" : "/tasks"));
   }

@@ -91,12 +91,14 @@ TEST_F(SeccompTest, LetsTheForkServerMountAndItsChildrenNot) {
 }
 
 class LandlockTest : public testing::Test {
- protected:
+ public:
   LandlockTest() : folder_(testing::TempDir() + "landlock-" + base::random_hex(6)) {
     std::filesystem::create_directories(folder_ + "/open");
     std::ofstream(folder_ + "/secret") << "secret";
   }
   ~LandlockTest() override { std::filesystem::remove_all(folder_); }
+
+ protected:
   void SetUp() override {
     if (landlock_version() == 0) GTEST_SKIP() << "this kernel has no landlock";
   }

@@ -234,7 +234,16 @@ long clone_child(const SpawnRequest& request, const Plan& plan, int& pidfd) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<std::uint64_t>(request.cgroup->clone_fd());
   }
-  return ::syscall(SYS_clone3, &args, sizeof args);
+  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid >= 0 || errno != ENOSYS) return pid;
+  // Container engines' filters can't look into clone3's arguments and answer that it isn't there.
+  // The older call knows no groups: the child enters its own (confine()).
+  const auto flags = static_cast<unsigned long>((args.flags & ~CLONE_INTO_CGROUP) | SIGCHLD);
+#if defined(__x86_64__)
+  return ::syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, 0UL);
+#else
+  return ::syscall(SYS_clone, flags, nullptr, &pidfd, 0UL, nullptr);
+#endif
 }
 
 Error clone_error(int number, bool jailed) {
@@ -298,6 +307,13 @@ Result<Child> spawn(const SpawnRequest& request) {
 }
 
 int reap(const Child& child) {
+  siginfo_t ended{};
+  while (::waitid(P_PID, static_cast<id_t>(child.pid), &ended, WEXITED | WNOWAIT) < 0 &&
+         errno == EINTR) {
+  }
+  // What it started and left behind in its session (become_leader()). A pid namespace ends that by
+  // itself; where there is none, this does. As long as it isn't reaped its number is its own.
+  ::kill(-child.pid, SIGKILL);
   int status = 0;
   while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }

@@ -19,12 +19,13 @@ namespace hearth::process {
 namespace {
 
 class JailTest : public testing::Test {
- protected:
+ public:
   JailTest() : root_(testing::TempDir() + "jail-" + base::random_hex(6)) {
     std::filesystem::create_directory(root_);
   }
   ~JailTest() override { std::filesystem::remove_all(root_); }
 
+ protected:
   SpawnRequest shell(const std::string& script) {
     SpawnRequest request;
     request.argv = {"/bin/sh", "-c", script};
@@ -78,6 +79,25 @@ TEST_P(SpawnDescriptors, ArriveWhereverTheyCameFrom) {
 
 INSTANTIATE_TEST_SUITE_P(From, SpawnDescriptors,
                          testing::Values(3, 5, 9, 20, 95, 98, 100, 103, 105, 400));
+
+TEST(Spawn, WhatAProcessLeftBehindEndsWithIt) {
+  SpawnRequest request;
+  // The child keeps the output open: its end is seen there.
+  request.argv = {"/bin/sh", "-c", "sleep 600 & echo $!"};
+  request.env = {"PATH=/usr/bin:/bin"};
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const base::UniqueFd read(ends[0]);
+  base::UniqueFd write(ends[1]);
+  request.fds = {{write.get(), 1}};
+  const auto child = spawn(request);
+  write.reset();
+  ASSERT_TRUE(child) << child.error().message;
+  EXPECT_EQ(reap(*child), 0);
+  char buffer[64];
+  while (::read(read.get(), buffer, sizeof buffer) > 0) {
+  }
+}
 
 TEST_F(JailTest, SeesNothingOfTheHostButPrograms) {
   const Outcome outcome = run(shell("ls / | tr '\\n' ' '; id -u; ls /root /home 2>&1 | head -2"));

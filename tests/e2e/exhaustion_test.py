@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import select
 import socket
 import ssl
 import subprocess
@@ -296,7 +297,12 @@ class UnfinishedBody:
         host, port = url.rsplit("/", 1)[-1].split(":")
         self.socket = socket.create_connection((host, int(port)), timeout=60)
         if url.startswith("https"):
-            self.socket = ssl._create_unverified_context().wrap_socket(self.socket)
+            # One thread at a time may use a TLS connection. In 1.2 what can be read is an answer, so
+            # that the reader waits without it.
+            context = ssl._create_unverified_context()
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            self.socket = context.wrap_socket(self.socket)
+        self.lock = threading.Lock()
         length = "Transfer-Encoding: chunked" if chunked else "Content-Length: %d" % len(body)
         text = "%s\r\n%s\r\n\r\n" % (head, length)
         if chunked:
@@ -310,8 +316,10 @@ class UnfinishedBody:
     def read(self):
         response = http.client.HTTPResponse(self.socket)
         try:
-            response.begin()
-            content = response.read()
+            select.select([self.socket], [], [], 60)
+            with self.lock:
+                response.begin()
+                content = response.read()
             self.answered = (response.status, self.retry_after(response, content),
                              time.monotonic() - self.began)
         except (OSError, http.client.HTTPException):
@@ -327,7 +335,8 @@ class UnfinishedBody:
         return response.headers["Retry-After"]
 
     def finish(self):
-        self.socket.sendall(self.last)
+        with self.lock:
+            self.socket.sendall(self.last)
 
     def answer(self):
         self.reader.join(60)
