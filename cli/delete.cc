@@ -61,6 +61,7 @@ Result<std::vector<Doomed>> from_words(const DeleteFlags& flags, ApiClient& api,
     for (const Json& item : list["items"]) names.push_back(resource::name_of(item));
   }
   std::vector<Doomed> out;
+  out.reserve(names.size());
   for (const std::string& name : names) out.push_back({kind, ns, name});
   return out;
 }

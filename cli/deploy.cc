@@ -104,6 +104,7 @@ Status upload(S3Client& store, const S3Location& object, const std::string& byte
 }
 
 // Archives that no spec names any more; the one before stays, for it may be in use this moment.
+// What can't be removed now waits for the next deployment.
 void remove_old(S3Client& store, const std::string& prefix, const std::string& current,
                 const std::string& before) {
   const auto archives = store.list_all({kBucketName, prefix});

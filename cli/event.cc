@@ -104,6 +104,7 @@ std::string deliveries_text(const Json& event) {
   std::map<std::string, int> counts;
   for (const Json& delivery : event["deliveries"]) ++counts[string_at(delivery, {"state"})];
   std::vector<std::string> parts;
+  parts.reserve(counts.size());
   for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, state));
   return parts.empty() ? "no trigger" : base::join(parts, ", ");
 }

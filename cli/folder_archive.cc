@@ -49,7 +49,7 @@ Result<builder::IgnoreFile> ignore_rules(const fs::path& folder) {
 Result<fs::path> real_file(const fs::directory_entry& entry, const fs::path& folder) {
   if (!entry.is_symlink()) return entry.path();
   std::error_code error;
-  const fs::path real = fs::canonical(entry.path(), error);
+  fs::path real = fs::canonical(entry.path(), error);
   const std::string shown = entry.path().lexically_relative(folder).string();
   if (error) return fail(Code::kInvalid, fmt::format("{}: a link to nothing", shown));
   if (real.lexically_relative(folder).string().starts_with("..")) {

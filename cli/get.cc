@@ -173,7 +173,7 @@ class WatchPrinter {
   void print_object(const Json& object) const {
     if (query_.output.form == OutputForm::kJson)
       std::cout << base::dump_json(object) << "\n";
-    else
+    else  // an object to which a jsonpath doesn't apply prints nothing; the next ones may
       (void)print_objects(query_.output, query_.kind, {object}, false);
   }
 

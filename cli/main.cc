@@ -1,4 +1,9 @@
+#include <algorithm>
 #include <iostream>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -36,15 +41,58 @@ void register_commands(CLI::App& app, int& exit_code) {
   register_help(app, exit_code);
 }
 
+// The commands that were recognised, from the outside in: "hearth", "event", "send".
+std::vector<const CLI::App*> recognised(const CLI::App& app) {
+  std::vector<const CLI::App*> out{&app};
+  while (!out.back()->get_subcommands().empty()) {
+    out.push_back(out.back()->get_subcommands().front());
+  }
+  return out;
+}
+
+std::string with_near_miss(std::string text, const std::string& word,
+                           const std::vector<std::string>& candidates) {
+  const auto near = hearth::base::nearest(word, candidates);
+  return near ? fmt::format("{}; did you mean \"{}\"?", text, *near) : text;
+}
+
 // "hearth invok": CLI11 only says that the word was not expected.
-void suggest_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+std::optional<std::string> unknown_command(const CLI::App& innermost,
+                                           const std::vector<std::string>& words) {
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::ranges::find(names, argv[1]) != names.end()) return;
-  const auto near = hearth::base::nearest(argv[1], names);
-  std::cerr << fmt::format("error: unknown command \"{}\"{}\n", argv[1],
-                           near ? fmt::format("; did you mean \"{}\"?", *near) : "");
+  for (const CLI::App* command : innermost.get_subcommands({})) {
+    names.push_back(command->get_name());
+  }
+  if (names.empty() || words.empty() || words.front().starts_with('-')) return std::nullopt;
+  return with_near_miss(fmt::format("unknown command \"{}\"", words.front()), words.front(), names);
+}
+
+std::optional<std::string> unknown_flag(const CLI::App& innermost,
+                                        const std::vector<std::string>& words) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : innermost.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  for (const std::string& word : words) {
+    if (word == "--") break;
+    const std::string name = word.substr(0, word.find('='));
+    if (!name.starts_with("--") || std::ranges::find(names, name) != names.end()) continue;
+    return with_near_miss(fmt::format("unknown flag {}", name), name, names);
+  }
+  return std::nullopt;
+}
+
+// All of one form: what was wrong, the near miss, and where help is.
+int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  const auto commands = recognised(app);
+  const std::vector<std::string> words(argv + std::min<std::ptrdiff_t>(argc, std::ssize(commands)),
+                                       argv + argc);
+  auto message = unknown_command(*commands.back(), words);
+  if (!message) message = unknown_flag(*commands.back(), words);
+  std::string path = "hearth";
+  for (const CLI::App* command : commands | std::views::drop(1)) path += " " + command->get_name();
+  std::cerr << fmt::format("error: {}\nSee `{} --help`.\n", message.value_or(error.what()), path);
+  return hearth::cli::kUsage;
 }
 
 }  // namespace
@@ -69,9 +117,8 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() != 0) suggest_command(app, argc, argv);
-    const int code = app.exit(e);
-    return code == 0 ? 0 : hearth::cli::kUsage;
+    if (e.get_exit_code() == 0) return app.exit(e);  // help, version
+    return usage_error(app, e, argc, argv);
   }
   return exit_code;
 }

@@ -13,13 +13,14 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 class Manifests : public testing::Test {
- protected:
+ public:
   Manifests() : folder_(fs::path(testing::TempDir()) / "hearth-manifests") {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }
   ~Manifests() override { fs::remove_all(folder_); }
 
+ protected:
   std::string write(const std::string& name, const std::string& text) {
     const fs::path path = folder_ / name;
     std::ofstream(path) << text;

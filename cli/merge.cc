@@ -33,7 +33,9 @@ Json with_last_applied(Json manifest) {
 Json merge_applied(const Json& live, const Json& manifest) {
   Json patch = with_last_applied(manifest);
   const auto last = base::parse_json(resource::annotation_of(live, kLastApplied));
-  if (last && last->is_object()) add_removals(patch, *last, manifest);
+  // Against what is sent, not the manifest: that has annotations always, and kubectl notes an empty
+  // map of them where the manifest had none. Others' annotations would go with the map.
+  if (last && last->is_object()) add_removals(patch, *last, with_last_applied(manifest));
   // The name and the version of a live object are not the manifest's to remove.
   patch.erase("status");
   return resource::merge_patch(live, patch);

@@ -27,6 +27,16 @@ TEST(Merge, KeepsWhatOthersSet) {
   EXPECT_EQ(merged["metadata"]["labels"]["team"], "x");
 }
 
+TEST(Merge, KeepsAnnotationsOfOthersAlsoWhereKubectlNotedAnEmptyMapOfThem) {
+  Json noted = config_map({{"a", "1"}});
+  noted["metadata"]["annotations"] = Json::object();
+  Json live = config_map({{"a", "1"}});
+  live["metadata"]["annotations"] = {{kLastApplied, base::dump_json(noted)}, {"theirs", "2"}};
+  const Json merged = merge_applied(live, config_map({{"a", "1"}}));
+  EXPECT_EQ(merged["metadata"]["annotations"]["theirs"], "2");
+  EXPECT_TRUE(merged["metadata"]["annotations"].contains(kLastApplied));
+}
+
 TEST(Merge, ReplacesListsWhole) {
   Json live = with_last_applied(config_map({}));
   live["spec"]["items"] = {1, 2, 3};

@@ -167,7 +167,8 @@ void register_operator(CLI::App& app, int& exit_code) {
   add_platform_flags(*command, *flags);
   command->footer(
       "Examples:\n"
-      "  hearth operator --context kind-dev --push-registry kind-registry:5000\n"
+      "  hearth operator --context kind-dev --push-registry kind-registry:5000 "
+      "--pull-registry localhost:5001\n"
       "  hearth operator --kubeconfig /etc/hearth/kubeconfig --listen 0.0.0.0 --commands");
   command->callback([flags, &exit_code] { exit_code = run(*flags); });
 }

@@ -66,6 +66,7 @@ Status follow_pod_logs(const Daemon& daemon, PodLogOptions options, bool until_a
     if (!followed.insert(pod).second) return;
     streams.emplace_back([&daemon, pod, options] {
       ApiClient own(daemon);
+      // An instance that goes ends its stream with an error; the others are followed on.
       (void)stream_pod(own, options, pod, true);
     });
   };

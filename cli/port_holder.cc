@@ -16,9 +16,16 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kListenState = "0A";
 
+// Whether a socket at this address (hexadecimal, each word in the machine's order) is in the way of
+// one at 127.0.0.1.
+bool takes_loopback(const std::string& address) {
+  return address.find_first_not_of('0') == address.npos || address.ends_with("0100007F");
+}
+
 // Inodes of the sockets that listen at the port, from /proc/net/tcp and tcp6:
 // "sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode".
-void add_listeners(const char* file, std::uint16_t port, std::set<std::string>& inodes) {
+void add_listeners(const char* file, std::uint16_t port, PortScope scope,
+                   std::set<std::string>& inodes) {
   std::ifstream lines(file);
   const std::string suffix = fmt::format(":{:04X}", port);
   for (std::string line; std::getline(lines, line);) {
@@ -26,7 +33,10 @@ void add_listeners(const char* file, std::uint16_t port, std::set<std::string>& 
     std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
     words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >> timeout >>
         inode;
-    if (state == kListenState && local.ends_with(suffix)) inodes.insert(inode);
+    if (state != kListenState || !local.ends_with(suffix)) continue;
+    if (scope == PortScope::kAnyAddress || takes_loopback(local.substr(0, local.find(':')))) {
+      inodes.insert(inode);
+    }
   }
 }
 
@@ -57,10 +67,10 @@ std::string PortHolder::text() const {
                          : fmt::format("process {} ({})", pid, program);
 }
 
-std::optional<PortHolder> port_holder(std::uint16_t port) {
+std::optional<PortHolder> port_holder(std::uint16_t port, PortScope scope) {
   std::set<std::string> inodes;
-  add_listeners("/proc/net/tcp", port, inodes);
-  add_listeners("/proc/net/tcp6", port, inodes);
+  add_listeners("/proc/net/tcp", port, scope, inodes);
+  add_listeners("/proc/net/tcp6", port, scope, inodes);
   if (inodes.empty()) return std::nullopt;
   std::error_code error;
   for (fs::directory_iterator it("/proc", error), end; !error && it != end; it.increment(error)) {

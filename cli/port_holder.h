@@ -15,7 +15,11 @@ struct PortHolder {
   std::string text() const;
 };
 
+// Whoever listens at the port, or who is in the way of 127.0.0.1: others have addresses of their
+// own.
+enum class PortScope { kAnyAddress, kLoopback };
+
 // Nothing when nobody listens there.
-std::optional<PortHolder> port_holder(std::uint16_t port);
+std::optional<PortHolder> port_holder(std::uint16_t port, PortScope scope = PortScope::kAnyAddress);
 
 }  // namespace hearth::cli

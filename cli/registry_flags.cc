@@ -9,9 +9,14 @@ void add_registry_flags(CLI::App& command, lambda::BuildSettings& build,
   command.add_option("--push-registry", build.push_registry, "Registry that builds push to")
       ->envname("BUILD_DEFAULT_REGISTRY")
       ->capture_default_str();
-  command.add_option("--pull-registry", build.pull_registry, "The same registry as nodes see it")
-      ->envname("BUILD_PULL_REGISTRY")
-      ->capture_default_str();
+  const CLI::Option* pull =
+      command
+          .add_option("--pull-registry", build.pull_registry,
+                      "The same registry as nodes see it; default: --push-registry")
+          ->envname("BUILD_PULL_REGISTRY");
+  command.parse_complete_callback([pull, &build] {
+    if (pull->count() == 0) build.pull_registry = build.push_registry;
+  });
   command.add_option("--base-registry", build.base_registry,
                      "Registry of the base images; default: as the language says");
   command.add_option("--kaniko-image", render.kaniko_image, "Image that builds images")

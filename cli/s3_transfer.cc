@@ -65,7 +65,8 @@ Status upload(S3Client& client, int fd, const S3Location& to, const std::string&
   HEARTH_TRY(id, client.begin_upload(to, content_type));
   auto parts = put_parts(client, fd, to, id, std::move(first), part_bytes, progress);
   Status done = parts ? client.complete_upload(to, id, *parts) : Status(fail(parts.error()));
-  // Parts that nobody completes take space until somebody aborts them.
+  // Parts that nobody completes take space until somebody aborts them. What went wrong first is
+  // what the caller hears.
   if (!done) (void)client.abort_upload(to, id);
   return done;
 }

@@ -80,7 +80,7 @@ Check check_disk(const fs::path& state) {
 
 Check check_port(std::uint16_t port, const char* flag, pid_t daemon) {
   const std::string name = fmt::format("port {}", port);
-  const auto holder = port_holder(port);
+  const auto holder = port_holder(port, PortScope::kLoopback);
   if (!holder) return {name, Verdict::kPass, "free", ""};
   if (daemon != 0 && holder->pid == daemon) {
     return {name, Verdict::kPass, "held by this daemon", ""};

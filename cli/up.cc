@@ -93,10 +93,7 @@ emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& sta
   options.gcs_endpoint = flags.gcs_endpoint;
   options.dev = flags.dev;
   options.sandbox = !flags.no_sandbox;
-  options.controllers.clear();
-  for (const std::string_view name : base::split(flags.controllers, ',')) {
-    options.controllers.emplace_back(name);
-  }
+  options.controllers = controller_names(flags.controllers);
   return options;
 }
 
@@ -146,6 +143,20 @@ void reload(const Configuration& configuration, UpFlags& running, const fs::path
   }
 }
 
+// Whoever waits for this file must not find one of an earlier daemon. One of a daemon that runs is
+// left alone: it is that one's, and this start will be refused.
+void remove_ready_file(const std::string& path) {
+  if (path.empty()) return;
+  const auto text = base::read_file(path);
+  if (!text) return;
+  const auto ready = base::parse_json(*text);
+  if (!ready) return;
+  const auto pid = base::int_at(*ready, {"pid"});
+  if (pid && *pid != ::getpid() && ::kill(static_cast<pid_t>(*pid), 0) == 0) return;
+  std::error_code ignored;
+  fs::remove(path, ignored);
+}
+
 // From ready to the stop signal.
 Status serve(UpFlags flags, const Configuration& configuration, const fs::path& state,
              emulator::Emulator& emulator, Detached& detached, const sigset_t& signals) {
@@ -164,21 +175,7 @@ Status serve(UpFlags flags, const Configuration& configuration, const fs::path& 
   }
   std::error_code ignored;
   fs::remove(endpoints_file(state), ignored);
-  return {};
-}
-
-// A missing executor must be known at start, not at the first build.
-Status check_builder(const UpFlags& flags) {
-  if (flags.build != "kaniko") return {};
-  if (flags.kaniko_executor.empty()) {
-    return fail(Code::kInvalid,
-                "--build=kaniko needs Kaniko's executor: name it with --kaniko-executor FILE or "
-                "kanikoExecutor in the configuration (it is /kaniko/executor of Kaniko's image)");
-  }
-  if (::access(flags.kaniko_executor.c_str(), X_OK) != 0) {
-    return fail(Code::kInvalid, fmt::format("--kaniko-executor: {} is no program that can be run",
-                                            flags.kaniko_executor));
-  }
+  remove_ready_file(flags.ready_file);
   return {};
 }
 
@@ -195,6 +192,7 @@ int run_daemon(const UpFlags& flags, const Configuration& configuration, const f
                Detached detached) {
   configure_log(flags.log_level, flags.log_format, flags.access_log);
   raise_descriptor_limit();
+  remove_ready_file(flags.ready_file);
   const sigset_t signals = block_stop_signals();
   const emulator::EmulatorOptions options = options_from(flags, state);
   auto started = emulator::Emulator::start(options);
@@ -219,8 +217,8 @@ int announce(const fs::path& state) {
   return kOk;
 }
 
-int run(const UpFlags& flags, const Configuration& configuration) {
-  if (const Status checked = check_builder(flags); !checked) return report(checked.error());
+int run(UpFlags& flags, const Configuration& configuration) {
+  if (const Status checked = check_flags(flags); !checked) return report(checked.error());
   fs::path state = Target{.state = flags.state}.state_folder();
   if (flags.ephemeral) {
     state = fs::temp_directory_path() / ("hearth-" + base::random_hex(6));
@@ -297,6 +295,12 @@ void register_up(CLI::App& app, int& exit_code) {
       ->envname("HEARTH_CONFIG")
       ->type_name("FILE");
   up->add_option("--state", flags->state, "State folder")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            // What an unset variable of a script becomes: never the user's own state then.
+            return std::string(text.empty() ? "an empty name is no folder" : "");
+          },
+          "", ""))
       ->envname("HEARTH_STATE")
       ->type_name("DIR");
   up->add_option("--ready-file", flags->ready_file, "Write this JSON file once everything answers")

@@ -51,7 +51,7 @@ constexpr std::array<Key, 21> kKeys{{
 
 Result<std::string> text_value(const Json& value, const Key& key) {
   if (!value.is_string()) return fail(Code::kInvalid, "expected text");
-  const std::string text = value;
+  std::string text = value;
   if (key.choices.empty()) return text;
   for (const std::string_view choice : base::split(key.choices, ',')) {
     if (choice == text) return text;
@@ -88,6 +88,7 @@ Status set_credentials(UpFlags& flags, const Json& value) {
 
 Error unknown_key(const std::string& name) {
   std::vector<std::string> names;
+  names.reserve(kKeys.size());
   for (const Key& key : kKeys) names.emplace_back(key.name);
   const auto near = base::nearest(name, names);
   return {Code::kInvalid,

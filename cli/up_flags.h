@@ -45,6 +45,13 @@ using IsGiven = std::function<bool(const std::string&)>;
 // file, line, column and key; an unknown key also the nearest one.
 Status apply_config_file(UpFlags& flags, const IsGiven& is_given);
 
+// The names in a list of controllers.
+std::vector<std::string> controller_names(const std::string& list);
+
+// Looks through what flags, environment and file said together, before anything starts; puts the
+// address for "localhost". kInvalid names the flag and what it may be.
+Status check_flags(UpFlags& flags);
+
 // The keys whose values differ, and of them those that a running daemon can't take over.
 struct ChangedKeys {
   std::vector<std::string> taken_over;

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "platform/base/quantity.h"
+#include "platform/base/text.h"
 #include "platform/resource/condition.h"
 
 namespace hearth::cli {
@@ -32,7 +33,21 @@ struct Readiness {
   bool failed = false;
   std::string text;     // "Building", "NotReady: MissingRevision"
   std::string message;  // of the condition
+  std::string cause;    // the condition it stands on, when that says more: "BuildReady: …"
+  std::string lacks;    // why it is Pending
 };
+
+// The first step of a function that went wrong; empty when `message` tells it already.
+std::string cause_of(const Json& object, const std::string& message) {
+  std::string out;
+  for (const char* step : {"SourceReady", "EventingReady", "BuildReady", "DeployReady"}) {
+    const resource::Condition condition = resource::condition_of(object, step);
+    if (condition.status != "False" || condition.message.empty()) continue;
+    if (condition.message == message) return {};
+    if (out.empty()) out = fmt::format("{}: {}", step, condition.message);
+  }
+  return out;
+}
 
 Readiness readiness_of(const Json& object) {
   const resource::Condition ready = resource::condition_of(object, "Ready");
@@ -44,7 +59,19 @@ Readiness readiness_of(const Json& object) {
   out.failed = current && phase == "Failed";
   out.text = !phase.empty() ? phase : out.ready ? "Ready" : ready.reason;
   if (out.text.empty()) out.text = "Pending";
+  if (out.failed) out.cause = cause_of(object, ready.message);
+  if (current && phase == "Pending") out.lacks = ready.message;
   return out;
+}
+
+Error failed(const Awaited& awaited, const Readiness& state) {
+  const std::string cause =
+      state.cause.empty() ? "" : "\n  " + base::replace_all(state.cause, "\n", "\n  ");
+  return {Code::kInternal,
+          fmt::format("{} failed: {}{}\n  see `hearth describe {} {}` and `hearth build logs {}`",
+                      awaited.text(), state.message, cause, awaited.kind.singular, awaited.name,
+                      awaited.name),
+          {}};
 }
 
 Error timed_out(const std::string& what, const std::string& state, const std::string& message,
@@ -117,6 +144,7 @@ Status wait_ready(ApiClient& api, const Awaited& awaited, std::chrono::nanosecon
   const std::string what = awaited.text();
   Readiness state;
   std::string shown;
+  std::string lack_shown;
   const auto is_done = [&](const Json* object) -> Result<bool> {
     if (object == nullptr) {
       return fail(Code::kNotFound, what + " was deleted while its readiness was waited for");
@@ -126,11 +154,12 @@ Status wait_ready(ApiClient& api, const Awaited& awaited, std::chrono::nanosecon
       std::cerr << fmt::format("{}: {} ({})\n", what, state.text, seconds_since(begin));
       shown = state.text;
     }
-    if (!state.failed) return state.ready;
-    return fail(
-        Code::kInternal,
-        fmt::format("{} failed: {}\n  see `hearth describe {} {}` and `hearth build logs {}`", what,
-                    state.message, awaited.kind.singular, awaited.name, awaited.name));
+    if (!state.lacks.empty() && state.lacks != lack_shown) {
+      std::cerr << fmt::format("{}: {}\n", what, state.lacks);
+      lack_shown = state.lacks;
+    }
+    if (state.failed) return fail(failed(awaited, state));
+    return state.ready;
   };
   const Status waited = watch_object(api, awaited, timeout, is_done);
   if (waited || waited.error().code != Code::kDeadlineExceeded) return waited;

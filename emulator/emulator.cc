@@ -8,6 +8,7 @@
 
 #include "emulator/access_log.h"
 #include "emulator/apiserver/certificates.h"
+#include "emulator/apiserver/field_check.h"
 #include "emulator/apiserver/kubeconfig.h"
 #include "emulator/apiserver/server.h"
 #include "emulator/blobs/blob_store.h"
@@ -18,11 +19,13 @@
 #include "emulator/front_page.h"
 #include "emulator/gateway/gateway.h"
 #include "emulator/journal/journal.h"
+#include "emulator/listen_address.h"
 #include "emulator/metrics_page.h"
 #include "emulator/objectstore/service.h"
 #include "emulator/platform_kinds.h"
 #include "emulator/registry/registry.h"
 #include "emulator/runtime/runtime.h"
+#include "emulator/serving/admission.h"
 #include "emulator/serving/serving.h"
 #include "emulator/source_access.h"
 #include "emulator/state_folder.h"
@@ -178,7 +181,8 @@ Status Emulator::Rooms::open() {
 Status Emulator::Rooms::open_identity() {
   HEARTH_TRY(loaded_token, state.token());
   token = std::move(loaded_token);
-  HEARTH_TRY(made, apiserver::load_or_create_certificates(state.path() / "pki", options.address));
+  HEARTH_TRY(made, apiserver::load_or_create_certificates(state.path() / "pki",
+                                                          callable_names(options.address)));
   certificates = std::move(made);
   HEARTH_TRY(tls, http::TlsContext::server(certificates->server.certificate_pem,
                                            certificates->server.key_pem,
@@ -195,12 +199,19 @@ Status Emulator::Rooms::open_storage() {
   HEARTH_TRY(opened_blobs, blobs::BlobStore::open(state.path() / "blobs", pool));
   blob_store = std::move(opened_blobs);
   HEARTH_TRY(reader, state.open_reader());
+  definitions.set_field_check(apiserver::check_fields);
   definitions.set_admission(resource::kFunctions.group, resource::kFunctions.plural,
                             lambda::admit_function);
   definitions.set_admission(resource::kBrokers.group, resource::kBrokers.plural,
                             eventing::admit_broker);
   definitions.set_admission(resource::kTriggers.group, resource::kTriggers.plural,
                             eventing::admit_trigger);
+  definitions.set_admission(resource::kKnativeServices.group, resource::kKnativeServices.plural,
+                            serving::admit_service);
+  definitions.set_admission(resource::kConfigurations.group, resource::kConfigurations.plural,
+                            serving::admit_configuration);
+  definitions.set_admission(resource::kRoutes.group, resource::kRoutes.plural,
+                            serving::admit_route);
   objects_store =
       std::make_unique<store::SqliteStore>(control, *writer, std::move(reader), definitions, clock);
   namespace_contents = std::make_unique<store::NamespaceContents>(
@@ -297,10 +308,12 @@ void Emulator::Rooms::open_data_plane() {
 Status Emulator::Rooms::listen(const Listener& listener) {
   auto bound = listener.server.listen({.address = options.address, .port = listener.port});
   if (!bound) {
-    return fail(bound.error().code,
-                fmt::format("{} can't listen at {}: choose another port with "
-                            "{}, or 0 for any free one",
-                            listener.name, bound.error().message, listener.flag));
+    const std::string advice =
+        bound.error().code == Code::kAlreadyExists
+            ? fmt::format("choose another port with {}, or 0 for any free one", listener.flag)
+            : fmt::format("see --listen and {}", listener.flag);
+    return fail(bound.error().code, fmt::format("{} can't listen at {}: {}", listener.name,
+                                                bound.error().message, advice));
   }
   listener.port = *bound;
   return {};
@@ -323,7 +336,7 @@ Status Emulator::Rooms::open_sockets() {
     HEARTH_CHECK_OK(listen(listener));
   }
   const auto at = [this](std::uint16_t port) {
-    return fmt::format("{}:{}", options.address, port);
+    return fmt::format("{}:{}", url_host(options.address), port);
   };
   endpoints.gateway = "http://" + at(options.gateway_port);
   endpoints.api = "https://" + at(options.api_port);
@@ -352,6 +365,9 @@ lambda::FunctionControllerOptions Emulator::Rooms::function_options() {
   out.sources.objects = [this](lambda::ObjectLocation location) {
     return sources->fetch_objects(std::move(location));
   };
+  out.sources.objects_version = [this](lambda::ObjectLocation location) {
+    return sources->version_of_objects(std::move(location));
+  };
   out.sources.git = [this](lambda::GitLocation location) {
     return sources->fetch_git(std::move(location));
   };
@@ -375,7 +391,6 @@ void Emulator::Rooms::open_lambda() {
   commands = std::make_unique<lambda::CommandReceiver>(*objects_store, clock,
                                                        lambda::CommandReceiverOptions{});
   object_store->on_event([this](const objectstore::ObjectEvent& event) {
-    if (event.kind != objectstore::ObjectEvent::Kind::kCreated) return;
     control.post(
         [this, bucket = event.bucket, key = event.key] { functions->source_changed(bucket, key); });
   });
@@ -441,6 +456,7 @@ std::vector<RevisionView> Emulator::Rooms::revisions() const {
     }
   }
   std::vector<RevisionView> out;
+  out.reserve(by_key.size());
   for (auto& [key, view] : by_key) out.push_back(std::move(view));
   return out;
 }
@@ -575,7 +591,8 @@ Result<std::unique_ptr<Emulator>> Emulator::start(EmulatorOptions options) {
 
 Task<Status> Emulator::Rooms::start() {
   HEARTH_CO_CHECK_OK(objects_store->load());
-  HEARTH_CO_CHECK_OK(co_await define_platform_kinds(*objects_store, definitions));
+  HEARTH_CO_CHECK_OK(
+      co_await define_platform_kinds(*objects_store, definitions, languages->names()));
   co_await create_first_objects(*objects_store, endpoints);
   co_await remove_stale_pods(*objects_store, instances->logs());
   recorder->start();

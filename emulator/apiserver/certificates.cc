@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,6 +11,7 @@
 #include "platform/base/c_handle.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
+#include "platform/base/text.h"
 
 namespace hearth::apiserver {
 namespace {
@@ -103,15 +105,25 @@ Key parse_key(const std::string& pem) {
   return Key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
 }
 
-std::string alternative_names(const std::string& extra_address) {
-  std::string names =
+bool is_ip_address(const std::string& text) {
+  in6_addr out{};
+  return ::inet_pton(AF_INET, text.c_str(), &out) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), &out) == 1;
+}
+
+// RFC 5280: addresses and names are entries of different kinds; what is neither is left out.
+std::string alternative_names(const std::vector<std::string>& names) {
+  std::string out =
       "DNS:localhost,DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,"
       "DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1,IP:::1";
-  if (!extra_address.empty() && extra_address != "127.0.0.1" && extra_address != "::1" &&
-      extra_address != "0.0.0.0") {
-    names += ",IP:" + extra_address;
+  for (const std::string& name : names) {
+    if (name == "127.0.0.1" || name == "::1") continue;
+    if (is_ip_address(name))
+      out += ",IP:" + name;
+    else if (base::is_dns_subdomain(name))
+      out += ",DNS:" + name;
   }
-  return names;
+  return out;
 }
 
 Status store(const std::filesystem::path& directory, const char* name, const Identity& identity) {
@@ -130,7 +142,7 @@ Result<Identity> load(const std::filesystem::path& directory, const char* name) 
 }  // namespace
 
 Result<Certificates> load_or_create_certificates(const std::filesystem::path& directory,
-                                                 const std::string& extra_address) {
+                                                 const std::vector<std::string>& names) {
   HEARTH_CHECK_OK(base::make_private_directory(directory));
   Certificates out;
   if (auto authority = load(directory, "ca")) {
@@ -147,9 +159,8 @@ Result<Certificates> load_or_create_certificates(const std::filesystem::path& di
   }
   // The server's own certificate is made at every start: its address may change, and nobody pins
   // it.
-  out.server =
-      make_identity({"Hearth", "hearth", false, "serverAuth", alternative_names(extra_address)},
-                    issuer.get(), issuer_key.get());
+  out.server = make_identity({"Hearth", "hearth", false, "serverAuth", alternative_names(names)},
+                             issuer.get(), issuer_key.get());
   if (auto administrator = load(directory, "admin")) {
     out.administrator = std::move(*administrator);
   } else {

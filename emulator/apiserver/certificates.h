@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "platform/base/result.h"
 
@@ -20,9 +21,9 @@ struct Certificates {
   Identity administrator;  // O=system:masters, CN=kubernetes-admin
 };
 
-// Reads them from `directory` or makes and stores them (files 0600). `extra_address` (an IP, may be
-// empty) goes into the server certificate.
+// Reads them from `directory` or makes and stores them (files 0600). The server's is valid for
+// loopback, "localhost", the cluster's names and `names` (addresses and DNS names).
 Result<Certificates> load_or_create_certificates(const std::filesystem::path& directory,
-                                                 const std::string& extra_address);
+                                                 const std::vector<std::string>& names);
 
 }  // namespace hearth::apiserver

@@ -147,6 +147,36 @@ std::shared_ptr<const Route> Gateway::State::route_of(http::RequestHead& head) {
   return found.route;
 }
 
+namespace {
+
+// ":8080" of a request's Host field.
+std::string port_of(const http::RequestHead& head) {
+  const std::string host(head.headers.get_or("host", ""));
+  const auto colon = host.rfind(':');
+  return colon == host.npos || host.ends_with(']') ? std::string() : host.substr(colon);
+}
+
+// What was asked for, and what is called nearly the same: in the form that was used.
+std::string not_found_text(const http::RequestHead& head, const RouteTable& table) {
+  const std::string host = head.host();
+  std::string text =
+      fmt::format("no function answers to host \"{}\", path \"{}\"\n", host, head.path());
+  const bool by_path = head.target.starts_with(kFunctionPath);
+  const auto parts =
+      by_path ? base::split(head.path().substr(kFunctionPath.size()), '/') : base::split(host, '.');
+  if (parts.size() < 2) return text;
+  const std::string_view ns = parts[by_path ? 0 : 1];
+  const std::string_view name = parts[by_path ? 1 : 0];
+  for (const std::string& near : table.near_misses(ns, name)) {
+    text += by_path ? fmt::format("did you mean {}{}/{}/ ?\n", kFunctionPath, ns, near)
+                    : fmt::format("did you mean http://{}.{}.localhost{}/ ?\n", near, ns,
+                                  port_of(head));
+  }
+  return text;
+}
+
+}  // namespace
+
 bool Gateway::serves(const std::string& host) {
   const auto known = [&] { return state_->table.load()->by_host.contains(host); };
   if (!known() && state_->hooks.route_missing && is_function_host(host)) {
@@ -170,13 +200,8 @@ Task<void> Gateway::handle(http::Exchange& exchange) {
     co_return;
   }
   if (state->hooks.other && co_await state->hooks.other(exchange)) co_return;
-  const std::string host = exchange.request().host();
-  std::string text = fmt::format("no function answers to host \"{}\", path \"{}\"\n", host,
-                                 exchange.request().path());
-  for (const std::string& near : state->table.load()->near_misses(host)) {
-    text += "did you mean http://" + near + "/ ?\n";
-  }
-  (void)co_await exchange.respond(404, "text/plain; charset=utf-8", text);
+  (void)co_await exchange.respond(404, "text/plain; charset=utf-8",
+                                  not_found_text(exchange.request(), *state->table.load()));
 }
 
 Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& error) {

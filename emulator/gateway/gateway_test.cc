@@ -84,13 +84,13 @@ TEST(Gateway, AskedForAHostThatItDoesNotKnowItLooksAgainInASettledTable) {
   EXPECT_FALSE(gateway.serves("other.default"));
 }
 
-TEST(RouteTable, NamesTheNearestHosts) {
+TEST(RouteTable, NamesTheNearestFunctionsOfTheNamespace) {
   RouteTable table;
-  for (const char* host :
-       {"hello.default.localhost", "payment.default.localhost", "hello.default"}) {
-    table.by_host[host] = std::make_shared<Route>();
+  for (const char* name : {"default/hello", "default/payment", "default/h-x", "other/helo"}) {
+    table.by_name[name] = std::make_shared<Route>();
   }
-  EXPECT_EQ(table.near_misses("helo.default.localhost").front(), "hello.default.localhost");
+  EXPECT_EQ(table.near_misses("default", "helo"), std::vector<std::string>{"hello"});
+  EXPECT_TRUE(table.near_misses("default", "invoice").empty());
 }
 
 }  // namespace

@@ -24,16 +24,17 @@ RevisionPtr Route::pick(std::int64_t dice) const {
   return targets.empty() ? nullptr : targets.front().revision;
 }
 
-std::vector<std::string> RouteTable::near_misses(std::string_view host) const {
+std::vector<std::string> RouteTable::near_misses(std::string_view ns, std::string_view name) const {
   constexpr std::size_t kMost = 3;
   std::vector<std::string> names;
-  for (const auto& [name, route] : by_host) {
-    if (name.ends_with(".localhost")) names.push_back(name);
+  for (const auto& [key, route] : by_name) {
+    const auto slash = key.find('/');
+    if (std::string_view(key).substr(0, slash) == ns) names.push_back(key.substr(slash + 1));
   }
   std::ranges::sort(names);
   std::vector<std::string> out;
   while (out.size() < kMost) {
-    const auto near = base::nearest(host, names);
+    const auto near = base::nearest(name, names);
     if (!near) break;
     std::erase(names, *near);
     out.push_back(*near);

@@ -84,8 +84,8 @@ struct RouteTable {
   std::unordered_map<std::string, std::shared_ptr<const Route>> by_host;
   std::unordered_map<std::string, std::shared_ptr<const Route>> by_name;  // "ns/name"
 
-  // The host names of the most similar functions, for a 404 that helps.
-  std::vector<std::string> near_misses(std::string_view host) const;
+  // The most similar names of functions in the namespace, for a 404 that helps; at most three.
+  std::vector<std::string> near_misses(std::string_view ns, std::string_view name) const;
 };
 
 }  // namespace hearth::gateway
