@@ -73,7 +73,7 @@ Result<sqlite::Database> StateFolder::open_reader() const {
 Result<std::string> StateFolder::token() const {
   const std::filesystem::path file = path_ / "token";
   if (auto known = base::read_file(file, 256)) return std::string(base::trim(*known));
-  const std::string token = base::random_hex(24);
+  std::string token = base::random_hex(24);
   HEARTH_CHECK_OK(base::write_file_atomically(file, token + "\n", 0600));
   return token;
 }

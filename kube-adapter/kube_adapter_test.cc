@@ -18,12 +18,13 @@ using namespace resource;
 using testing::HasSubstr;
 
 class Kubeconfig : public testing::Test {
- protected:
+ public:
   Kubeconfig() : folder_(std::filesystem::path(testing::TempDir()) / base::random_hex(6)) {
     std::filesystem::create_directories(folder_);
   }
   ~Kubeconfig() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   std::filesystem::path write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name) << text;
     return folder_ / name;

@@ -214,6 +214,7 @@ Result<Json> merge_kubeconfigs(const std::vector<fs::path>& files) {
   }
   if (!any) {
     std::vector<std::string> names;
+    names.reserve(files.size());
     for (const fs::path& file : files) names.push_back(file.string());
     return fail(Code::kNotFound, fmt::format("there is no kubeconfig ({}): give --kubeconfig FILE",
                                              base::join(names, ", ")));

@@ -182,7 +182,7 @@ Json pod_ready(const Json& pod) {
 }
 
 std::string terminated_text(const Json& ended) {
-  const std::string reason = string_at(ended, {"reason"});
+  std::string reason = string_at(ended, {"reason"});
   if (!reason.empty()) return reason;
   const auto signal = int_at(ended, {"signal"}).value_or(0);
   return signal != 0 ? fmt::format("Signal:{}", signal)

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include <fmt/format.h>
+
 #include "platform/base/text.h"
 
 namespace hearth::apiserver {
@@ -75,7 +77,8 @@ bool serves(const Definition& definition, const std::string& version) {
 Json group_entry(const std::string& name, const std::vector<DefinitionPtr>& definitions) {
   Json versions = Json::array();
   for (const std::string& version : versions_of(definitions)) {
-    versions.push_back({{"groupVersion", name + "/" + version}, {"version", version}});
+    versions.push_back(
+        {{"groupVersion", fmt::format("{}/{}", name, version)}, {"version", version}});
   }
   return {{"name", name}, {"versions", versions}, {"preferredVersion", versions[0]}};
 }

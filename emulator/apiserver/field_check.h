@@ -12,8 +12,8 @@
 
 namespace hearth::apiserver {
 
-// Removes unknown fields and appends their paths ("spec.tmplate"). kBadRequest names the first value
-// of a wrong type; the object may be half pruned then. Pure.
+// Removes unknown fields and appends their paths ("spec.tmplate"). kBadRequest names the first
+// value of a wrong type; the object may be half pruned then. Pure.
 Status check_fields(const resource::Type& type, Json& object, std::vector<std::string>& unknown);
 
 }  // namespace hearth::apiserver

@@ -197,11 +197,18 @@ TEST(KubernetesProtobuf, EveryByteChangedIsNoCrash) {
 TEST(KubernetesProtobuf, HostileLengthsAndIntegersAreRefused) {
   const std::string head("k8s\0", 4);
   const std::string endless(11, '\xff');
-  for (const std::string& body :
-       {std::string(), std::string("{}"), head, head + varint(2 << 3 | 2) + varint(~0ULL),
-        head + endless, head + varint(1 << 3) + endless, head + number(0, 1),
-        head + varint(5 << 3 | 3) + varint(5 << 3 | 4), envelope("v1", "ConfigMap", number(1, 1)),
-        envelope("v1", "ConfigMap", number(2, 1)), envelope("v1", "ConfigMap", bytes(4, "\x01"))}) {
+  const std::vector<std::string> bodies = {"",
+                                           "{}",
+                                           head,
+                                           head + varint(2 << 3 | 2) + varint(~0ULL),
+                                           head + endless,
+                                           head + varint(1 << 3) + endless,
+                                           head + number(0, 1),
+                                           head + varint(5 << 3 | 3) + varint(5 << 3 | 4),
+                                           envelope("v1", "ConfigMap", number(1, 1)),
+                                           envelope("v1", "ConfigMap", number(2, 1)),
+                                           envelope("v1", "ConfigMap", bytes(4, "\x01"))};
+  for (const std::string& body : bodies) {
     EXPECT_EQ(refused(body).code, Code::kBadRequest);
   }
   EXPECT_EQ(refused(envelope("v1", "ConfigMap", entry(2, "a", "\xff\xfe"))).message,

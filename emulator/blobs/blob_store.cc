@@ -37,6 +37,7 @@ Status BlobWriter::append(std::string_view bytes) {
   hasher_.update(bytes);
   size_ += bytes.size();
   HEARTH_CHECK_OK(base::failpoint("blob.write", [&] {
+    // The process dies next.
     (void)base::write_all(file_.get(), bytes.substr(0, bytes.size() / 2));
   }));
   return base::write_all(file_.get(), bytes);

@@ -10,13 +10,14 @@ namespace hearth::blobs {
 namespace {
 
 class BlobStoreTest : public testing::Test {
- protected:
+ public:
   BlobStoreTest() : root_(testing::TempDir() + "blobs-" + base::random_hex(6)) {
     store_ = BlobStore::open(root_, pool_).value();
     loop_.start();
   }
   ~BlobStoreTest() override { std::filesystem::remove_all(root_); }
 
+ protected:
   Blob put(std::string bytes) {
     Result<Blob> out = fail(Code::kInternal, "not run");
     loop_.run_blocking(put_into(std::move(bytes), out));

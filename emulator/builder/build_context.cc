@@ -125,7 +125,7 @@ Result<fs::path> BuildContext::resolve(std::string_view path) const {
       static_cast<int>(::syscall(SYS_openat2, root.get(), relative.c_str(), &how, sizeof how)));
   if (!fd) return fail(system_error(errno, relative));
   std::error_code error;
-  const fs::path real = fs::read_symlink(fmt::format("/proc/self/fd/{}", fd.get()), error);
+  fs::path real = fs::read_symlink(fmt::format("/proc/self/fd/{}", fd.get()), error);
   if (error) return fail(Code::kInternal, error.message());
   return real;
 }

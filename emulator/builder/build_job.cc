@@ -82,6 +82,7 @@ Result<std::vector<std::string>> BuildJob::prepare() {
   }
   HEARTH_CHECK_OK(choose_stages());
   std::vector<std::string> names;
+  names.reserve(bases_.size());
   for (const auto& [name, unused] : bases_) names.push_back(name);
   return names;
 }

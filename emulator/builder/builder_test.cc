@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 class BuilderTest : public testing::Test {
- protected:
+ public:
   BuilderTest() : root_(fs::path(testing::TempDir()) / ("builder-" + base::random_hex(6))) {
     fs::create_directories(context());
     blobs_ = blobs::BlobStore::open(root_ / "blobs", pool_).value();
@@ -37,6 +37,7 @@ class BuilderTest : public testing::Test {
   }
   ~BuilderTest() override { fs::remove_all(root_); }
 
+ protected:
   fs::path context() const { return root_ / "context"; }
 
   void put(const std::string& name, const std::string& text) {

@@ -19,9 +19,9 @@ namespace fs = std::filesystem;
 Result<std::optional<unsigned>> mode_flag(const Instruction& item) {
   const auto found = item.flags.find("chmod");
   if (found == item.flags.end()) return std::optional<unsigned>();
-  const auto mode = base::parse_int<unsigned>(found->second, 8);
+  auto mode = base::parse_int<unsigned>(found->second, 8);
   if (!mode || *mode > 07777) return fail(Code::kInvalid, "--chmod takes an octal mode");
-  return std::optional<unsigned>(*mode);
+  return mode;
 }
 
 Status check_flags(const Instruction& item) {

@@ -171,6 +171,7 @@ Result<Keyword> keyword_of(const std::string& name, int line) {
   }
   if (name == "ONBUILD") return fail_at(line, "ONBUILD is not supported");
   std::vector<std::string> names;
+  names.reserve(std::size(kKeywords));
   for (const KnownKeyword& known : kKeywords) names.emplace_back(known.name);
   const auto near = base::nearest(name, names);
   return fail_at(line, near ? fmt::format("unknown instruction {}; did you mean {}?", name, *near)

@@ -52,6 +52,7 @@ Status outcome_status(const CommandOutcome& outcome, const BuildRequest& request
 
 std::vector<std::string> kaniko_arguments(const BuildRequest& request) {
   std::vector<std::string> out;
+  out.reserve(request.arguments.size() + 1);
   for (const std::string& argument : request.arguments) {
     out.push_back(argument.starts_with("--context=") ? "--context=dir:///workspace" : argument);
   }

@@ -79,7 +79,8 @@ std::string map_folder(std::string_view text, std::string_view folder, std::stri
 
 std::vector<std::string> as_list(const std::map<std::string, std::string>& env) {
   std::vector<std::string> out;
-  for (const auto& [name, value] : env) out.push_back(name + "=" + value);
+  out.reserve(env.size());
+  for (const auto& [name, value] : env) out.push_back(fmt::format("{}={}", name, value));
   return out;
 }
 
@@ -136,7 +137,7 @@ std::string BuildJob::pip_target(const Instruction& item) const {
     return item.text.contains("pip") ? pip_target_flag(item.text) : std::string();
   }
   const std::string own_path = state.env_value("PYTHONPATH");
-  const std::string first(std::string_view(own_path).substr(0, own_path.find(':')));
+  std::string first(std::string_view(own_path).substr(0, own_path.find(':')));
   if (!first.empty()) return first;
   return state.config.working_dir.empty() ? "/app" : state.config.working_dir;
 }
@@ -187,7 +188,7 @@ Result<CommandOutcome> BuildJob::execute_isolated(Command command) {
   command.mounts = view->mounts();
   // What the image sets itself comes first in a look-up by name: getenv takes the first.
   for (const auto& [name, value] : view->env()) {
-    if (stage().env_value(name).empty()) command.env.push_back(name + "=" + value);
+    if (stage().env_value(name).empty()) command.env.push_back(fmt::format("{}={}", name, value));
   }
   return run_command(command);
 }

@@ -21,7 +21,7 @@ std::vector<std::string> command_of(const Instruction& item, const StageState& s
 
 // Arguments that exist without being given (Dockerfile reference §platform ARGs).
 std::string platform_argument(std::string_view name) {
-  const std::string architecture(oci::host_architecture());
+  std::string architecture(oci::host_architecture());
   if (name == "TARGETPLATFORM" || name == "BUILDPLATFORM") return "linux/" + architecture;
   if (name == "TARGETOS" || name == "BUILDOS") return "linux";
   if (name == "TARGETARCH" || name == "BUILDARCH") return architecture;
@@ -141,13 +141,14 @@ std::string StageState::env_value(std::string_view name) const {
 }
 
 void StageState::set_env(const std::string& name, const std::string& value) {
+  const std::string prefix = name + "=";
   for (std::string& item : config.env) {
-    if (item.starts_with(name + "=")) {
-      item = name + "=" + value;
+    if (item.starts_with(prefix)) {
+      item = prefix + value;
       return;
     }
   }
-  config.env.push_back(name + "=" + value);
+  config.env.push_back(prefix + value);
 }
 
 std::string StageState::absolute(std::string_view path) const {

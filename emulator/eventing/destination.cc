@@ -12,7 +12,7 @@ std::string service_url(const resource::ObjectKey& key) {
 }
 
 std::string group_of(const Json& ref) {
-  const std::string group = base::string_at(ref, {"group"});
+  std::string group = base::string_at(ref, {"group"});
   if (!group.empty()) return group;
   const std::string version = base::string_at(ref, {"apiVersion"});
   const auto slash = version.find('/');

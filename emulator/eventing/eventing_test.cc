@@ -64,7 +64,7 @@ class MovableClock final : public base::Clock {
 };
 
 class EventingTest : public ::testing::Test {
- protected:
+ public:
   EventingTest() : path_(::testing::TempDir() + "eventing-" + base::random_hex(6)) {
     loop_.start();
     open();
@@ -74,6 +74,7 @@ class EventingTest : public ::testing::Test {
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
 
+ protected:
   void open() {
     auto database = sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value();
     ASSERT_TRUE(sqlite::migrate(database, journal::kRoom, journal::kMigrations));

@@ -31,7 +31,7 @@ EntryPtr sample(const std::string& id, const std::string& type = "t") {
 }
 
 class JournalTest : public testing::Test {
- protected:
+ public:
   JournalTest() : path_(testing::TempDir() + "journal-" + base::random_hex(6)) {
     loop_.start();
     open();
@@ -41,6 +41,7 @@ class JournalTest : public testing::Test {
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
 
+ protected:
   void open() {
     auto database = sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value();
     ASSERT_TRUE(sqlite::migrate(database, kRoom, kMigrations));

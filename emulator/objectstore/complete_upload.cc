@@ -63,6 +63,7 @@ std::string multipart_checksum(const Upload& upload, const std::vector<Part>& pa
   const auto algorithm = s3::parse_checksum_name(upload.checksum_algorithm);
   if (!algorithm) return {};
   std::vector<s3::PartChecksum> values;
+  values.reserve(parts.size());
   for (const Part& part : parts) values.push_back({part.checksum, part.size});
   const auto value = upload.checksum_type == "FULL_OBJECT"
                          ? s3::combined_checksum(*algorithm, values)

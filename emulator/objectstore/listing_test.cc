@@ -12,7 +12,7 @@ namespace hearth::objectstore {
 namespace {
 
 class ListingTest : public testing::Test {
- protected:
+ public:
   ListingTest()
       : path_(testing::TempDir() + "listing-" + base::random_hex(6)),
         database_(sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value()) {
@@ -22,6 +22,7 @@ class ListingTest : public testing::Test {
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
 
+ protected:
   void add(std::initializer_list<const char*> keys, const char* bucket = "b") {
     for (const char* key : keys) {
       EXPECT_TRUE(meta::put_object(database_, {.bucket = bucket, .key = key}, {}));

@@ -41,9 +41,12 @@ Status delete_data(sqlite::Database& database, std::int64_t data_id) {
 }  // namespace
 
 Snapshot::Snapshot(sqlite::Database& database) : database_(database) {
-  (void)database_.prepare("BEGIN").run();
+  began_ = database_.prepare("BEGIN").run();
 }
-Snapshot::~Snapshot() { (void)database_.prepare("COMMIT").run(); }
+Snapshot::~Snapshot() {
+  // It only read: there is nothing to lose.
+  (void)database_.prepare("COMMIT").run();
+}
 
 Result<Bucket> bucket(sqlite::Database& database, std::string_view name) {
   auto row = database.prepare("SELECT name,created_ms,region,tags FROM s3_buckets WHERE name=?");

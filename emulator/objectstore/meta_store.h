@@ -68,9 +68,11 @@ class Snapshot {
   ~Snapshot();
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
+  const Status& began() const { return began_; }
 
  private:
   sqlite::Database& database_;
+  Status began_;
 };
 
 // Buckets. NoSuchBucket when there is none.

@@ -203,6 +203,7 @@ struct PartSource {
 Result<PartSource> find_part_source(Services& services, const Call& call) {
   HEARTH_TRY(source, parse_copy_source(call.header("x-amz-copy-source")));
   const meta::Snapshot snapshot(services.reader);
+  HEARTH_CHECK_OK(snapshot.began());
   PartSource out;
   HEARTH_TRY(upload,
              meta::upload(services.reader, call.bucket(), call.key(), call.parameter("uploadId")));

@@ -111,6 +111,7 @@ Result<Found> find(Services& services, const Call& call) {
     return Found{std::move(row), {}};
   }
   const meta::Snapshot snapshot(services.reader);
+  HEARTH_CHECK_OK(snapshot.began());
   HEARTH_TRY(row, meta::object(services.reader, call.bucket(), call.key()));
   HEARTH_TRY(bytes, object_bytes(services.reader, row));
   return Found{std::move(row), std::move(bytes)};

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "platform/async/blocking.h"
@@ -23,7 +24,7 @@ constexpr std::size_t kPart = 5 * 1024 * 1024;
 
 // A store in a temporary folder behind a server on a loop of its own, spoken to over HTTP.
 class ObjectStoreTest : public testing::Test {
- protected:
+ public:
   ObjectStoreTest() : folder_(testing::TempDir() + "s3-" + base::random_hex(6)) {
     std::filesystem::create_directories(folder_);
     pool_ = std::make_unique<async::BlockingPool>(2);
@@ -37,6 +38,7 @@ class ObjectStoreTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
+ protected:
   void start() {
     auto database =
         sqlite::Database::open(folder_ / "state.db", sqlite::OpenMode::kReadWrite).value();
@@ -114,12 +116,11 @@ class ObjectStoreTest : public testing::Test {
     const std::string id = begun.substr(at, begun.find('<', at) - at);
     std::string document = "<CompleteMultipartUpload>";
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      const std::string number = std::to_string(i + 1);
       const Answer part =
-          send("PUT", target + "?partNumber=" + number + "&uploadId=" + id, parts[i]);
+          send("PUT", fmt::format("{}?partNumber={}&uploadId={}", target, i + 1, id), parts[i]);
       EXPECT_EQ(part.status, 200) << part.body;
-      document += "<Part><PartNumber>" + number + "</PartNumber><ETag>" +
-                  std::string(part.headers.get_or("etag", "")) + "</ETag></Part>";
+      document += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1,
+                              part.headers.get_or("etag", ""));
     }
     last_complete_ = {target + "?uploadId=" + id, document + "</CompleteMultipartUpload>"};
     return send("POST", last_complete_.first, last_complete_.second);

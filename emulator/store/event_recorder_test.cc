@@ -11,7 +11,7 @@ namespace {
 using namespace resource;
 
 class EventRecorderTest : public StoreFixture {
- protected:
+ public:
   EventRecorderTest() {
     subject_ = *wait(store_->create(kConfigMaps, config_map("subject", "1"), {}));
     run([](EventRecorderTest& test) -> Task<void> {
@@ -27,6 +27,7 @@ class EventRecorderTest : public StoreFixture {
     }(*this));
   }
 
+ protected:
   void record(const std::string& reason, const std::string& message,
               EventType type = EventType::kNormal) {
     run([](EventRecorder& recorder, ObjectPtr subject, EventNote note) -> Task<void> {

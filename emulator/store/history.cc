@@ -40,7 +40,10 @@ class Snapshot {
   explicit Snapshot(sqlite::Database& database) : database_(database) {
     began_ = database_.execute("BEGIN");
   }
-  ~Snapshot() { (void)database_.execute("COMMIT"); }
+  ~Snapshot() {
+    // It only read: there is nothing to lose.
+    (void)database_.execute("COMMIT");
+  }
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
   const Status& began() const { return began_; }

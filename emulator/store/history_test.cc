@@ -24,6 +24,7 @@ class HistoryTest : public StoreFixture {
   }
   static std::vector<std::string> told(const std::vector<ObjectPtr>& items) {
     std::vector<std::string> out;
+    out.reserve(items.size());
     for (const ObjectPtr& item : items) {
       out.push_back(name_of(*item) + "=" + base::string_at(*item, {"data", "key"}));
     }

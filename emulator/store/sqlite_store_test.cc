@@ -94,8 +94,8 @@ TEST_F(SqliteStoreTest, AnObjectThatLeavesTheSelectionIsDeletedToTheWatcher) {
   labelled["metadata"]["labels"] = {{"app", "x"}};
   const auto created = wait(store_->create(kConfigMaps, labelled, {}));
   auto watch = wait(store_->watch(kConfigMaps, {.label_selector = "app=x"})).value();
-  (void)wait(watch->next());
-  (void)wait(watch->next());
+  ASSERT_EQ(wait(watch->next())->type, WatchEvent::Type::kAdded);
+  ASSERT_EQ(wait(watch->next())->type, WatchEvent::Type::kBookmark);
   Json next = **created;
   next["metadata"]["labels"]["app"] = "y";
   ASSERT_TRUE(wait(store_->update(kConfigMaps, next, {})));

@@ -54,8 +54,10 @@ Status write_all(int fd, std::string_view bytes) {
 namespace {
 
 Status write_and_flush(int fd, std::string_view bytes) {
-  HEARTH_CHECK_OK(
-      failpoint("file.write", [&] { (void)write_all(fd, bytes.substr(0, bytes.size() / 2)); }));
+  HEARTH_CHECK_OK(failpoint("file.write", [&] {
+    // The process dies next.
+    (void)write_all(fd, bytes.substr(0, bytes.size() / 2));
+  }));
   HEARTH_CHECK_OK(write_all(fd, bytes));
   HEARTH_CHECK_OK(failpoint("file.flush"));
   if (::fsync(fd) != 0) return fail(system_error(errno, "flush"));

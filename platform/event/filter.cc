@@ -79,9 +79,10 @@ Result<Node> compile_map(Kind kind, const Json& map, const std::string& field,
                                                   "and can only contain lowercase alphanumeric",
                                                   name)));
     }
-    if (!value.is_string()) return fail(filter_error(field + "." + name, "is no string"));
+    const std::string place = fmt::format("{}.{}", field, name);
+    if (!value.is_string()) return fail(filter_error(place, "is no string"));
     auto text = value.get<std::string>();
-    if (text.empty() && !empty_is_any) return fail(filter_error(field + "." + name, "is empty"));
+    if (text.empty() && !empty_is_any) return fail(filter_error(place, "is empty"));
     const Kind used = text.empty() ? Kind::kPresent : kind;
     all.children.push_back(clause(used, name, std::move(text), options));
   }

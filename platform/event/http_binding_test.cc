@@ -142,10 +142,19 @@ TEST(HttpBinding, NamesTheEventOfABatchThatIsWrong) {
   const auto missing = batch("[" + small + R"(,{"specversion":"1.0","id":"2","type":"t"}])");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().message, "event 1: attribute \"source\": is missing");
-  for (const std::string& body :
-       {std::string(), std::string("{}"), small, "[" + small, "[" + small + ",]",
-        "[" + small + "]]", "[" + small + " " + small + "]", "[" + small + "}", std::string("[1]"),
-        std::string("[[]]"), "[" + small + ",\"", std::string("[,]")}) {
+  const std::vector<std::string> bodies = {"",
+                                           "{}",
+                                           small,
+                                           "[" + small,
+                                           "[" + small + ",]",
+                                           "[" + small + "]]",
+                                           "[" + small + " " + small + "]",
+                                           "[" + small + "}",
+                                           "[1]",
+                                           "[[]]",
+                                           "[" + small + ",\"",
+                                           "[,]"};
+  for (const std::string& body : bodies) {
     EXPECT_FALSE(batch(body)) << body;
   }
 }

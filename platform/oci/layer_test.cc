@@ -18,12 +18,13 @@ namespace {
 namespace fs = std::filesystem;
 
 class LayerTest : public testing::Test {
- protected:
+ public:
   LayerTest() : root_(fs::path(testing::TempDir()) / ("layer-" + base::random_hex(6))) {
     fs::create_directories(out());
   }
   ~LayerTest() override { fs::remove_all(root_); }
 
+ protected:
   fs::path out() const { return root_ / "out"; }
 
   fs::path put(const std::string& name, const std::string& bytes) {

@@ -199,6 +199,7 @@ class StrategicMerge {
       return order.size();
     };
     std::vector<std::pair<std::size_t, std::size_t>> places;  // (position in order, now)
+    places.reserve(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) places.emplace_back(position(list[i]), i);
     std::ranges::sort(places);
     Json sorted = Json::array();

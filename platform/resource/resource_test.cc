@@ -129,6 +129,7 @@ TEST(Schema, NamesTheFieldOfEveryError) {
       parse(kSchema),
       parse(R"({"spec":{"name":"TOOLONG","size":0,"mode":"fsat","port":true,"list":[{"a":1}]}})"));
   std::vector<std::string> fields;
+  fields.reserve(errors.size());
   for (const auto& error : errors) fields.push_back(error.field);
   EXPECT_THAT(fields, testing::UnorderedElementsAre("spec.name", "spec.name", "spec.size",
                                                     "spec.mode", "spec.port", "spec.list[0].a"));

@@ -334,6 +334,7 @@ std::vector<FieldError> validate(const Json& schema, const Json& value) {
 
 Error invalid_object(std::string_view kind, std::string_view name, std::vector<FieldError> fields) {
   std::vector<std::string> texts;
+  texts.reserve(fields.size());
   for (const FieldError& field : fields) texts.push_back(field.field + ": " + field.message);
   const std::string all = base::join(texts, ", ");
   return Error{Code::kInvalid,

@@ -145,6 +145,7 @@ bool FieldSelector::matches(const Json& object) const {
 
 std::vector<std::string> FieldSelector::fields() const {
   std::vector<std::string> out;
+  out.reserve(terms_.size());
   for (const Term& term : terms_) out.push_back(term.field);
   return out;
 }

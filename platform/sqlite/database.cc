@@ -203,6 +203,7 @@ Status migrate(Database& database, std::string_view room, std::span<const std::s
   HEARTH_CHECK_OK(database.execute("BEGIN IMMEDIATE"));
   Status migrated = apply_steps(database, room, steps, static_cast<std::size_t>(version));
   if (migrated) migrated = database.execute("COMMIT");
+  // What failed first is what the caller hears; closing the database rolls back as well.
   if (!migrated) (void)database.execute("ROLLBACK");
   return migrated;
 }

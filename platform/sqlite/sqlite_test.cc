@@ -10,11 +10,13 @@ namespace hearth::sqlite {
 namespace {
 
 class SqliteTest : public testing::Test {
- protected:
+ public:
   SqliteTest() : path_(testing::TempDir() + "sqlite-" + base::random_hex(6)) {}
   ~SqliteTest() override {
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
+
+ protected:
   std::string path_;
 };
 

@@ -63,17 +63,14 @@ WriterCounts Writer::counts() const {
 }
 
 void Writer::enqueue(Work work) {
-  {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->queue.size() < kQueueMax && !state_->stopping) {
-      state_->queue.push_back(std::move(work));
-      work.finish = nullptr;
-    }
-  }
-  if (work.finish) {
+  std::unique_lock lock(state_->mutex);
+  if (state_->queue.size() >= kQueueMax || state_->stopping) {
+    lock.unlock();
     work.finish(fail(Code::kUnavailable, "the store's write queue is full"));
     return;
   }
+  state_->queue.push_back(std::move(work));
+  lock.unlock();
   state_->wake.notify_one();
 }
 
@@ -114,6 +111,7 @@ void Writer::State::apply_batch(std::vector<Work>& batch) {
   if (committed) {
     writes.fetch_add(batch.size(), std::memory_order_relaxed);
     commits.fetch_add(1, std::memory_order_relaxed);
+    // It is durable: there is nothing left to fail, only a place to be killed at.
     (void)base::failpoint("sqlite.committed");
   } else {
     // Fails where no transaction is open, which is what it is for.
@@ -129,7 +127,7 @@ Status Writer::State::commit_all(std::vector<Work>& batch) {
   for (Work& work : batch) {
     // Savepoints cost 2 µs; they let one work fail without its neighbours.
     HEARTH_CHECK_OK(database.prepare("SAVEPOINT work").run());
-    if (!work.apply(database)) (void)database.prepare("ROLLBACK TO work").run();
+    if (!work.apply(database)) HEARTH_CHECK_OK(database.prepare("ROLLBACK TO work").run());
     HEARTH_CHECK_OK(database.prepare("RELEASE work").run());
   }
   HEARTH_CHECK_OK(base::failpoint("sqlite.commit"));

@@ -17,9 +17,7 @@ namespace hearth::store {
 
 // A store in a file of its own, with the namespace `demo`; time stands still.
 class StoreFixture : public testing::Test {
- protected:
-  using ObjectPtr = resource::ObjectPtr;
-
+ public:
   StoreFixture() : path_(testing::TempDir() + "store-" + base::random_hex(6)) {
     loop_.start();
     open();
@@ -28,6 +26,9 @@ class StoreFixture : public testing::Test {
     close();
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
+
+ protected:
+  using ObjectPtr = resource::ObjectPtr;
 
   void open() {
     auto database = sqlite::Database::open(path_, sqlite::OpenMode::kReadWrite).value();
