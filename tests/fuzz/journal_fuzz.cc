@@ -1,9 +1,11 @@
-// Journals on a damaged disk: the input overwrites bytes of a small valid database (u16 place,
-// u8 count, the bytes, again and again; the first byte cuts the file short). It loads and works on,
-// or says what is wrong.
+// Journals on a damaged disk: the input overwrites bytes of a small valid database, or (the last
+// byte's top bit) of the write-ahead log that a killed daemon leaves (u16 place, u8 count, the
+// bytes, again and again; the first byte cuts the file short). It loads and works on, or says what
+// is wrong.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 
 #include <sqlite3.h>
@@ -52,7 +54,13 @@ class DamagedDisk {
     folder_ = name;
     loop_.start();
     create_small_pages();
-    run(true);
+    {
+      // The log stays, and all that was written in it, while somebody else has the database open.
+      const Connection other = open_database();
+      run(true);
+      before_log_ = base::read_file(path()).value();
+      log_ = base::read_file(path() + "-wal").value();
+    }
     valid_ = base::read_file(path()).value();
   }
   ~DamagedDisk() {
@@ -63,9 +71,10 @@ class DamagedDisk {
   DamagedDisk& operator=(const DamagedDisk&) = delete;
 
   void load(std::string_view damage) {
-    std::string bytes = valid_;
+    const bool in_log = !damage.empty() && (static_cast<unsigned char>(damage.back()) & 0x80U) != 0;
+    std::string bytes = in_log ? log_ : valid_;
     bytes.resize(bytes.size() - fuzz::take_choice(damage, 16) * bytes.size() / 16);
-    while (damage.size() > 3) {
+    while (damage.size() > 3 && !bytes.empty()) {
       const auto at = [&](std::size_t i) { return static_cast<unsigned char>(damage[i]); };
       const std::size_t place = (at(0) | static_cast<unsigned>(at(1)) << 8U) % bytes.size();
       const std::size_t count =
@@ -74,21 +83,34 @@ class DamagedDisk {
       damage.remove_prefix(3 + count);
     }
     for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(path() + suffix);
-    std::ofstream(path(), std::ios::binary) << bytes;
+    std::ofstream(path(), std::ios::binary) << (in_log ? before_log_ : bytes);
+    if (in_log) std::ofstream(path() + "-wal", std::ios::binary) << bytes;
     run(false);
   }
 
  private:
   std::string path() const { return (folder_ / "journal.db").string(); }
 
+  using Connection = std::unique_ptr<sqlite3, int (*)(sqlite3*)>;
+
+  Connection open_database() {
+    sqlite3* raw = nullptr;
+    require(sqlite3_open(path().c_str(), &raw) == SQLITE_OK, "a database");
+    Connection out(raw, sqlite3_close);
+    require(sqlite3_exec(raw, "PRAGMA journal_mode=WAL; SELECT * FROM sqlite_schema", nullptr,
+                         nullptr, nullptr) == SQLITE_OK,
+            "a database that can be read");
+    return out;
+  }
+
   // All tables in few bytes, so that damage hits.
   void create_small_pages() {
     sqlite3* raw = nullptr;
     require(sqlite3_open(path().c_str(), &raw) == SQLITE_OK, "a new database");
+    const Connection owner(raw, sqlite3_close);
     require(sqlite3_exec(raw, "PRAGMA page_size=512; CREATE TABLE other(x)", nullptr, nullptr,
                          nullptr) == SQLITE_OK,
             "small pages");
-    sqlite3_close(raw);
   }
 
   template <typename T>
@@ -156,6 +178,8 @@ class DamagedDisk {
 
   fs::path folder_;
   std::string valid_;
+  std::string before_log_;
+  std::string log_;
   base::VirtualClock clock_;
   async::Loop loop_{"fuzz"};
 };
