@@ -58,7 +58,8 @@ Status replay(const DlqFlags& flags) {
                                      : fmt::format("deadletters/{}/replay", flags.id);
   HEARTH_TRY(answer, api.administer("POST", path));
   const auto skipped = base::int_at(answer, {"skipped"}).value_or(0);
-  std::cout << fmt::format("{} replayed\n", base::int_at(answer, {"replayed"}).value_or(0));
+  std::cout << fmt::format("{} queued for delivery\n",
+                           base::int_at(answer, {"replayed"}).value_or(0));
   if (skipped > 0) std::cerr << fmt::format("{} skipped: their triggers are gone\n", skipped);
   return {};
 }

@@ -1,6 +1,9 @@
 #include "emulator/apiserver/request.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "emulator/apiserver/protobuf.h"
 #include "emulator/apiserver/status_error.h"
@@ -8,6 +11,7 @@
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
 #include "platform/resource/selector.h"
+#include "platform/resource/well_known.h"
 
 namespace hearth::apiserver {
 
@@ -168,15 +172,54 @@ Json metadata_only(const Json& object) {
           {"metadata", object["metadata"]}};
 }
 
+namespace {
+
+// What Kubernetes selects by, besides name and namespace.
+std::vector<std::string_view> selectable_fields(const Type& type) {
+  if (type == kPods) {
+    return {"spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName"};
+  }
+  if (type == kEvents) {
+    return {"involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "reason",
+            "involvedObject.apiVersion",
+            "type",
+            "involvedObject.resourceVersion",
+            "source",
+            "involvedObject.fieldPath",
+            "reportingComponent"};
+  }
+  if (type == kSecrets) return {"type"};
+  if (type == kNamespaces) return {"status.phase"};
+  if (type == kNodes) return {"spec.unschedulable"};
+  if (type == kServices) return {"spec.clusterIP", "spec.type"};
+  if (type == kJobs) return {"status.successful"};
+  return {};
+}
+
+}  // namespace
+
 Status check_field_selector(const Definition& definition, const std::string& text) {
   HEARTH_TRY(selector, FieldSelector::parse(text));
+  const auto selectable = selectable_fields(definition.type);
   for (const std::string& field : selector.fields()) {
     const bool common = field == "metadata.name" || field == "metadata.namespace";
-    if (common || !definition.is_custom) continue;
+    if (common || std::ranges::find(selectable, field) != selectable.end()) continue;
     return fail(Code::kBadRequest,
                 fmt::format("field label not supported: \"{}\" is not a known field selector: only "
-                            "\"metadata.name\", \"metadata.namespace\"",
-                            field));
+                            "\"metadata.name\", \"metadata.namespace\"{}{}",
+                            field, selectable.empty() ? "" : ", ", fmt::join(selectable, ", ")));
   }
   return {};
 }

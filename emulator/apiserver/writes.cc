@@ -168,7 +168,10 @@ Task<void> delete_collection(Request& request) {
   ListOptions options{.ns = request.path.ns,
                       .label_selector = request.query.get("labelSelector"),
                       .field_selector = request.query.get("fieldSelector")};
-  auto list = co_await request.backend.store.list(request.type(), options);
+  // An unknown field matches nothing, and its negation everything: nothing is deleted by either.
+  const Status selectable = check_field_selector(*request.definition, options.field_selector);
+  auto list = selectable ? co_await request.backend.store.list(request.type(), options)
+                         : Result<List>(fail(selectable.error()));
   if (!list) {
     co_await send_error(request.exchange, list.error(), request.definition.get());
     co_return;

@@ -136,6 +136,24 @@ TEST(Schema, NamesTheFieldOfEveryError) {
   EXPECT_EQ(validate(parse(kSchema), parse(R"({"spec":{}})")).front().field, "spec.name");
 }
 
+TEST(Schema, ChecksTheFormatsOfTexts) {
+  const auto fits = [](const char* format, const char* text) {
+    return validate({{"type", "string"}, {"format", format}}, text).empty();
+  };
+  EXPECT_TRUE(fits("date-time", "2026-11-21T10:00:00Z"));
+  EXPECT_FALSE(fits("date-time", "yesterday"));
+  EXPECT_TRUE(fits("date", "2026-11-21"));
+  EXPECT_FALSE(fits("date", "2026-11-21T10:00:00Z"));
+  EXPECT_TRUE(fits("byte", "aGVsbG8="));
+  EXPECT_FALSE(fits("byte", "not base64!!"));
+  EXPECT_TRUE(fits("ipv4", "10.0.0.1"));
+  EXPECT_FALSE(fits("ipv4", "10.0.0.256"));
+  EXPECT_TRUE(fits("ipv6", "::1"));
+  EXPECT_TRUE(fits("uuid", "123e4567-e89b-12d3-a456-426614174000"));
+  EXPECT_FALSE(fits("uuid", "123e4567-e89b-12d3-a456-42661417400"));
+  EXPECT_TRUE(fits("of-another-world", "anything"));
+}
+
 TEST(Schema, SuggestsTheNearestEnumValue) {
   const auto errors = validate(parse(kSchema), parse(R"({"spec":{"name":"a","mode":"fsat"}})"));
   ASSERT_EQ(errors.size(), 1U);

@@ -8,6 +8,7 @@
 #include <re2/re2.h>
 
 #include "platform/base/text.h"
+#include "platform/resource/formats.h"
 
 namespace hearth::resource {
 namespace {
@@ -161,6 +162,12 @@ class Validator {
       add(path, "FieldValueInvalid",
           fmt::format("Invalid value: \"{}\": {} in body should be at least {} chars long", text,
                       path, *min));
+    }
+    const std::string format = base::string_at(schema, {"format"});
+    if (!format.empty() && !format_fits(format, text)) {
+      add(path, "FieldValueInvalid",
+          fmt::format("Invalid value: {}: {} in body must be of type {}",
+                      base::dump_json(text.substr(0, 128)), path, format));
     }
     const Json* pattern = child(schema, "pattern");
     if (pattern != nullptr && pattern->is_string() &&

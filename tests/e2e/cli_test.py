@@ -289,7 +289,7 @@ class WithDaemonTest(unittest.TestCase):
     def test_dead_letters(self):
         self.assertEqual(self.cli.json("dlq", "list", "-o", "json"), {"items": []})
         self.run_cli("dlq", "show", "99999", code=NOT_FOUND)
-        self.assertEqual(self.run_cli("dlq", "replay", "--all").stdout, "0 replayed\n")
+        self.assertEqual(self.run_cli("dlq", "replay", "--all").stdout, "0 queued for delivery\n")
         self.assertEqual(self.run_cli("dlq", "purge", "--all").stdout, "0 purged\n")
         self.run_cli("dlq", "purge", code=USAGE)
 
