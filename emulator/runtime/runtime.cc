@@ -45,6 +45,8 @@ constexpr std::chrono::seconds kLoadPatience{60};
 // So long after a start the next process is prepared: sooner, it would take time from the one that
 // a request waits for.
 constexpr std::chrono::milliseconds kPrepareDelay{30};
+// The exit code of a process that could not be started (zygote.h).
+constexpr int kNotStarted = 127;
 
 }  // namespace
 
@@ -128,6 +130,7 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   std::optional<PreparedProcess> prepared;
   std::uint64_t prepared_made = 0;
   bool preparing = false;
+  bool cannot_prepare = false;  // this machine withholds what it takes
   bool stopping = false;
   async::TaskGroup tasks;
   async::Signal emptied;
@@ -347,7 +350,8 @@ Result<Instance> Runtime::State::hand_over(PreparedProcess process, const Instan
 }
 
 void Runtime::State::prepare_next() {
-  if (!options.sandbox || prepared || std::exchange(preparing, true)) return;
+  if (!options.sandbox || cannot_prepare || prepared) return;
+  if (std::exchange(preparing, true)) return;
   tasks.spawn(prepare_later(shared_from_this()));
 }
 
@@ -596,6 +600,7 @@ Task<void> Runtime::State::end(std::shared_ptr<State> state, std::string id, int
 void Runtime::State::ended(const std::string& id, int code, bool out_of_memory) {
   if (prepared && prepared->id == id) {
     kLog.warn("prepared_process_ended", {{"code", code}});
+    cannot_prepare = code == kNotStarted;
     ::unlink(prepared->socket_path.c_str());
     prepared.reset();
   }

@@ -55,6 +55,10 @@ def flush_us():
     return sorted(times)[len(times) // 2]
 
 
+def commit():
+    return first_line(["git", "-C", str(measure.ROOT), "rev-parse", "--short", "HEAD"])
+
+
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in
                   pathlib.Path("/proc/cpuinfo").read_text().splitlines()
@@ -63,7 +67,7 @@ def machine():
     return {"processor": model, "cores": len(measure.CORES), "memory_gb": round(memory, 1),
             "kernel": platform.release(), "flush_us": round(flush_us(), 1),
             "load_at_start": round(os.getloadavg()[0], 2),
-            "commit": first_line(["git", "-C", str(measure.ROOT), "rev-parse", "--short", "HEAD"]),
+            "commit": commit(),
             "python3": first_line(["/usr/bin/python3", "--version"]),
             "node": first_line(["node", "--version"]), "go": first_line(["go", "version"]),
             "nginx": first_line(["/usr/sbin/nginx", "-v"]),
@@ -90,6 +94,7 @@ def run_row(name, settings):
     out["seconds"] = round(time.monotonic() - started, 1)
     out["quick"] = settings.quick
     out["at"] = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
+    out["commit"] = commit()
     return out
 
 

@@ -154,7 +154,7 @@ with Hearth, in the same run.
   the machine: trust it first.
 - In the charts Hearth is orange, yardsticks are grey, the dashed line is the target.
 - A yardstick that could not be installed is named with the reason; a figure that could not be taken
-  is not there. Nothing is carried over from elsewhere.
+  is not there. A row that was measured at another commit than the rest says so.
 - **met** and **missed** say what this run found. Other machines find other times; ratios travel
   better.
 
@@ -180,10 +180,12 @@ def machine_text(results):
     return "\n".join(out) + "\n"
 
 
-def row_markdown(name, row):
+def row_markdown(name, row, commit):
     out = ["## %s: %s\n" % (name, row["title"])]
     if "error" in row:
         return "\n".join(out + ["Could not be measured: %s\n" % row["error"]])
+    if row.get("commit", commit) != commit:
+        out.append("*Measured in another run, of commit %s (%s).*\n" % (row["commit"], row["at"]))
     if row["quick"]:
         out.append("*A smoke run of small loads: not for comparison.*\n")
     out.append(row["how"] + "\n")
@@ -230,5 +232,6 @@ def write(results, docs):
         if any(bars(figure) for figure in row["figures"]):
             (folder / (name.lower() + ".svg")).write_text(row_svg(name, row), encoding="utf-8")
     parts = [INTRODUCTION, machine_text(results), summary(rows)]
-    parts += [row_markdown(name, row) for name, row in rows]
+    commit = results.get("machine", {}).get("commit")
+    parts += [row_markdown(name, row, commit) for name, row in rows]
     (docs / "performance.md").write_text("\n".join(parts), encoding="utf-8")

@@ -54,8 +54,9 @@ class Figures:
         self.batch = Figure("batches of 32", "1/s", "higher", Side("Hearth"), rabbits(),
                             [Target("value", "least", 120_000, "≥ 120,000/s"),
                              Target("ratio", "least", 1.5, "≥ 1.5 × classic")])
+        # RabbitMQ delivers before it confirms: there is nothing of it to compare with.
         self.latency = Figure("accepted → delivered under that load", "ms", "lower",
-                              Side("Hearth"), rabbits(), [Target("p99", "most", 20, "p99 ≤ 20 ms")])
+                              Side("Hearth"), [], [Target("p99", "most", 20, "p99 ≤ 20 ms")])
         self.end_to_end = Figure("sent → delivered under that load", "ms", "lower", Side("Hearth"),
                                  rabbits(), [])
         self.memory = Figure("memory after the load, at its peak", "MB", "lower", Side("Hearth"),
@@ -119,8 +120,6 @@ def measure_rabbit(settings, rabbit, figures):
     for index, queue_type in enumerate(("classic", "quorum")):
         result = rabbit_run(rabbit, queue_type, messages, 512)
         figures.single.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
-        figures.latency.yardsticks[index].add(result["deliver_p50_us"] / 1e3,
-                                              result["deliver_p99_us"] / 1e3)
         figures.end_to_end.yardsticks[index].add(result["end_to_end_p50_us"] / 1e3,
                                                  result["end_to_end_p99_us"] / 1e3)
         result = rabbit_run(rabbit, queue_type, messages, 1024)
