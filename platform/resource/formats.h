@@ -5,7 +5,7 @@
 
 namespace hearth::resource {
 
-// date-time (RFC 3339), date, byte (base64), ipv4, ipv6, uuid. Others fit always, as in JSON Schema.
+// date-time (RFC 3339), date, byte (base64), ipv4, ipv6, uuid. All others fit, as in JSON Schema.
 bool format_fits(std::string_view format, std::string_view text);
 
 }  // namespace hearth::resource
