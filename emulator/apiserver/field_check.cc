@@ -37,7 +37,7 @@ class Checker {
     if (!object.is_object()) return wrong(path, "a mapping", object);
     std::vector<std::string> dropped;
     for (auto& [name, value] : object.items()) {
-      const std::string at = path.empty() ? name : path + "." + name;
+      const std::string at = path.empty() ? name : fmt::format("{}.{}", path, name);
       if (const Field* known = find_field(message, name)) {
         HEARTH_CHECK_OK(field(*known, value, at));
       } else if (!path.empty() || (name != "apiVersion" && name != "kind")) {
