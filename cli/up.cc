@@ -33,6 +33,7 @@ namespace fs = std::filesystem;
 
 constexpr telemetry::Log kLog("config");
 constexpr rlim_t kDescriptorsWanted = 65'536;
+constexpr std::size_t kReadyFileBytesMax = 64 * 1024;
 
 std::uint16_t port_or(int given, int base_port, std::uint16_t standard) {
   if (given >= 0) return static_cast<std::uint16_t>(given);
@@ -143,16 +144,16 @@ void reload(const Configuration& configuration, UpFlags& running, const fs::path
   }
 }
 
-// Whoever waits for this file must not find one of an earlier daemon. One of a daemon that runs is
-// left alone: it is that one's, and this start will be refused.
+// Whoever waits for this file must not find one of an earlier daemon. That of a daemon that runs is
+// left alone: this start will be refused. So is a file that no daemon wrote.
 void remove_ready_file(const std::string& path) {
   if (path.empty()) return;
-  const auto text = base::read_file(path);
+  const auto text = base::read_file(path, kReadyFileBytesMax);
   if (!text) return;
   const auto ready = base::parse_json(*text);
-  if (!ready) return;
-  const auto pid = base::int_at(*ready, {"pid"});
-  if (pid && *pid != ::getpid() && ::kill(static_cast<pid_t>(*pid), 0) == 0) return;
+  if (!ready || !base::int_at(*ready, {"pid"})) return;
+  const auto running = running_daemon(base::string_at(*ready, {"state"}));
+  if (running && *running != ::getpid()) return;
   std::error_code ignored;
   fs::remove(path, ignored);
 }

@@ -1,10 +1,10 @@
 #include <set>
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/up_flags.h"
+#include "platform/base/ip_address.h"
 #include "platform/base/text.h"
 
 namespace hearth::cli {
@@ -26,12 +26,6 @@ Status check_controllers(const std::vector<std::string>& names) {
                             base::join(kControllers, ",")));
   }
   return {};
-}
-
-bool is_ip_address(const std::string& text) {
-  in6_addr out{};
-  return ::inet_pton(AF_INET, text.c_str(), &out) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), &out) == 1;
 }
 
 Status check_ports(const UpFlags& flags) {
@@ -89,7 +83,7 @@ std::vector<std::string> controller_names(const std::string& list) {
 
 Status check_flags(UpFlags& flags) {
   if (flags.listen == "localhost") flags.listen = "127.0.0.1";
-  if (!is_ip_address(flags.listen)) {
+  if (!base::is_ip_address(flags.listen)) {
     return fail(Code::kInvalid,
                 fmt::format("--listen: \"{}\" is no IP address; 127.0.0.1 is for this machine "
                             "only, 0.0.0.0 for all of its networks",

@@ -2,7 +2,6 @@
 
 #include <memory>
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -10,6 +9,7 @@
 
 #include "platform/base/c_handle.h"
 #include "platform/base/file.h"
+#include "platform/base/ip_address.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
 
@@ -105,12 +105,6 @@ Key parse_key(const std::string& pem) {
   return Key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
 }
 
-bool is_ip_address(const std::string& text) {
-  in6_addr out{};
-  return ::inet_pton(AF_INET, text.c_str(), &out) == 1 ||
-         ::inet_pton(AF_INET6, text.c_str(), &out) == 1;
-}
-
 // RFC 5280: addresses and names are entries of different kinds; what is neither is left out.
 std::string alternative_names(const std::vector<std::string>& names) {
   std::string out =
@@ -118,7 +112,7 @@ std::string alternative_names(const std::vector<std::string>& names) {
       "DNS:kubernetes.default.svc.cluster.local,IP:127.0.0.1,IP:::1";
   for (const std::string& name : names) {
     if (name == "127.0.0.1" || name == "::1") continue;
-    if (is_ip_address(name))
+    if (base::is_ip_address(name))
       out += ",IP:" + name;
     else if (base::is_dns_subdomain(name))
       out += ",DNS:" + name;

@@ -689,6 +689,14 @@ class Spare:
         self.outbox.close()
 
 
+def pass_on(text, sender):
+    """Past this process: what it reads would be in the memory of all its children. In pieces, when
+    the pipe is small."""
+    offset, size = 0, os.fstat(text).st_size
+    while offset < size:
+        offset += os.sendfile(sender, text, offset, size - offset)
+
+
 class Prepared:
     """What leads to a program that was started ahead."""
 
@@ -838,8 +846,7 @@ class Zygote:
             limit_resources(order.get("rlimits") or {}, child.pid)
             self.fill_from_outside(child, order)
             [text] = descriptors
-            # Past this process: what it reads would be in the memory of all its children.
-            os.sendfile(prepared.sender, text, 0, os.fstat(text).st_size)
+            pass_on(text, prepared.sender)
         except BaseException:
             child.kill(signal.SIGKILL)
             raise

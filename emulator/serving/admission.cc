@@ -255,18 +255,22 @@ void check_traffic(FieldErrors& errors, const Json& spec, TrafficOf of) {
   }
 }
 
-// Null: this write has nothing to check.
-const Json* spec_to_check(const Json& object, const Json* old, const Json& none) {
-  // What is being deleted must stay deletable. A new object that says so of itself is not.
-  if (old != nullptr && resource::is_being_deleted(object)) return nullptr;
-  const Json* found = base::find(object, {"spec"});
-  const Json* before = old == nullptr ? nullptr : base::find(*old, {"spec"});
-  const bool same = found == nullptr || before == nullptr ? found == before : *found == *before;
-  if (old != nullptr && same) return nullptr;
-  return found != nullptr && found->is_object() ? found : &none;
+bool has_spec_to_check(const Json& object, const Json* old) {
+  if (old == nullptr) return true;  // also one that says of itself that it is being deleted
+  if (resource::is_being_deleted(object)) return false;
+  const Json* now = base::find(object, {"spec"});
+  const Json* before = base::find(*old, {"spec"});
+  return now == nullptr || before == nullptr ? now != before : *now != *before;
 }
 
-Status finish(FieldErrors& errors, const char* kind, const Json& object) {
+// `check` gets the errors and the spec, an empty one where there is none.
+template <typename Check>
+Status admit(const char* kind, const Json& object, const Json* old, const Check& check) {
+  if (!has_spec_to_check(object, old)) return {};
+  static const Json none = Json::object();
+  const Json* spec = base::find(object, {"spec"});
+  FieldErrors errors;
+  check(errors, spec != nullptr && spec->is_object() ? *spec : none);
   if (errors.empty()) return {};
   return fail(resource::invalid_object(kind, resource::name_of(object), errors.take()));
 }
@@ -274,31 +278,23 @@ Status finish(FieldErrors& errors, const char* kind, const Json& object) {
 }  // namespace
 
 Status admit_service(const Json& object, const Json* old) {
-  const Json none = Json::object();
-  const Json* spec = spec_to_check(object, old, none);
-  if (spec == nullptr) return {};
-  FieldErrors errors;
-  check_template(errors, object, *spec, old);
-  check_traffic(errors, *spec, TrafficOf::kService);
-  return finish(errors, "Service.serving.knative.dev", object);
+  return admit("Service.serving.knative.dev", object, old,
+               [&](FieldErrors& errors, const Json& spec) {
+                 check_template(errors, object, spec, old);
+                 check_traffic(errors, spec, TrafficOf::kService);
+               });
 }
 
 Status admit_configuration(const Json& object, const Json* old) {
-  const Json none = Json::object();
-  const Json* spec = spec_to_check(object, old, none);
-  if (spec == nullptr) return {};
-  FieldErrors errors;
-  check_template(errors, object, *spec, old);
-  return finish(errors, "Configuration.serving.knative.dev", object);
+  return admit(
+      "Configuration.serving.knative.dev", object, old,
+      [&](FieldErrors& errors, const Json& spec) { check_template(errors, object, spec, old); });
 }
 
 Status admit_route(const Json& object, const Json* old) {
-  const Json none = Json::object();
-  const Json* spec = spec_to_check(object, old, none);
-  if (spec == nullptr) return {};
-  FieldErrors errors;
-  check_traffic(errors, *spec, TrafficOf::kRoute);
-  return finish(errors, "Route.serving.knative.dev", object);
+  return admit("Route.serving.knative.dev", object, old, [](FieldErrors& errors, const Json& spec) {
+    check_traffic(errors, spec, TrafficOf::kRoute);
+  });
 }
 
 }  // namespace hearth::serving

@@ -1,6 +1,7 @@
 #include "emulator/store/built_in_rules.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -65,8 +66,9 @@ bool is_unchanged(const Json& object, const Json* old) {
   return before != nullptr && now != nullptr && *before == *now;
 }
 
-void check_containers(const Json& pod_spec, const std::string& path, Problems& problems) {
-  const Json* containers = base::find(pod_spec, {"containers"});
+// `pod_spec` may be null.
+void check_containers(const Json* pod_spec, const std::string& path, Problems& problems) {
+  const Json* containers = pod_spec == nullptr ? nullptr : base::find(*pod_spec, {"containers"});
   if (!is_non_empty_list(containers)) {
     problems.required(path + ".containers");
     return;
@@ -94,8 +96,7 @@ Status check_workload(const char* kind, const Json& object, const Json* old) {
   const Json* selector = base::find(object, {"spec", "selector"});
   if (selector == nullptr || selector->empty()) problems.required("spec.selector");
   const Json* template_spec = base::find(object, {"spec", "template", "spec"});
-  check_containers(template_spec == nullptr ? Json::object() : *template_spec, "spec.template.spec",
-                   problems);
+  check_containers(template_spec, "spec.template.spec", problems);
   const Json* wanted = base::find(object, {"spec", "selector", "matchLabels"});
   const Json* labels = base::find(object, {"spec", "template", "metadata", "labels"});
   if (wanted != nullptr && !selects(*wanted, labels)) {
@@ -145,7 +146,7 @@ Status admit_pod(Json& object, const Json* old) {
   if (!is_unchanged(object, old)) {
     Problems problems("Pod", object);
     const Json* spec = base::find(object, {"spec"});
-    check_containers(spec == nullptr ? Json::object() : *spec, "spec", problems);
+    check_containers(spec, "spec", problems);
     HEARTH_CHECK_OK(problems.result());
   }
   if (Json* spec = spec_of(object)) fill(*spec, "restartPolicy", "Always");
@@ -195,28 +196,25 @@ Status admit_deployment(Json& object, const Json* old) {
   return {};
 }
 
-Status admit_replica_set(Json& object, const Json* old) {
-  HEARTH_CHECK_OK(check_workload("ReplicaSet.apps", object, old));
-  fill(*spec_of(object), "replicas", 1);
-  return {};
+using Admission = std::function<Status(Json& object, const Json* old)>;
+
+Admission workload_rule(const char* kind) {
+  return [kind](Json& object, const Json* old) { return check_workload(kind, object, old); };
 }
 
-Status admit_stateful_set(Json& object, const Json* old) {
-  HEARTH_CHECK_OK(check_workload("StatefulSet.apps", object, old));
-  fill(*spec_of(object), "replicas", 1);
-  return {};
-}
-
-Status admit_daemon_set(Json& object, const Json* old) {
-  return check_workload("DaemonSet.apps", object, old);
+Admission replicas_rule(const char* kind) {
+  return [kind](Json& object, const Json* old) -> Status {
+    HEARTH_CHECK_OK(check_workload(kind, object, old));
+    if (Json* spec = spec_of(object)) fill(*spec, "replicas", 1);
+    return {};
+  };
 }
 
 Status check_job(const Json& object, const Json* old) {
   if (is_unchanged(object, old)) return {};
   Problems problems("Job.batch", object);
   const Json* template_spec = base::find(object, {"spec", "template", "spec"});
-  check_containers(template_spec == nullptr ? Json::object() : *template_spec, "spec.template.spec",
-                   problems);
+  check_containers(template_spec, "spec.template.spec", problems);
   constexpr const char* kPath = "spec.template.spec.restartPolicy";
   constexpr const char* kSupported = "\"OnFailure\", \"Never\"";
   const std::string policy = string_at(object, {"spec", "template", "spec", "restartPolicy"});
@@ -257,9 +255,9 @@ void set_built_in_rules(resource::DefinitionRegistry& definitions) {
   definitions.set_admission("", "services", admit_service);
   definitions.set_admission("", "pods", admit_pod);
   definitions.set_admission("apps", "deployments", admit_deployment);
-  definitions.set_admission("apps", "replicasets", admit_replica_set);
-  definitions.set_admission("apps", "statefulsets", admit_stateful_set);
-  definitions.set_admission("apps", "daemonsets", admit_daemon_set);
+  definitions.set_admission("apps", "replicasets", replicas_rule("ReplicaSet.apps"));
+  definitions.set_admission("apps", "statefulsets", replicas_rule("StatefulSet.apps"));
+  definitions.set_admission("apps", "daemonsets", workload_rule("DaemonSet.apps"));
   definitions.set_admission("batch", "jobs", admit_job);
 }
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "platform/base/file.h"
 #include "platform/base/text.h"
@@ -97,7 +98,14 @@ Cgroup::~Cgroup() {
   for (const fs::path& folder : folders_) ::rmdir(folder.c_str());
 }
 
-bool Cgroup::enter() const {
+bool Cgroup::enter(bool is_inside) const {
+  if (clone_fd_ && !is_inside) {
+    const int procs = ::openat(clone_fd_.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (procs < 0) return false;
+    const bool entered = ::write(procs, "0", 1) == 1;
+    ::close(procs);
+    return entered;
+  }
   for (const base::UniqueFd& file : tasks_) {
     if (::write(file.get(), "0", 1) != 1) return false;
   }

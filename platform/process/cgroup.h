@@ -32,9 +32,10 @@ class Cgroup {
   Cgroup& operator=(Cgroup&&) = delete;
   ~Cgroup();
 
-  // Between fork and exec; only system calls. The caller becomes a member.
-  bool enter() const;
-  // Version 2: for clone3; -1 otherwise, then the child calls enter().
+  // Between fork and exec; only system calls. The caller becomes a member, if it isn't one by
+  // clone3 already.
+  bool enter(bool is_inside) const;
+  // Version 2: for clone3; -1 otherwise.
   int clone_fd() const { return clone_fd_.get(); }
   // Whether the kernel ended a member because the group's memory was used up.
   bool out_of_memory() const;

@@ -50,6 +50,7 @@ struct Plan {
   LandlockPlan landlock;
   std::vector<int> aside;  // where each of the request's descriptors is on its way
   int highest_fd = 2;
+  bool born_in_group = false;  // by CLONE_INTO_CGROUP
 };
 
 Plan make_plan(const SpawnRequest& request, bool new_user) {
@@ -160,7 +161,7 @@ void become_leader() {
 // can be reached, landlock forbids mounting, and the filter comes last because it forbids most.
 bool confine(const SpawnRequest& request, const Plan& plan, int handover, Failure& failure) {
   failure.step = Step::kCgroup;
-  if (request.cgroup != nullptr && !request.cgroup->enter()) return false;
+  if (request.cgroup != nullptr && !request.cgroup->enter(plan.born_in_group)) return false;
   failure.step = Step::kJail;
   if (plan.jail && !enter_jail(*plan.jail, failure.jail)) return false;
   failure.step = Step::kRights;
@@ -225,7 +226,7 @@ Error child_error(const SpawnRequest& request, const Plan& plan, const Failure& 
 }
 
 // clone3(2) of this process; 0 in the child.
-long clone_child(const SpawnRequest& request, const Plan& plan, int& pidfd) {
+long clone_child(const SpawnRequest& request, Plan& plan, int& pidfd) {
   clone_args args{};
   args.flags = CLONE_PIDFD | (plan.jail ? plan.jail->namespaces : 0);
   args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
@@ -234,10 +235,12 @@ long clone_child(const SpawnRequest& request, const Plan& plan, int& pidfd) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<std::uint64_t>(request.cgroup->clone_fd());
   }
+  plan.born_in_group = (args.flags & CLONE_INTO_CGROUP) != 0;
   const long pid = ::syscall(SYS_clone3, &args, sizeof args);
   if (pid >= 0 || errno != ENOSYS) return pid;
   // Container engines' filters can't look into clone3's arguments and answer that it isn't there.
   // The older call knows no groups: the child enters its own (confine()).
+  plan.born_in_group = false;
   const auto flags = static_cast<unsigned long>((args.flags & ~CLONE_INTO_CGROUP) | SIGCHLD);
 #if defined(__x86_64__)
   return ::syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, 0UL);

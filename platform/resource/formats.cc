@@ -2,18 +2,12 @@
 
 #include <string>
 
-#include <arpa/inet.h>
-
 #include "platform/base/bytes.h"
 #include "platform/base/clock.h"
+#include "platform/base/ip_address.h"
 
 namespace hearth::resource {
 namespace {
-
-bool is_address(int family, std::string_view text) {
-  in6_addr out{};
-  return ::inet_pton(family, std::string(text).c_str(), &out) == 1;
-}
 
 bool is_date(std::string_view text) {
   constexpr std::size_t kLength = 10;  // 2006-01-02
@@ -39,8 +33,8 @@ bool format_fits(std::string_view format, std::string_view text) {
   if (format == "date-time") return base::parse_rfc3339(text).has_value();
   if (format == "date") return is_date(text);
   if (format == "byte") return base::from_base64(text).has_value();
-  if (format == "ipv4") return is_address(AF_INET, text);
-  if (format == "ipv6") return is_address(AF_INET6, text);
+  if (format == "ipv4") return base::is_ipv4_address(std::string(text));
+  if (format == "ipv6") return base::is_ipv6_address(std::string(text));
   if (format == "uuid") return is_uuid(text);
   return true;
 }

@@ -2,6 +2,9 @@
 // writes the status of Jobs and Knative Services.
 #include "platform/lambda/function_controller.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,12 +29,14 @@ constexpr const char* kCode = "def handler(event): pass\n";
 // A bucket that tells of its writes when the test says so.
 struct Bucket {
   std::map<std::string, std::string> objects;  // path below the source's key → content
+  std::atomic<int> looks{0};                   // how often it was asked for its version
 
   static Task<Result<lambda::SourceTree>> read(Bucket* self) {
     if (self->objects.empty()) co_return fail(Code::kNotFound, "no objects under code/fn/");
     co_return self->objects;
   }
   static Task<Result<std::string>> version(Bucket* self) {
+    ++self->looks;
     std::string out;
     for (const auto& [path, content] : self->objects) out += path + "=" + content + ";";
     co_return out;
@@ -210,11 +215,15 @@ TEST_P(FunctionControllerContract, AnUploadRebuildsWhatIsReadyUnlessItIsTheSame)
   wait_phase("Deploying");
   serve();
   wait_phase("Ready");
+  const int looks = bucket_.looks;
   upload("main.py", "changed = 1\n", "fn.py");
+  until([&] { return bucket_.looks > looks; }, "a look at the source");
   upload("main.py", "changed = 1\n", "other.py");
-  kubernetes_.run(pass(std::chrono::milliseconds(100)));
-  EXPECT_EQ(build("jobName"), second);
-  EXPECT_EQ(phase(), "Ready");
+  upload("main.py", "changed = 2\n", "fn.py");
+  until([&] { return build("jobName") != second; }, "a third build");
+  const auto events = told(10);
+  EXPECT_EQ(std::ranges::count(events, "build.started"), 3);
+  EXPECT_EQ(bucket_.looks, looks + 2);
 }
 
 TEST_P(FunctionControllerContract, AnUploadRebuildsWhatFailed) {
@@ -244,11 +253,10 @@ TEST_P(FunctionControllerContract, AHalfFinishedUploadIsNamedAndThenReadWhole) {
   wait_phase("Pending");
   EXPECT_THAT(condition_of(function(), "SourceReady").message,
               HasSubstr("it has requirements.txt"));
+  upload("main.py", kCode, "fn/main.py");  // enough to build, but more may come
   upload("lib.py", "x = 1\n", "fn/lib.py");
-  upload("main.py", kCode, "fn/main.py");
-  kubernetes_.run(pass(std::chrono::milliseconds(300)));
-  EXPECT_EQ(phase(), "Pending");  // more may come
   wait_phase("Building");
+  EXPECT_THAT(build("sourceVersion"), HasSubstr("lib.py"));
   EXPECT_EQ(condition_of(function(), "SourceReady").status, "True");
 }
 
@@ -299,7 +307,8 @@ TEST_P(FunctionControllerContract, ACancelledContentCanBeBuiltLater) {
          {{"metadata", {{"annotations", {{std::string(lambda::kRebuildAnnotation), "now"}}}}}});
   wait_phase("Building");
   EXPECT_EQ(build("jobName"), cancelled);
-  kubernetes_.run(pass(std::chrono::milliseconds(100)));
+  until([&] { return annotation_of(function(), lambda::kCancelAnnotation).empty(); },
+        "the wish to be taken back");
   end_job(cancelled, "Complete", "");
   wait_phase("Deploying");
   EXPECT_EQ(build("error"), "");

@@ -94,9 +94,7 @@ class SlowClient(threading.Thread):
 class SlowClientsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.hearth = Daemon()
-        cls.hearth.__enter__()
-        cls.addClassCleanup(cls.hearth.__exit__)
+        cls.hearth = cls.enterClassContext(Daemon())
         cls.s3 = s3_client(cls.hearth)
         cls.s3.create_bucket(Bucket="slow")
         cls.slow = {}

@@ -1,11 +1,12 @@
 """P1, P2, P3, P5, P6: from zero instances to an answer."""
 
+import pathlib
 import threading
 import time
 
 from daemon import GO_HELLO, NODE_HELLO, PYTHON_HELLO, Hearth, function, go_state
 from measure import (ALL_CORES, LOAD_CORE, SERVER_CORE, Figure, Missing, Row, Side, Target,
-                     http_load, tool)
+                     descendants, http_load, tool, wait_until)
 from yardsticks import program
 
 # The interpreter that the fork server runs on; one that a shell script finds first is no measure.
@@ -18,15 +19,16 @@ HOW = ("The function is scaled to zero and its process is gone; then one request
        "core.")
 
 
-def cold_starts(settings, name, code, language, title, yardstick, targets, pause_seconds=0.0):
+def cold_starts(settings, name, code, language, title, yardstick, targets, prepared=False):
     ours, at_once = Side("Hearth"), Side("Hearth")
     theirs = Side(yardstick[0])
     starts = settings.count(60, 10)
 
-    def measured(pause):
+    def measured(wait):
         times = []
         for _ in range(starts):
-            time.sleep(pause)
+            if wait:
+                wait_until(lambda: waits_for_a_function(hearth), 30, "the process that waits")
             times.append(hearth.cold_start_us("cold", LOAD_CORE) / 1e3)
         return times
 
@@ -35,9 +37,9 @@ def cold_starts(settings, name, code, language, title, yardstick, targets, pause
         for _ in range(3):  # the fork server and the page cache
             hearth.cold_start_us("cold", LOAD_CORE)
         for _ in range(settings.rounds):
-            add_percentiles(ours, measured(pause_seconds))
-            if pause_seconds:
-                add_percentiles(at_once, measured(0.0))
+            add_percentiles(ours, measured(prepared))
+            if prepared:
+                add_percentiles(at_once, measured(False))
             try:
                 result = yardstick[1](hearth, starts)
                 theirs.add(result["p50_us"] / 1e3, result["p99_us"] / 1e3)
@@ -45,11 +47,24 @@ def cold_starts(settings, name, code, language, title, yardstick, targets, pause
                 theirs.missing = str(error)
     figures = [Figure("cold start, " + title, "ms", "lower", ours, [theirs], targets)]
     how = HOW
-    if pause_seconds:
-        how += (" Starts are %s s apart, because the next process has to start and to wait by "
-                "then; the second figure is without that pause." % pause_seconds)
+    if prepared:
+        how += (" Before each start the next process is waited for until it waits in turn; the "
+                "second figure is without that.")
         figures.append(Figure("one right after the other", "ms", "lower", at_once, [], []))
     return Row(name, "Cold start of a %s function through the gateway" % title, how, figures)
+
+
+def waits_for_a_function(hearth):
+    """Whether a process of Node.js that was started ahead reads from the pipe for its order."""
+    for pid in descendants(hearth.pid):
+        process = pathlib.Path("/proc/%d" % pid)
+        try:
+            if b"/hearth/runtime.js" in (process / "cmdline").read_bytes() and \
+                    "pipe_read" in (process / "wchan").read_text():
+                return True
+        except OSError:
+            pass  # it has just ended
+    return False
 
 
 def add_percentiles(side, values):
@@ -75,7 +90,7 @@ def p2(settings):
         settings, "P2", NODE_HELLO, "nodejs", "Node.js",
         ("node -e 0", spawn(program("node", "Debian"), "-e", "0")),
         [Target("value", "most", 2.5, "≤ 2.5 ms"), Target("p99", "most", 6, "p99 ≤ 6 ms"),
-         Target("ratio", "most", 0.05, "≤ 0.05 × node")], pause_seconds=0.5)
+         Target("ratio", "most", 0.05, "≤ 0.05 × node")], prepared=True)
 
 
 def p3(settings):
