@@ -41,15 +41,22 @@ Task<void> BrokerController::stop() {
   co_await injector_.stop();
 }
 
-void BrokerController::recheck() {
-  for (const auto& [key, broker] : brokers_.all()) {
-    if (!resource::is_condition_true(*broker, "DeadLetterSinkResolved")) controller_.enqueue(key);
+void BrokerController::recheck(const resource::ObjectKey& addressed, bool deleted) {
+  for (const resource::ObjectKey& key : referrers_.of(addressed)) {
+    const resource::ObjectPtr broker = brokers_.get(key);
+    if (!broker) continue;
+    if (deleted || !resource::is_condition_true(*broker, "DeadLetterSinkResolved")) {
+      controller_.enqueue(key);
+    }
   }
 }
 
 Task<Result<resource::Requeue>> BrokerController::reconcile(resource::ObjectKey key) {
   const resource::ObjectPtr known = brokers_.get(key);
-  if (!known || resource::is_being_deleted(*known)) co_return std::nullopt;
+  if (!known || resource::is_being_deleted(*known)) {
+    referrers_.erase(key);
+    co_return std::nullopt;
+  }
   Json broker = *known;
   const std::string url = destinations_.broker_url(key);
   Json& status = broker["status"];
@@ -68,9 +75,10 @@ Task<Result<resource::Requeue>> BrokerController::reconcile(resource::ObjectKey 
 }
 
 // A sink that can't be resolved leaves the Broker ready: dead letters are kept here in any case.
-void BrokerController::set_dead_letter_sink(Json& broker) const {
+void BrokerController::set_dead_letter_sink(Json& broker) {
   const base::WallTime now = clock_.wall();
   const Json* sink = base::find(broker, {"spec", "delivery", "deadLetterSink"});
+  referrers_.put(resource::key_of(broker), named_objects({sink}, resource::namespace_of(broker)));
   broker["status"].erase("deadLetterSinkUri");
   if (sink == nullptr || sink->is_null() || sink->empty()) {
     resource::set_condition(

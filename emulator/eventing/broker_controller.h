@@ -3,6 +3,7 @@
 #pragma once
 
 #include "emulator/eventing/destination.h"
+#include "emulator/eventing/referrers.h"
 #include "platform/base/clock.h"
 #include "platform/resource/controller.h"
 
@@ -15,19 +16,20 @@ class BrokerController {
                    const Destinations& destinations);
   void start();
   Task<void> stop();
-  // What can be addressed has changed.
-  void recheck();
+  // An object that may be addressed came, changed or went.
+  void recheck(const resource::ObjectKey& addressed, bool deleted);
 
  private:
   Task<Result<resource::Requeue>> reconcile(resource::ObjectKey key);
   Task<Result<resource::Requeue>> inject(resource::ObjectKey key);
-  void set_dead_letter_sink(Json& broker) const;
+  void set_dead_letter_sink(Json& broker);
 
   resource::Store& store_;
   const base::Clock& clock_;
   resource::Informer& brokers_;
   resource::Informer& namespaces_;
   const Destinations& destinations_;
+  Referrers referrers_;
   resource::Controller controller_;
   resource::Controller injector_;
 };

@@ -27,7 +27,30 @@ std::string join(std::string url, const std::string& relative) {
   return url.substr(0, url.rfind('/') + 1) + relative;
 }
 
+resource::ObjectKey key_of(const Json& ref, const std::string& ns) {
+  return {base::string_at(ref, {"namespace"}, ns), base::string_at(ref, {"name"})};
+}
+
+// Null when the destination names no object.
+const Json* reference_of(const Json& destination) {
+  const Json* ref = base::find(destination, {"ref"});
+  // CronJobSource's first form named the object without a ref.
+  const bool is_inline = ref == nullptr && !base::string_at(destination, {"kind"}).empty();
+  if (is_inline) return &destination;
+  return ref != nullptr && ref->is_object() ? ref : nullptr;
+}
+
 }  // namespace
+
+std::vector<resource::ObjectKey> named_objects(std::initializer_list<const Json*> destinations,
+                                               const std::string& ns) {
+  std::vector<resource::ObjectKey> out;
+  for (const Json* destination : destinations) {
+    if (destination == nullptr) continue;
+    if (const Json* ref = reference_of(*destination)) out.push_back(key_of(*ref, ns));
+  }
+  return out;
+}
 
 std::string Destinations::broker_url(const resource::ObjectKey& broker) const {
   return fmt::format("{}/{}/{}", broker_address_, broker.ns, broker.name);
@@ -36,8 +59,7 @@ std::string Destinations::broker_url(const resource::ObjectKey& broker) const {
 Result<Destination> Destinations::resolve_ref(const Json& ref, const std::string& ns) const {
   const std::string kind = base::string_at(ref, {"kind"});
   const std::string group = group_of(ref);
-  const resource::ObjectKey key{base::string_at(ref, {"namespace"}, ns),
-                                base::string_at(ref, {"name"})};
+  const resource::ObjectKey key = key_of(ref, ns);
   const auto missing = [&] {
     return fail(Code::kNotFound, fmt::format("{} \"{}\" does not exist", kind, key.text()));
   };
@@ -61,12 +83,9 @@ Result<Destination> Destinations::resolve_ref(const Json& ref, const std::string
 }
 
 Result<Destination> Destinations::resolve(const Json& destination, const std::string& ns) const {
-  const Json* ref = base::find(destination, {"ref"});
+  const Json* ref = reference_of(destination);
   const std::string uri = base::string_at(destination, {"uri"});
-  // CronJobSource's first form named the object without a ref.
-  const bool inline_ref = ref == nullptr && !base::string_at(destination, {"kind"}).empty();
-  if (inline_ref) ref = &destination;
-  if (ref == nullptr || !ref->is_object()) {
+  if (ref == nullptr) {
     if (uri.empty()) return fail(Code::kInvalid, "neither ref nor uri is set");
     auto url = http::parse_url(uri);
     if (!url) return fail(with_context(url.error(), "uri"));

@@ -1,7 +1,9 @@
 // Resolves Knative Destinations ({ref, uri}) to URLs, from local copies of what can be addressed.
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "platform/base/json.h"
 #include "platform/resource/informer.h"
@@ -13,6 +15,10 @@ struct Destination {
   // Set when it is a Broker of this house: events go there without HTTP.
   resource::ObjectKey broker;
 };
+
+// The objects that the destinations name by reference, `ns` being the default of ref.namespace.
+std::vector<resource::ObjectKey> named_objects(std::initializer_list<const Json*> destinations,
+                                               const std::string& ns);
 
 class Destinations {
  public:

@@ -92,14 +92,15 @@ Eventing::State::State(async::Loop& loop, resource::Store& store, journal::Journ
   watch_addressables();
 }
 
-// Objects that wait for something to address look again when it comes, all when something goes.
+// Who names an object looks again when it comes, and when it goes.
 void Eventing::State::watch_addressables() {
   for (resource::Informer* informer : {&brokers, &knative_services, &services}) {
-    informer->on_change([this](const resource::ObjectPtr&, bool deleted) {
-      broker_controller.recheck();
-      trigger_controller.recheck(deleted);
-      ping_controller.recheck(deleted);
-      cron_job_controller.recheck(deleted);
+    informer->on_change([this](const resource::ObjectPtr& object, bool deleted) {
+      const resource::ObjectKey key = resource::key_of(*object);
+      broker_controller.recheck(key, deleted);
+      trigger_controller.recheck(key, deleted);
+      ping_controller.recheck(key, deleted);
+      cron_job_controller.recheck(key, deleted);
     });
   }
 }

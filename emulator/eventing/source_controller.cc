@@ -66,8 +66,10 @@ Task<void> SourceController::stop() {
   co_await tasks_.drain();
 }
 
-void SourceController::recheck(bool deleted) {
-  for (const auto& [key, source] : sources_.all()) {
+void SourceController::recheck(const resource::ObjectKey& addressed, bool deleted) {
+  for (const resource::ObjectKey& key : referrers_.of(addressed)) {
+    const resource::ObjectPtr source = sources_.get(key);
+    if (!source) continue;
     if (deleted || !resource::is_condition_true(*source, "SinkProvided")) controller_.enqueue(key);
   }
 }
@@ -76,12 +78,14 @@ Task<Result<resource::Requeue>> SourceController::reconcile(resource::ObjectKey 
   const resource::ObjectPtr known = sources_.get(key);
   if (!known || resource::is_being_deleted(*known)) {
     entries_.erase(key);
+    referrers_.erase(key);
     co_return std::nullopt;
   }
   Json source = *known;
   const base::WallTime now = clock_.wall();
   auto plan = plan_of(source);
   const Json* sink_spec = base::find(source, {"spec", "sink"});
+  referrers_.put(key, named_objects({sink_spec}, key.ns));
   const auto sink = destinations_.resolve(sink_spec == nullptr ? Json() : *sink_spec, key.ns);
   Json& status = source["status"];
   status["observedGeneration"] = resource::generation_of(source);

@@ -11,6 +11,7 @@
 #include "emulator/eventing/deliverer.h"
 #include "emulator/eventing/destination.h"
 #include "emulator/eventing/eventing.h"
+#include "emulator/eventing/referrers.h"
 #include "platform/async/signal.h"
 #include "platform/async/task_group.h"
 #include "platform/base/clock_watch.h"
@@ -37,8 +38,8 @@ class SourceController {
                    Deliverer::Publish publish);
   void start();
   Task<void> stop();
-  // What can be addressed has changed.
-  void recheck(bool deleted);
+  // An object that may be addressed came, changed or went.
+  void recheck(const resource::ObjectKey& addressed, bool deleted);
 
  private:
   // What a source's spec comes to.
@@ -73,6 +74,7 @@ class SourceController {
   Deliverer::Publish publish_;
   base::ClockWatch clock_watch_;
   std::map<resource::ObjectKey, Entry> entries_;
+  Referrers referrers_;
   async::Signal changed_;
   async::TaskGroup tasks_;
   bool stopping_ = false;

@@ -69,8 +69,10 @@ void TriggerController::start() { controller_.start(); }
 
 Task<void> TriggerController::stop() { co_await controller_.stop(); }
 
-void TriggerController::recheck(bool deleted) {
-  for (const auto& [key, trigger] : triggers_.all()) {
+void TriggerController::recheck(const resource::ObjectKey& addressed, bool deleted) {
+  for (const resource::ObjectKey& key : referrers_.of(addressed)) {
+    const resource::ObjectPtr trigger = triggers_.get(key);
+    if (!trigger) continue;
     const bool settled = resource::is_condition_true(*trigger, "Ready") &&
                          resource::is_condition_true(*trigger, "DeadLetterSinkResolved");
     if (deleted || !settled) controller_.enqueue(key);
@@ -86,6 +88,7 @@ Task<Result<RoutePtr>> TriggerController::put(resource::ObjectPtr trigger) {
   }
   const auto broker = brokers_.get({key.ns, base::string_at(*trigger, {"spec", "broker"})});
   auto route = std::make_shared<Route>(compile_route(*trigger, broker.get(), options_.parallelism));
+  referrers_.put(key, named_objects({&route->subscriber, &route->dead_letter_sink}, key.ns));
   if (known) {
     route->id = known->id;
   } else {
@@ -103,6 +106,7 @@ Task<Result<RoutePtr>> TriggerController::put(resource::ObjectPtr trigger) {
 }
 
 Task<Status> TriggerController::remove(resource::ObjectKey key) {
+  referrers_.erase(key);
   const RoutePtr route = catalog_.remove(key);
   if (!route) co_return Status();
   co_await deliverer_.close(route->id);

@@ -7,6 +7,7 @@
 #include "emulator/eventing/catalog.h"
 #include "emulator/eventing/deliverer.h"
 #include "emulator/eventing/destination.h"
+#include "emulator/eventing/referrers.h"
 #include "emulator/journal/journal.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/controller.h"
@@ -25,8 +26,8 @@ class TriggerController {
   Task<Status> load();
   void start();
   Task<void> stop();
-  // What can be addressed has changed.
-  void recheck(bool deleted);
+  // An object that may be addressed came, changed or went.
+  void recheck(const resource::ObjectKey& addressed, bool deleted);
 
  private:
   struct Dependency {
@@ -51,6 +52,7 @@ class TriggerController {
   Catalog& catalog_;
   Deliverer& deliverer_;
   const Options& options_;
+  Referrers referrers_;
   resource::Controller controller_;
 };
 

@@ -9,6 +9,7 @@
 #include "emulator/registry/image_lookup.h"
 #include "platform/async/blocking.h"
 #include "platform/base/file.h"
+#include "platform/base/hash.h"
 #include "platform/base/random_id.h"
 #include "platform/oci/layer_reader.h"
 #include "platform/oci/reference.h"
@@ -96,6 +97,13 @@ Status unpack(const blobs::BlobStore& blobs, const oci::Manifest& manifest,
   return unpacked;
 }
 
+// Two images of the same layers have the same files, whatever their configurations say.
+std::string folder_name(const oci::Manifest& manifest, bool host_backed) {
+  std::string text = host_backed ? "host" : "root";
+  for (const oci::Descriptor& layer : manifest.layers) text += " " + layer.digest.text();
+  return base::sha256_hex(text).substr(0, 32);
+}
+
 }  // namespace
 
 ImageStore::ImageStore(std::filesystem::path root, registry::Registry& registry,
@@ -117,12 +125,12 @@ Task<Result<ImageRootfs>> ImageStore::prepare(std::string image) {
   HEARTH_CO_TRY(config, oci::parse_config(config_text));
   ImageRootfs out;
   out.digest = stored->digest.text();
-  out.path = root_ / manifest.config->digest.hex().substr(0, 32);
   const auto label = [&](const char* name) {
     const auto it = config.labels.find(name);
     return it == config.labels.end() ? std::string() : it->second;
   };
   out.host_backed = label("hearth.local/base") == "host";
+  out.path = root_ / folder_name(manifest, out.host_backed);
   out.frames = label("hearth.local/protocol") == "frames-v1";
   out.config = std::move(config);
   HEARTH_CO_CHECK_OK(co_await pool_.run(

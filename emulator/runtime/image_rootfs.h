@@ -1,5 +1,5 @@
-// Images as folders: unpacks the layers of an image once, by the digest of its configuration, below
-// {state}/images. Complete folders only: unpacked beside, then renamed.
+// Images as folders: unpacks layers once, by their digests, below {state}/images, so that images of
+// the same files share a folder. Complete folders only: unpacked beside, then renamed.
 #pragma once
 
 #include <cstdint>

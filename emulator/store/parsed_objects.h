@@ -1,7 +1,8 @@
-// Objects that somebody still holds, by their rows: reading one of them again needs no parsing.
+// Objects that somebody still holds, by their rows: reading one of them again needs neither the
+// table nor parsing.
 //
-// Informers hold what controllers work on, so most reads of a reconcile find theirs here. The row's
-// version decides; an object of another version is never given out. Belongs to the store's loop.
+// Informers hold what controllers work on, so most reads of a reconcile find theirs here. Who owns
+// one tells it of every change of a row, in their order; belongs to its owner's thread.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +16,22 @@ namespace hearth::store {
 
 class ParsedObjects {
  public:
-  // Null when nobody holds this version.
-  resource::ObjectPtr find(const RowKey& row, std::uint64_t version) const;
+  // The newest version that it was told of; null when nobody holds it.
+  resource::ObjectPtr find(const RowKey& row) const;
+  // Older versions than the known one are passed over: a read may be ahead of the changes.
   void put(const RowKey& row, std::uint64_t version, const resource::ObjectPtr& object);
-  void erase(const RowKey& row);
+  void erase(const RowKey& row, std::uint64_t version);
+  void clear() { entries_.clear(); }
 
  private:
   struct Entry {
     std::uint64_t version = 0;
     std::weak_ptr<const Json> object;
   };
+  void forget_released();
+
   std::map<RowKey, Entry> entries_;  // at most one a row
+  std::size_t size_to_look_at_ = 1'024;
 };
 
 }  // namespace hearth::store

@@ -14,6 +14,7 @@
 #include "platform/base/bytes.h"
 #include "platform/base/failpoint.h"
 #include "platform/base/limits.h"
+#include "platform/resource/definition_rules.h"
 #include "platform/resource/managed_fields.h"
 #include "platform/resource/schema.h"
 #include "platform/resource/well_known.h"
@@ -51,8 +52,16 @@ Status admit_namespace(Json& object, const Json* old) {
   return {};
 }
 
-Status admit_crd(Json& object, const Json*) {
+// What was stored before there were all these rules may still be labelled and deleted.
+Status check_crd(const Json& object, const Json* old) {
   HEARTH_CHECK_OK(definition_from_crd(object));
+  const Json* before = old == nullptr ? nullptr : base::find(*old, {"spec"});
+  if (before != nullptr && *before == object["spec"]) return {};
+  return check_definition(object);
+}
+
+Status admit_crd(Json& object, const Json* old) {
+  HEARTH_CHECK_OK(check_crd(object, old));
   const std::string now = base::format_rfc3339(base::SystemClock().wall());
   object["status"] = {{"conditions",
                        {{{"type", "NamesAccepted"},
@@ -96,6 +105,7 @@ struct SqliteStore::State {
   std::uint64_t published = 0;
 
   // Writer thread only.
+  ParsedObjects written;
   std::uint64_t version = 0;
   std::vector<Change> uncommitted;
 
@@ -105,6 +115,8 @@ struct SqliteStore::State {
                           bool dry_run);
   Result<ObjectPtr> commit_mutation(sqlite::Database& database, const RowKey& row,
                                     const ObjectPtr& current, Mutation mutation);
+  Status check_namespace(sqlite::Database& database, const Definition& definition,
+                         const ObjectKey& key);
   void publish(std::vector<Change> changes);
   void follow_crd(const Change& change);
   Task<void> erase_collection(std::string group, std::string plural);
@@ -121,7 +133,10 @@ SqliteStore::SqliteStore(async::Loop& loop, sqlite::Writer& writer, sqlite::Data
                             admit_crd);
   writer.observe_batches([weak = std::weak_ptr(state_)](const Status& committed) {
     const auto state = weak.lock();
-    if (!state || state->uncommitted.empty()) return;
+    if (!state) return;
+    // What was rolled back is not what the tables hold.
+    if (!committed) state->written.clear();
+    if (state->uncommitted.empty()) return;
     auto changes = std::exchange(state->uncommitted, {});
     if (!committed) return;
     state->loop.post(
@@ -164,7 +179,7 @@ void SqliteStore::State::publish(std::vector<Change> changes) {
     const bool gone = change.type == WatchEvent::Type::kDeleted;
     const RowKey row{change.group, change.plural, key_of(*change.object)};
     if (gone)
-      parsed.erase(row);
+      parsed.erase(row, change.resource_version);
     else
       parsed.put(row, change.resource_version, change.object);
     if (gone || is_being_deleted(*change.object)) {
@@ -233,7 +248,7 @@ Task<Result<ObjectPtr>> SqliteStore::State::mutate(DefinitionPtr definition, Obj
 
 Result<ObjectPtr> SqliteStore::State::apply(sqlite::Database& database, const RowKey& row,
                                             const Mutate& step, bool dry_run) {
-  HEARTH_TRY(current, read_object(database, row));
+  HEARTH_TRY(current, read_object(database, row, written));
   HEARTH_TRY(mutation, step(current));
   if (mutation.kind == Mutation::Kind::kNothing) return current;
   if (dry_run) return std::make_shared<const Json>(std::move(mutation.object));
@@ -264,6 +279,10 @@ Result<ObjectPtr> SqliteStore::State::commit_mutation(sqlite::Database& database
   // Only now: a work that failed above is rolled back and must leave no trace here. A batch whose
   // commit fails leaves a gap in the versions, which is allowed.
   version = next;
+  if (erase)
+    written.erase(row, next);
+  else
+    written.put(row, next, object);
   uncommitted.push_back(std::move(change));
   return object;
 }
@@ -275,19 +294,19 @@ FieldManager manager_of(const Type& type, const WriteOptions& options) {
           options.subresource == Subresource::kStatus ? "status" : ""};
 }
 
-Status check_namespace(sqlite::Database& database, const Definition& definition,
-                       const std::string& ns, const std::string& name) {
+}  // namespace
+
+Status SqliteStore::State::check_namespace(sqlite::Database& database, const Definition& definition,
+                                           const ObjectKey& key) {
   if (!definition.type.namespaced) return {};
-  HEARTH_TRY(object, read_object(database, {"", "namespaces", {"", ns}}));
-  if (!object) return fail(Code::kNotFound, fmt::format("namespaces \"{}\" not found", ns));
+  HEARTH_TRY(object, read_object(database, {"", "namespaces", {"", key.ns}}, written));
+  if (!object) return fail(Code::kNotFound, fmt::format("namespaces \"{}\" not found", key.ns));
   if (!is_being_deleted(*object)) return {};
   return fail(Code::kForbidden,
               fmt::format("{} \"{}\" is forbidden: unable to create new content in namespace {} "
                           "because it is being terminated",
-                          definition.resource_name(), name, ns));
+                          definition.resource_name(), key.name, key.ns));
 }
-
-}  // namespace
 
 Task<Result<ObjectPtr>> SqliteStore::create(Type type, Json object, WriteOptions options) {
   const auto state = state_;
@@ -304,7 +323,7 @@ Task<Result<ObjectPtr>> SqliteStore::create(Type type, Json object, WriteOptions
   co_return co_await state->writer.write<ObjectPtr>(
       [state, definition, row, object = std::move(object),
        dry_run = options.dry_run](sqlite::Database& database) -> Result<ObjectPtr> {
-        HEARTH_CHECK_OK(check_namespace(database, *definition, row.key.ns, row.key.name));
+        HEARTH_CHECK_OK(state->check_namespace(database, *definition, row.key));
         return state->apply(
             database, row,
             [&](const ObjectPtr& current) -> Result<Mutation> {
@@ -434,7 +453,7 @@ Task<Result<ObjectPtr>> SqliteStore::apply_on_server(Type type, ObjectKey key, J
           if (options.subresource == Subresource::kStatus) {
             return fail(not_found(*definition, row.key.name));
           }
-          HEARTH_CHECK_OK(check_namespace(database, *definition, row.key.ns, row.key.name));
+          HEARTH_CHECK_OK(state->check_namespace(database, *definition, row.key));
           Json object = wanted;
           HEARTH_CHECK_OK(prepare_create(*definition, object, options, now));
           set_managed(object, managed_after_apply(*definition, object, wanted, Json::array(),

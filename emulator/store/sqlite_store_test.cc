@@ -166,6 +166,23 @@ TEST_F(SqliteStoreTest, ServesACustomKindWithGenerationAndStatus) {
   EXPECT_EQ(strict.error().message, "strict decoding error: unknown field \"spec.sourc\"");
 }
 
+TEST_F(SqliteStoreTest, RefusesACustomKindWhoseSchemaIsMalformed) {
+  const auto text = base::embedded_file("config/crds/lambda.knative.io_lambdafunctions.yaml");
+  Json crd = base::parse_yaml(*text).value();
+  Json& schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+  schema["properties"]["foo"] = {{"type", "strng"}};
+  const auto refused = wait(store_->create(kCustomResourceDefinitions, crd, {}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalid);
+  EXPECT_THAT(refused.error().message,
+              testing::HasSubstr("spec.versions[0].schema.openAPIV3Schema.properties[foo].type: "
+                                 "Unsupported value: \"strng\""));
+  schema["properties"].erase("foo");
+  ASSERT_TRUE(wait(store_->create(kCustomResourceDefinitions, crd, {})));
+  schema["type"] = "array";
+  EXPECT_EQ(wait(store_->update(kCustomResourceDefinitions, crd, {})).error().code, Code::kInvalid);
+}
+
 TEST_F(SqliteStoreTest, PagesThroughALongList) {
   for (int i = 0; i < 7; ++i) {
     ASSERT_TRUE(wait(store_->create(kConfigMaps, config_map("m" + std::to_string(i), ""), {})));

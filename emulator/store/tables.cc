@@ -74,15 +74,14 @@ Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey
 
 Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row,
                                         ParsedObjects& parsed) {
+  if (auto known = parsed.find(row)) return known;
   auto statement =
       database.prepare("SELECT rv,data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
   statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
   HEARTH_TRY(found, statement.step());
   if (!found) return resource::ObjectPtr();
-  const auto version = static_cast<std::uint64_t>(statement.integer(0));
-  if (auto known = parsed.find(row, version)) return known;
   HEARTH_TRY(object, parse_row(statement.text(1)));
-  parsed.put(row, version, object);
+  parsed.put(row, static_cast<std::uint64_t>(statement.integer(0)), object);
   return object;
 }
 
