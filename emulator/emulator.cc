@@ -212,6 +212,8 @@ Status Emulator::Rooms::open_storage() {
                             serving::admit_configuration);
   definitions.set_admission(resource::kRoutes.group, resource::kRoutes.plural,
                             serving::admit_route);
+  definitions.set_admission(resource::kRevisions.group, resource::kRevisions.plural,
+                            serving::admit_revision);
   objects_store =
       std::make_unique<store::SqliteStore>(control, *writer, std::move(reader), definitions, clock);
   namespace_contents = std::make_unique<store::NamespaceContents>(

@@ -7,6 +7,7 @@
 
 #include "emulator/apiserver/protobuf.h"
 #include "emulator/apiserver/status_error.h"
+#include "platform/base/json_duplicates.h"
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
@@ -44,6 +45,21 @@ Result<FieldValidation> field_validation(const std::string& text) {
                           text));
 }
 
+// Members that stand twice: refused (Strict), reported (Warn) or passed over (Ignore).
+Status check_duplicates(Request& request, std::string_view json) {
+  HEARTH_TRY(validation, field_validation(request.query.get("fieldValidation")));
+  if (validation == FieldValidation::kIgnore) return {};
+  std::vector<std::string> texts;
+  for (const std::string& path : base::duplicate_members(json)) {
+    texts.push_back(fmt::format("duplicate field \"{}\"", path));
+  }
+  if (validation == FieldValidation::kStrict && !texts.empty()) {
+    return fail(Code::kBadRequest, "strict decoding error: " + base::join(texts, ", "));
+  }
+  std::ranges::move(texts, std::back_inserter(request.warnings));
+  return {};
+}
+
 }  // namespace
 
 Type Request::type() const {
@@ -68,7 +84,9 @@ Task<Result<Json>> read_body(Request& request) {
                    "include: application/json, application/yaml, "
                    "application/vnd.kubernetes.protobuf");
   }
-  co_return base::parse_json(text);
+  HEARTH_CO_TRY(body, base::parse_json(text));
+  HEARTH_CO_CHECK_OK(check_duplicates(request, text));
+  co_return body;
 }
 
 Result<WriteOptions> write_options(Request& request) {

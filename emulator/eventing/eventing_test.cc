@@ -5,6 +5,7 @@
 #include <future>
 #include <map>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "emulator/eventing/testing/memory_store.h"
@@ -372,6 +373,19 @@ TEST_F(EventingTest, PutsRepliesBackIntoTheBroker) {
   wait_for([&] { return admin("GET", "events/1")["deliveries"][0]["state"] == "delivered"; });
 }
 
+TEST_F(EventingTest, AReplyLargerThanAnEventMayBeBecomesADeadLetterThatSaysSo) {
+  broker();
+  http::Response large = reply("large");
+  large.body = std::string(2'000'000, 'x');
+  subscribers_["talkative.test"].script = {large};
+  trigger("talkative");
+  ASSERT_EQ(post("t"), 202);
+  wait_for([&] { return admin("GET", "deadletters")["items"].size() == 1; });
+  EXPECT_THAT(admin("GET", "deadletters")["items"][0]["reason"].get<std::string>(),
+              ::testing::HasSubstr("an event of 2000000 bytes; it may have 1048576"));
+  EXPECT_EQ(received("talkative"), 1U);
+}
+
 TEST_F(EventingTest, EndsAReplyLoopByItsHops) {
   broker();
   for (int i = 0; i < 300; ++i) subscribers_["echo.test"].script.push_back(reply("again"));
@@ -443,6 +457,11 @@ TEST_F(EventingTest, ShowsInConditionsWhatIsWrong) {
   EXPECT_NE(sql.message.find("CloudEvents SQL"), std::string::npos);
   create(resource::kServices, "x", Json::object());
   wait_for([&] { return resource::is_condition_true(get(resource::kTriggers, "lost"), "Ready"); });
+  remove(resource::kServices, "x");
+  wait_for([&] {
+    return resource::condition_of(get(resource::kTriggers, "lost"), "Ready").reason ==
+           "SubscriberNotResolved";
+  });
 }
 
 TEST_F(EventingTest, SendsOnSchedule) {

@@ -212,6 +212,41 @@ TEST(TrafficAdmission, WantsOneMeaningOfATarget) {
       "expected exactly one, got both"));
 }
 
+TEST(ServiceAdmission, ChecksTheAnnotationsOfTheTemplate) {
+  Json object = service();
+  object["spec"]["template"]["metadata"]["annotations"] = {
+      {"autoscaling.knative.dev/window", "1s"}};
+  const char* fault =
+      "expected 6s <= 1s <= 1h0m0s: "
+      "spec.template.metadata.annotations.autoscaling.knative.dev/window";
+  EXPECT_TRUE(refused(admit_service(object, nullptr), fault));
+  EXPECT_TRUE(refused(admit_configuration(object, nullptr), fault));
+}
+
+TEST(ServingAdmission, RefusesScalingAnnotationsThatHaveNoEffect) {
+  const Json old = service();
+  Json object = old;
+  object["metadata"]["annotations"] = {{"autoscaling.knative.dev/min-scale", "1"}};
+  const char* fault = "invalid key name \"autoscaling.knative.dev/min-scale\"";
+  EXPECT_TRUE(refused(admit_service(object, nullptr), fault));
+  EXPECT_TRUE(refused(admit_service(object, &old), fault));
+  EXPECT_TRUE(admit_service(object, &object));
+}
+
+TEST(RevisionAdmission, KeepsTheSpecAsItWas) {
+  const Json old{{"metadata", {{"name", "hello-00001"}}},
+                 {"spec", {{"containers", {{{"image", "a"}}}}, {"timeoutSeconds", 300}}}};
+  EXPECT_TRUE(admit_revision(old, nullptr));
+  Json object = old;
+  object["metadata"]["labels"] = {{"tier", "gold"}};
+  object["status"] = {{"observedGeneration", 1}};
+  EXPECT_TRUE(admit_revision(object, &old));
+  object["spec"]["timeoutSeconds"] = 301;
+  EXPECT_TRUE(refused(admit_revision(object, &old), "Immutable fields changed (-old +new): spec"));
+  object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  EXPECT_TRUE(admit_revision(object, &old));
+}
+
 TEST(ServingAdmission, TakesTheChildrenOfWhatItTook) {
   for (const Json& traffic :
        {Json(), Json::array(), Json::array({{{"percent", 100}, {"revisionName", nullptr}}}),
@@ -250,14 +285,25 @@ void replace_each(Json& at, const Json& junk, const std::function<void()>& look)
 }
 
 TEST(ServingAdmission, BearsWrongTypesEverywhere) {
-  Json object = with_container({{"name", "c"},
-                                {"image", "i"},
-                                {"command", {"a"}},
-                                {"ports", {{{"containerPort", 1}, {"name", ""}}}},
-                                {"env", {{{"name", "N"}, {"value", "v"}}}},
-                                {"resources", Json::object()}});
+  Json object =
+      with_container({{"name", "c"},
+                      {"image", "i"},
+                      {"command", {"a"}},
+                      {"ports", {{{"containerPort", 1}, {"name", ""}}}},
+                      {"env", {{{"name", "N"}, {"value", "v"}}}},
+                      {"envFrom", {{{"secretRef", {{"name", "s"}}}}}},
+                      {"livenessProbe", {{"exec", {{"command", {"a"}}}}}},
+                      {"readinessProbe", {{"httpGet", {{"port", 1}}}, {"periodSeconds", 1}}},
+                      {"volumeMounts", {{{"name", "v"}, {"mountPath", "/v"}}}},
+                      {"resources", Json::object()}});
   object["spec"]["template"]["metadata"]["name"] = "hello-v1";
+  object["spec"]["template"]["metadata"]["annotations"] = {
+      {"autoscaling.knative.dev/min-scale", "1"}, {"autoscaling.knative.dev/window", "6s"}};
   object["spec"]["template"]["spec"]["timeoutSeconds"] = 1;
+  object["spec"]["template"]["spec"]["volumes"] = {
+      {{"name", "v"}, {"projected", {{"sources", {{{"secret", {{"name", "s"}}}}}}}}},
+      {{"name", "w"}, {"emptyDir", {{"sizeLimit", "1Mi"}}}},
+      {{"name", "x"}, {"configMap", {{"items", {{{"key", "k"}, {"path", "p"}}}}}}}};
   object["spec"]["traffic"] = {
       {{"revisionName", "hello-v1"}, {"percent", 100}, {"tag", "t"}, {"latestRevision", false}}};
   const Json old = object;
@@ -266,7 +312,7 @@ TEST(ServingAdmission, BearsWrongTypesEverywhere) {
         Json(std::string(1000, 'x')), Json::array({nullptr, 1, "x"}), Json{{"", nullptr}}}) {
     replace_each(object, junk, [&] {
       for (const Json* before : {static_cast<const Json*>(nullptr), &old, &junk}) {
-        for (const auto admit : {admit_service, admit_configuration, admit_route}) {
+        for (const auto admit : {admit_service, admit_configuration, admit_route, admit_revision}) {
           const Status status = admit(object, before);
           if (!status) EXPECT_FALSE(status.error().fields.empty());
         }

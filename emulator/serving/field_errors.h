@@ -19,9 +19,17 @@ class FieldErrors {
   void add(std::string path, std::string_view problem, const char* reason = "FieldValueInvalid",
            std::string_view paths = {});
   void missing(std::string path);
+  void invalid(std::string path, std::string_view value, std::string_view why = {});
+  void out_of_bounds(std::string path, std::string_view min, std::string_view value,
+                     std::string_view max);
   // Every member of `object` that is not in `allowed`.
   void refuse_others(const Json& object, std::initializer_list<std::string_view> allowed,
                      const std::string& path);
+  // Of the members `names`, in the order of the alphabet as Knative tells them.
+  void at_most_one(const Json& object, std::initializer_list<const char*> names,
+                   const std::string& path);
+  void exactly_one(const Json& object, std::initializer_list<const char*> names,
+                   const std::string& path);
 
   // The member of a type; null or nullopt when it is absent, and when it is something else, which
   // is told. JSON's null is absent, as to Go.
@@ -32,6 +40,11 @@ class FieldErrors {
   std::optional<std::int64_t> integer_in(const Json& parent, const char* name,
                                          const std::string& path, std::int64_t min,
                                          std::int64_t max);
+  // Told as missing when it is absent or empty.
+  std::string required_text_in(const Json& parent, const char* name, const std::string& path);
+  // The elements that are objects, with their paths; what else there is gets refused.
+  std::vector<std::pair<const Json*, std::string>> objects_of(const Json* list,
+                                                              const std::string& path);
 
   bool empty() const { return errors_.empty(); }
   std::vector<FieldError> take() { return std::move(errors_); }
@@ -45,5 +58,7 @@ class FieldErrors {
 
 // A value within a message: scalars as JSON, shortened; else its type.
 std::string shown(const Json& value);
+// Text as Knative tells it: without quotes, shortened.
+std::string shown_bare(std::string_view text);
 
 }  // namespace hearth::serving

@@ -7,6 +7,7 @@
 #include "platform/base/clock_watch.h"
 #include "platform/base/failpoint.h"
 #include "platform/base/hash.h"
+#include "platform/base/json_duplicates.h"
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
@@ -134,6 +135,16 @@ TEST(Text, RefusesBadUtf8) {
   EXPECT_FALSE(is_valid_utf8("\xC0\x80"));
   EXPECT_FALSE(is_valid_utf8("\xED\xA0\x80"));
   EXPECT_FALSE(is_valid_utf8("\xF5\x80\x80\x80"));
+}
+
+TEST(DuplicateMembers, AreNamedByTheirPathsOnce) {
+  EXPECT_TRUE(duplicate_members(R"({"a":{"x":1},"b":{"x":1},"c":[{"x":1},{"x":2}]})").empty());
+  EXPECT_EQ(duplicate_members(R"({"data":{"a":"1","a":"2","a":"3"},"l":[0,{"n":[],"n":{}}]})"),
+            (std::vector<std::string>{"data.a", "l[1].n"}));
+  EXPECT_EQ(duplicate_members(R"({"\u0061":1,"a":2})"), std::vector<std::string>{"a"});
+  EXPECT_EQ(duplicate_members(R"({"a":1,"a":1,"b":1,"b":1})", 1).size(), 1U);
+  EXPECT_TRUE(duplicate_members("{\"a\":1,").empty());
+  EXPECT_TRUE(duplicate_members("").empty());
 }
 
 TEST(ParseJson, ReadsTheTextToItsEnd) {

@@ -1,10 +1,14 @@
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "platform/resource/condition.h"
 #include "platform/resource/definition.h"
+#include "platform/resource/definition_rules.h"
 #include "platform/resource/patch.h"
 #include "platform/resource/schema.h"
+#include "platform/resource/schema_rules.h"
 #include "platform/resource/selector.h"
 
 namespace hearth::resource {
@@ -197,6 +201,246 @@ TEST(Schema, PatternsMayNameCharactersByNumber) {
   EXPECT_TRUE(validate(schema, "folder/x01f7.py").empty());
   EXPECT_FALSE(validate(schema, "bell\x07").empty());
   EXPECT_FALSE(validate(schema, "delete\x7f").empty());
+}
+
+TEST(Schema, AnEmptyEnumIsNone) {
+  EXPECT_TRUE(validate(parse(R"({"type":"string","enum":[]})"), "x").empty());
+}
+
+// What is wrong with the schema of a field "f", a line each, without the path to it.
+std::string schema_faults(std::string_view field) {
+  const Json schema{{"type", "object"}, {"properties", {{"f", parse(field)}}}};
+  const std::string path = "s.properties[f]";
+  std::string out;
+  for (const FieldError& error : check_schema(schema, "s")) {
+    EXPECT_TRUE(error.field.starts_with(path)) << error.field;
+    out += error.field.substr(path.size()) + ": " + error.message + "\n";
+  }
+  return out;
+}
+
+TEST(SchemaRules, RefuseATypeThatIsNone) {
+  EXPECT_EQ(schema_faults(R"({"type":"strng"})"),
+            ".type: Unsupported value: \"strng\": supported values: \"array\", \"boolean\", "
+            "\"integer\", \"number\", \"object\", \"string\"\n");
+  EXPECT_EQ(schema_faults(R"({"type":5})"),
+            ".type: Invalid value: \"integer\": s.properties[f].type in body must be of type "
+            "string: \"integer\"\n");
+  EXPECT_EQ(schema_faults("{}"),
+            ".type: Required value: must not be empty for specified object fields\n");
+}
+
+TEST(SchemaRules, RefuseKeywordsOfAnotherType) {
+  using testing::HasSubstr;
+  for (const auto& [schema, fault] : {
+           std::pair(R"({"type":"object","properties":[]})",
+                     ".properties: Invalid value: \"array\""),
+           {R"({"type":"object","properties":{"a":7}})",
+            ".properties[a]: Invalid value: \"integer\""},
+           {R"({"type":"object","required":"a"})", ".required: Invalid value: \"string\""},
+           {R"({"type":"object","required":["a",1]})", ".required[1]: Invalid value: \"integer\""},
+           {R"({"type":"array","items":"string"})", ".items: Invalid value: \"string\""},
+           {R"({"type":"string","enum":"a"})", ".enum: Invalid value: \"string\""},
+           {R"({"type":"string","maxLength":"5"})", ".maxLength: Invalid value: \"string\""},
+           {R"({"type":"string","maxLength":5.5})", ".maxLength: Invalid value: \"number\""},
+           {R"({"type":"integer","minimum":"1"})", ".minimum: Invalid value: \"string\""},
+           {R"({"type":"string","nullable":"true"})", ".nullable: Invalid value: \"string\""},
+           {R"({"type":"string","anyOf":{}})", ".anyOf: Invalid value: \"object\""},
+           {R"({"type":"string","not":[]})", ".not: Invalid value: \"array\""},
+       }) {
+    EXPECT_THAT(schema_faults(schema), HasSubstr(fault)) << schema;
+  }
+}
+
+TEST(SchemaRules, RefuseWhatIsNotStructural) {
+  using testing::HasSubstr;
+  for (
+      const auto& [schema, fault] : {
+          std::pair(R"({"type":"array"})", ".items: Required value: must be specified"),
+          {R"({"type":"array","items":[{"type":"string"}]})",
+           ".items: Forbidden: items must be a schema object and not an array"},
+          {R"({"type":"array","items":{}})",
+           ".items.type: Required value: must not be empty for specified array items"},
+          {R"({"$ref":"#/x","type":"string"})", ".$ref: Forbidden: $ref is not supported"},
+          {R"({"type":"array","items":{"type":"string"},"uniqueItems":true})",
+           ".uniqueItems: Forbidden"},
+          {R"({"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false})",
+           ".additionalProperties: Forbidden"},
+          {R"({"type":"object","x-kubernetes-preserve-unknown-fields":false})",
+           ".x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true"},
+          {R"({"type":"string","oneOf":[{"type":"string"}]})",
+           ".oneOf[0].type: Forbidden: must be empty to be structural"},
+          {R"({"type":"object","not":{"properties":{"a":{"default":1}}}})",
+           ".not.properties[a].default: Forbidden: must be undefined to be structural"},
+      }) {
+    EXPECT_THAT(schema_faults(schema), HasSubstr(fault)) << schema;
+  }
+}
+
+TEST(SchemaRules, RefuseAPatternThatIsNone) {
+  EXPECT_THAT(schema_faults(R"({"type":"string","pattern":"["})"),
+              testing::StartsWith(".pattern: Invalid value: \"[\": must be a valid regular "
+                                  "expression, but isn't: "));
+  EXPECT_THAT(schema_faults(R"({"type":"string","allOf":[{"pattern":"(?=x)y"}]})"),
+              testing::StartsWith(".allOf[0].pattern: Invalid value"));
+  EXPECT_EQ(schema_faults(R"({"type":"string","pattern":"^(a[^\\s]{1,63})+$"})"), "");
+}
+
+TEST(SchemaRules, RefuseKeysOfListsThatHaveNone) {
+  const auto list = [](const std::string& rest) {
+    return schema_faults(R"({"type":"array","items":{"type":"object","required":["a"],
+      "properties":{"a":{"type":"string"},"b":{"type":"string"},
+      "c":{"type":"string","default":"x"}}},)" +
+                         rest + "}");
+  };
+  const std::string map = R"("x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":)";
+  EXPECT_EQ(list(map + R"(["a","c"])"), "");
+  EXPECT_THAT(list(map + R"(["b"])"),
+              testing::StartsWith(".items.properties[b].default: Required value"));
+  EXPECT_THAT(list(map + R"(["z"])"), testing::HasSubstr("entries must all be names of item"));
+  EXPECT_THAT(list(map + "[]"), testing::StartsWith(".x-kubernetes-list-map-keys: Required"));
+  EXPECT_THAT(list(R"("x-kubernetes-list-map-keys":["a"])"),
+              testing::StartsWith(".x-kubernetes-list-type: Required value"));
+  EXPECT_THAT(list(R"("x-kubernetes-list-type":"bag")"),
+              testing::StartsWith(".x-kubernetes-list-type: Unsupported value: \"bag\""));
+  EXPECT_THAT(schema_faults(R"({"type":"string","x-kubernetes-list-type":"set"})"),
+              testing::StartsWith(".type: Invalid value: \"string\": must be array"));
+  EXPECT_THAT(schema_faults(R"({"type":"string","x-kubernetes-map-type":"atomic"})"),
+              testing::StartsWith(".type: Invalid value: \"string\": must be object"));
+}
+
+// As cert-manager's, Knative's and others' are written.
+TEST(SchemaRules, TakeWhatKubernetesTakes) {
+  for (const char* schema : {
+           R"({"x-kubernetes-int-or-string":true})",
+           R"({"x-kubernetes-int-or-string":true,"anyOf":[{"type":"integer"},{"type":"string"}],
+              "pattern":"^[0-9]+%?$"})",
+           R"({"x-kubernetes-int-or-string":true,"allOf":[{"anyOf":[{"type":"integer"},
+              {"type":"string"}]},{"pattern":"^x"}]})",
+           R"({"x-kubernetes-preserve-unknown-fields":true})",
+           R"({"type":"object","x-kubernetes-preserve-unknown-fields":true,"nullable":true})",
+           R"({"type":"object","additionalProperties":{"type":"string"},"maxProperties":9})",
+           R"({"type":"object","additionalProperties":true,"properties":{"a":{"type":"string"}}})",
+           R"({"type":"object","x-kubernetes-embedded-resource":true,
+              "x-kubernetes-preserve-unknown-fields":true})",
+           R"({"type":"object","properties":{"a":{"type":"string"},"type":{"type":"string"}},
+              "oneOf":[{"required":["a"]},{"required":["type"]}],
+              "not":{"required":["a","type"]},
+              "anyOf":[{"properties":{"a":{"minLength":1,"enum":["x"]}}}]})",
+           R"({"type":"string","format":"date-time","default":null,"example":"x","title":"t",
+              "externalDocs":{"url":"u"},"enum":["a",""],"x-kubernetes-validations":[
+              {"rule":"self != ''","message":"m"}]})",
+           R"({"type":"integer","format":"int32","minimum":0,"maximum":2.5,"multipleOf":1,
+              "exclusiveMinimum":true,"some-new-keyword":{"type":"strng"}})",
+           R"({"type":"array","items":{"type":"string"},"x-kubernetes-list-type":"set",
+              "minItems":1,"uniqueItems":false,"required":[]})",
+       }) {
+    EXPECT_EQ(schema_faults(schema), "") << schema;
+  }
+}
+
+Json widgets(const std::string& versions) {
+  return parse(R"({"metadata":{"name":"widgets.example.com"},"spec":{"group":"example.com",
+    "scope":"Namespaced","names":{"plural":"widgets","kind":"Widget"},"versions":)" +
+               versions + "}}");
+}
+
+std::string definition_fault(const Json& crd) {
+  const Status checked = check_definition(crd);
+  if (checked) return "";
+  EXPECT_EQ(checked.error().code, Code::kInvalid);
+  return checked.error().fields.front().field + ": " + checked.error().fields.front().message;
+}
+
+TEST(DefinitionRules, WantAnObjectAtTheRoot) {
+  const auto root = [](const std::string& schema) {
+    return definition_fault(
+        widgets(R"([{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":)" +
+                schema + "}}]"));
+  };
+  const std::string path = "spec.versions[0].schema.openAPIV3Schema";
+  EXPECT_EQ(root(R"({"type":"object"})"), "");
+  EXPECT_EQ(root(R"({"x-kubernetes-preserve-unknown-fields":true})"), "");
+  EXPECT_EQ(root(R"({"type":"string"})"),
+            path + ".type: Invalid value: \"string\": must be object at the root");
+  EXPECT_EQ(root("{}"), path + ".type: Required value: must not be empty at the root");
+  EXPECT_EQ(root("null"), path + ": Required value: schemas are required");
+  EXPECT_THAT(root("[]"), testing::StartsWith(path + ": Invalid value: \"array\""));
+  EXPECT_THAT(root(R"({"type":"object","nullable":true})"),
+              testing::StartsWith(path + ".nullable: Forbidden"));
+  EXPECT_THAT(root(R"({"type":"object","additionalProperties":true})"),
+              testing::StartsWith(path + ".additionalProperties: Forbidden"));
+}
+
+TEST(DefinitionRules, WantOneVersionThatIsStored) {
+  const auto version = [](const char* name, const char* storage) {
+    return std::string(R"({"name":")") + name + R"(","served":true,"storage":)" + storage +
+           R"(,"schema":{"openAPIV3Schema":{"type":"object"}}})";
+  };
+  const auto two = [&](const std::string& a, const std::string& b) {
+    return definition_fault(widgets("[" + a + "," + b + "]"));
+  };
+  EXPECT_EQ(two(version("v1", "true"), version("v2", "false")), "");
+  const char* one = "must have exactly one version marked as storage version";
+  EXPECT_THAT(two(version("v1", "true"), version("v2", "true")), testing::EndsWith(one));
+  EXPECT_THAT(two(version("v1", "false"), version("v2", "false")), testing::EndsWith(one));
+  EXPECT_THAT(two(version("v1", "true"), version("v1", "false")),
+              testing::EndsWith("must contain unique version names"));
+  EXPECT_THAT(two(version("v1", "true"), version("V.2", "false")),
+              testing::StartsWith("spec.versions[1].name: Invalid value: \"V.2\": a DNS-1035"));
+  EXPECT_THAT(two(version("v1", "\"yes\""), version("v2", "true")),
+              testing::StartsWith("spec.versions[0].storage: Invalid value: \"string\""));
+}
+
+TEST(DefinitionRules, WantAScope) {
+  Json crd =
+      widgets(R"([{"name":"v1","storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}])");
+  EXPECT_EQ(definition_fault(crd), "");
+  crd["spec"]["scope"] = "Cluster";
+  EXPECT_EQ(definition_fault(crd), "");
+  crd["spec"]["scope"] = "Galaxy";
+  EXPECT_EQ(definition_fault(crd),
+            "spec.scope: Unsupported value: \"Galaxy\": supported values: \"Cluster\", "
+            "\"Namespaced\"");
+  crd["spec"].erase("scope");
+  EXPECT_EQ(definition_fault(crd), "spec.scope: Required value");
+}
+
+// Every place of a value, replaced by what doesn't belong there.
+void replace_each(Json& at, const Json& junk, const std::function<void()>& look) {
+  const Json kept = at;
+  at = junk;
+  look();
+  at = kept;
+  if (!at.is_structured()) return;
+  for (Json& child : at) replace_each(child, junk, look);
+}
+
+TEST(DefinitionRules, BearWrongTypesEverywhere) {
+  Json crd = widgets(R"([{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{
+    "type":"object","properties":{"a":{"type":"array","x-kubernetes-list-type":"map",
+      "x-kubernetes-list-map-keys":["k"],"items":{"type":"object","required":["k"],
+      "properties":{"k":{"type":"string","pattern":"x","enum":["x"]}}}},
+    "b":{"x-kubernetes-int-or-string":true,"allOf":[{"anyOf":[{"type":"integer"},
+      {"type":"string"}]}]},
+    "c":{"type":"object","additionalProperties":{"type":"string","nullable":true}}},
+    "not":{"properties":{"a":{"maxItems":1}}},"oneOf":[{"required":["a"]}]}}}])");
+  EXPECT_EQ(definition_fault(crd), "");
+  for (const Json& junk : {Json(), Json(true), Json(-1), Json(1.5), Json("\xff["), Json(""),
+                           Json::array({nullptr, 1, "x"}), Json{{"", nullptr}}}) {
+    replace_each(crd, junk, [&] {
+      const Status checked = check_definition(crd);
+      if (!checked) EXPECT_FALSE(checked.error().fields.empty());
+    });
+  }
+}
+
+TEST(DefinitionRules, KeepTheirAnswerSmall) {
+  Json schema{{"type", "object"}, {"properties", Json::object()}};
+  for (int i = 0; i < 1000; ++i) {
+    schema["properties"][std::to_string(i)] = {{"type", std::string(1000, 'x')}};
+  }
+  EXPECT_EQ(check_schema(schema, "s").size(), 50U);
 }
 
 TEST(Condition, KeepsItsTransitionTimeWhileTheStatusStays) {

@@ -137,7 +137,8 @@ class Validator {
 
   void check_enum(const Json& schema, const Json& value, const std::string& path) {
     const Json* allowed = child(schema, "enum");
-    if (allowed == nullptr || !allowed->is_array()) return;
+    // An empty one is none, as to an API server.
+    if (allowed == nullptr || !allowed->is_array() || allowed->empty()) return;
     std::vector<std::string> texts;
     for (const Json& option : *allowed) {
       if (option == value) return;

@@ -266,6 +266,18 @@ class ServerSide(KubectlTests):
         broker["spec"]["delivery"] = {"backoffPolicy": "sometimes"}
         self.refused(broker, "spec.delivery.backoffPolicy")
 
+    def test_a_member_that_stands_twice_is_refused_or_reported(self):
+        twice = ('{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "twice"},'
+                 ' "data": {"a": "1", "a": "2"}}')
+        path = "/api/v1/namespaces/%s/configmaps?fieldValidation=" % self.namespace
+        strict = self.run_kubectl("create", "--raw", path + "Strict", "-f", "-", input=twice)
+        self.assertNotEqual(strict.returncode, 0)
+        self.assertIn('strict decoding error: duplicate field "data.a"', strict.stderr)
+        self.assertEqual(self.kubectl("get", "cm", "twice", "--ignore-not-found"), "")
+        warned = self.run_kubectl("create", "--raw", path + "Warn", "-f", "-", input=twice)
+        self.assertEqual(warned.returncode, 0, warned.stderr)
+        self.assertIn('Warning: duplicate field "data.a"', warned.stderr)
+
     # lists and watches
 
     def test_pages_of_a_list_show_one_version(self):
