@@ -8,6 +8,16 @@
 #include "cli/text_table.h"
 
 namespace hearth::cli {
+namespace {
+
+// Programs that read our output can tell its form by these, as they do with Kubernetes' objects.
+Json versioned(Json record, std::string_view kind) {
+  record["apiVersion"] = "hearth/v1";
+  record["kind"] = kind;
+  return record;
+}
+
+}  // namespace
 
 void add_record_flags(CLI::App& command, RecordFlags& flags) {
   add_output_flag(command, flags.output);
@@ -28,18 +38,18 @@ Result<ApiClient> connect(const Target& target) {
   return ApiClient(std::move(daemon));
 }
 
-Status show_record(const RecordFlags& flags, const std::string& path) {
+Status show_record(const RecordFlags& flags, const std::string& path, std::string_view kind) {
   HEARTH_TRY(api, connect(flags.target));
   HEARTH_TRY(record, api.administer("GET", path));
   HEARTH_TRY(output, Output::parse(flags.output == "json" ? "json" : "yaml"));
-  return print_value(output, record);
+  return print_value(output, versioned(std::move(record), kind));
 }
 
 Status list_records(const RecordFlags& flags, const std::string& path, RecordTable columns) {
   HEARTH_TRY(api, connect(flags.target));
   HEARTH_TRY(records, api.administer("GET", path));
   HEARTH_TRY(output, Output::parse(flags.output));
-  if (!output.is_table()) return print_value(output, records);
+  if (!output.is_table()) return print_value(output, versioned(std::move(records), columns.kind));
   TextTable table(std::move(columns.header));
   for (const Json& record : records["items"]) table.add(columns.row(record));
   if (table.has_rows())

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/api_client.h"
@@ -31,10 +32,11 @@ void add_record_flags(CLI::App& command, RecordFlags& flags);
 
 // The client of the daemon that the flags name.
 Result<ApiClient> connect(const Target& target);
-// One record, as YAML unless -o says json.
-Status show_record(const RecordFlags& flags, const std::string& path);
+// One record of the `kind`, as YAML unless -o says json.
+Status show_record(const RecordFlags& flags, const std::string& path, std::string_view kind);
 
 struct RecordTable {
+  std::string_view kind;  // of the list: "EventList"
   std::vector<std::string> header;
   std::function<std::vector<std::string>(const Json& record)> row;
   std::string none;  // says on standard error that there are no records

@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/flag_values.h"
 #include "cli/function_lookup.h"
 #include "cli/pod_logs.h"
 #include "cli/state_location.h"
@@ -82,7 +83,7 @@ void register_build(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<BuildFlags>();
   CLI::App* build =
       app.add_subcommand("build", "Build a function anew; `build logs`: its build log");
-  build->add_option("name", flags->name, "Function")->type_name("NAME");
+  build->add_option("name", flags->name, "Function")->check(check_function)->type_name("NAME");
   add_wait_flags(*build, flags->waiting, "Wait until the function is Ready again");
   add_target_flags(*build, flags->target);
   build->footer(
@@ -91,7 +92,10 @@ void register_build(CLI::App& app, int& exit_code) {
       "  hearth build logs -f hello-python");
   auto log_flags = std::make_shared<BuildFlags>();
   CLI::App* logs = build->add_subcommand("logs", "Show the log of a function's last build");
-  logs->add_option("name", log_flags->name, "Function")->required()->type_name("NAME");
+  logs->add_option("name", log_flags->name, "Function")
+      ->required()
+      ->check(check_function)
+      ->type_name("NAME");
   logs->add_flag("-f,--follow", log_flags->follow, "Go on until the build ends");
   add_target_flags(*logs, log_flags->target);
   logs->footer("Examples:\n  hearth build logs hello-python\n  hearth build logs -f hello-python");

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/manifests.h"
+#include "cli/object_words.h"
 #include "cli/state_location.h"
 #include "cli/wait.h"
 #include "cli/wait_flags.h"
@@ -47,22 +48,19 @@ Result<std::vector<Doomed>> from_files(const DeleteFlags& flags, const Kinds& ki
 
 Result<std::vector<Doomed>> from_words(const DeleteFlags& flags, ApiClient& api,
                                        const Kinds& kinds) {
-  std::string type = flags.words.front();
-  std::vector<std::string> names(flags.words.begin() + 1, flags.words.end());
-  if (const auto slash = type.find('/'); slash != type.npos) {
-    names.insert(names.begin(), type.substr(slash + 1));
-    type.erase(slash);
-  }
-  HEARTH_TRY(kind, kinds.find(type));
-  const std::string ns = kind.type.namespaced ? flags.target.ns : "";
-  if (names.empty() && !flags.selector.empty()) {
-    HEARTH_TRY(list,
-               api.get(path_of(kind.type, ns) + query_of({{"labelSelector", flags.selector}})));
-    for (const Json& item : list["items"]) names.push_back(resource::name_of(item));
-  }
+  HEARTH_TRY(objects, parse_object_words(flags.words));
   std::vector<Doomed> out;
-  out.reserve(names.size());
-  for (const std::string& name : names) out.push_back({kind, ns, name});
+  for (const ObjectWords& asked : objects) {
+    HEARTH_TRY(kind, kinds.find(asked.type));
+    const std::string ns = kind.type.namespaced ? flags.target.ns : "";
+    std::vector<std::string> names = asked.names;
+    if (!flags.selector.empty()) {
+      HEARTH_TRY(list,
+                 api.get(path_of(kind.type, ns) + query_of({{"labelSelector", flags.selector}})));
+      for (const Json& item : list["items"]) names.push_back(resource::name_of(item));
+    }
+    for (const std::string& name : names) out.push_back({kind, ns, name});
+  }
   return out;
 }
 
@@ -93,6 +91,23 @@ Result<int> run(const DeleteFlags& flags) {
   return code;
 }
 
+void check_usage(const DeleteFlags& flags) {
+  if (flags.words.empty() && flags.files.empty()) {
+    throw CLI::RequiredError("TYPE NAME or -f PATH");
+  }
+  const auto objects = parse_object_words(flags.words);
+  if (!objects) throw CLI::ValidationError(objects.error().message);
+  for (const ObjectWords& asked : *objects) {
+    if (asked.names.empty() && flags.selector.empty()) {
+      throw CLI::RequiredError("NAME or -l LABELS");
+    }
+    // Else the labels would be forgotten, and too much deleted.
+    if (!asked.names.empty() && !flags.selector.empty()) {
+      throw CLI::ValidationError("-l", "a name cannot be provided when a selector is specified");
+    }
+  }
+}
+
 }  // namespace
 
 void register_delete(CLI::App& app, int& exit_code) {
@@ -114,12 +129,7 @@ void register_delete(CLI::App& app, int& exit_code) {
       "  hearth delete function hello-python --wait\n"
       "  hearth delete -f samples/event-pipeline");
   command->callback([flags, &exit_code] {
-    if (flags->words.empty() && flags->files.empty()) {
-      throw CLI::RequiredError("TYPE NAME or -f PATH");
-    }
-    if (flags->words.size() == 1 && !flags->words[0].contains('/') && flags->selector.empty()) {
-      throw CLI::RequiredError("NAME or -l LABELS");
-    }
+    check_usage(*flags);
     const auto code = run(*flags);
     exit_code = code ? *code : report(code.error());
   });

@@ -58,18 +58,22 @@ std::string name_of_folder(const fs::path& folder) {
   return out.substr(0, 50);
 }
 
-Result<Json> read_manifest(const fs::path& folder) {
+Result<Manifest> read_manifest(const fs::path& folder) {
   const fs::path file = folder / kManifestName;
   std::error_code error;
   if (!fs::exists(file, error)) {
-    return Json{{"apiVersion", "lambda.knative.io/v1alpha1"}, {"kind", "LambdaFunction"}};
+    return Manifest{
+        .origin = folder.string(),
+        .object = {{"apiVersion", "lambda.knative.io/v1alpha1"}, {"kind", "LambdaFunction"}}};
   }
   HEARTH_TRY(manifests, load_manifests({file.string()}));
   if (manifests.size() != 1 || base::string_at(manifests[0].object, {"kind"}) != "LambdaFunction") {
     return fail(Code::kInvalid,
                 fmt::format("{}: expected one LambdaFunction and nothing else", file.string()));
   }
-  return std::move(manifests[0].object);
+  HEARTH_CHECK_OK(check_is_mapping(manifests[0], {"spec"}));
+  HEARTH_CHECK_OK(check_is_mapping(manifests[0], {"spec", "runtime"}));
+  return std::move(manifests[0]);
 }
 
 Status set_runtime(const DeployFlags& flags, const FolderArchive& archive, Json& object) {
@@ -115,7 +119,8 @@ void remove_old(S3Client& store, const std::string& prefix, const std::string& c
 }
 
 Status deploy(const DeployFlags& flags) {
-  HEARTH_TRY(object, read_manifest(flags.folder));
+  HEARTH_TRY(manifest, read_manifest(flags.folder));
+  Json& object = manifest.object;
   HEARTH_TRY(archive, pack_folder(flags.folder, kManifestName));
   if (!flags.name.empty()) object["metadata"]["name"] = flags.name;
   std::string name = base::string_at(object, {"metadata", "name"});
@@ -125,7 +130,6 @@ Status deploy(const DeployFlags& flags) {
   ApiClient api(daemon);
   HEARTH_TRY(kinds, Kinds::load(api));
   HEARTH_TRY(kind, kinds.find("lambdafunctions"));
-  Manifest manifest{flags.folder, std::move(object)};
   const std::string ns = namespace_for(manifest, kind.type, flags.target.ns);
   const std::string prefix = fmt::format("deploy/{}/{}/", ns, name);
   const std::string key = prefix + archive.hash.substr(0, 16) + ".tar.gz";
@@ -137,8 +141,8 @@ Status deploy(const DeployFlags& flags) {
   if (const auto live = api.get(path_of(kind.type, ns, name))) {
     before = base::string_at(*live, {"spec", "source", "minio", "key"});
   }
-  manifest.object["spec"]["source"] = {{"type", "minio"},
-                                       {"minio", {{"bucket", kBucketName}, {"key", key}}}};
+  object["spec"]["source"] = {{"type", "minio"},
+                              {"minio", {{"bucket", kBucketName}, {"key", key}}}};
   HEARTH_TRY(applied, apply_one(api, kinds, {.ns = flags.target.ns}, manifest));
   remove_old(store, prefix, key, before);
   if (!flags.waiting.wait) return {};

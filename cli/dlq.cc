@@ -43,13 +43,14 @@ std::vector<std::string> row_of(const Json& letter) {
 Status list(const DlqFlags& flags) {
   return list_records(
       flags.records, "deadletters" + scope_query(flags, true),
-      {.header = {"ID", "AT", "TRIGGER", "EVENT TYPE", "EVENT ID", "ATTEMPTS", "CODE", "REASON"},
+      {.kind = "DeadLetterList",
+       .header = {"ID", "AT", "TRIGGER", "EVENT TYPE", "EVENT ID", "ATTEMPTS", "CODE", "REASON"},
        .row = row_of,
        .none = "No dead letters."});
 }
 
 Status show(const DlqFlags& flags) {
-  return show_record(flags.records, fmt::format("deadletters/{}", flags.id));
+  return show_record(flags.records, fmt::format("deadletters/{}", flags.id), "DeadLetter");
 }
 
 Status replay(const DlqFlags& flags) {

@@ -127,13 +127,14 @@ Status list(const ListFlags& flags) {
                                       {"limit", std::to_string(flags.records.limit)}});
   return list_records(
       flags.records, "events" + query,
-      {.header = {"SEQUENCE", "RECEIVED", "BROKER", "TYPE", "SOURCE", "SUBJECT", "DELIVERIES"},
+      {.kind = "EventList",
+       .header = {"SEQUENCE", "RECEIVED", "BROKER", "TYPE", "SOURCE", "SUBJECT", "DELIVERIES"},
        .row = row_of,
        .none = "No events found."});
 }
 
 Status show(const ShowFlags& flags) {
-  return show_record(flags.records, "events/" + base::percent_encode(flags.id));
+  return show_record(flags.records, "events/" + base::percent_encode(flags.id), "Event");
 }
 
 void register_send(CLI::App& event, int& exit_code) {

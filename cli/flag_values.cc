@@ -1,15 +1,19 @@
 #include "cli/flag_values.h"
 
+#include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <iterator>
 
 #include <fmt/format.h>
 
+#include "cli/function_lookup.h"
 #include "cli/output.h"
 #include "platform/base/file.h"
 #include "platform/base/json.h"
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
+#include "platform/http/client.h"
 
 namespace hearth::cli {
 
@@ -23,6 +27,12 @@ Result<std::chrono::nanoseconds> duration_flag(const std::string& text, std::str
                 fmt::format("{}: \"{}\" is no duration; write 30s, 5m or 1h30m", flag, text));
   }
   return *duration;
+}
+
+Status check_url(std::string_view flag, const std::string& text) {
+  if (text.empty()) return {};
+  const auto url = http::parse_url(text);
+  return url ? Status() : fail(with_context(url.error(), std::string(flag)));
 }
 
 Result<std::string> data_flag(const std::string& text) {
@@ -63,7 +73,21 @@ std::string check_header(const std::string& text) {
 
 std::string check_extension(const std::string& text) {
   const auto pair = pair_flag(text, '=', "-e");
-  return pair ? "" : pair.error().message;
+  if (!pair) return pair.error().message;
+  const std::string name = base::lower(pair->first);
+  if (name == "data" || name == "specversion" || name == "datacontenttype") {
+    return fmt::format("-e: {} is no extension; see --data and --content-type", pair->first);
+  }
+  if (name == "id" || name == "type" || name == "source" || name == "subject") {
+    return fmt::format("-e: {} is no extension: set it with --{}", pair->first, name);
+  }
+  // The names that CloudEvents allows; others make no header.
+  if (std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0; })) return "";
+  return fmt::format("-e: \"{}\" is no name of an extension: letters and digits only", pair->first);
+}
+
+std::string check_function(const std::string& text) {
+  return bare_name(text).empty() ? "the name of a function is empty" : "";
 }
 
 }  // namespace hearth::cli

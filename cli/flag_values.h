@@ -18,6 +18,10 @@ std::string check_duration(const std::string& text);
 std::string check_output(const std::string& text);
 std::string check_header(const std::string& text);     // "name: value"
 std::string check_extension(const std::string& text);  // "name=value"
+std::string check_function(const std::string& text);   // what bare_name() makes a name of
+
+// kInvalid names the flag when its value is something else than nothing or an http(s) URL.
+Status check_url(std::string_view flag, const std::string& text);
 
 // "-d": the text itself, @FILE for a file's content, "-" for standard input.
 Result<std::string> data_flag(const std::string& text);

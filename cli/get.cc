@@ -9,10 +9,10 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/flag_values.h"
+#include "cli/object_words.h"
 #include "cli/output.h"
+#include "cli/server_table.h"
 #include "cli/state_location.h"
-#include "cli/text_table.h"
-#include "platform/base/text.h"
 
 namespace hearth::cli {
 namespace {
@@ -36,47 +36,6 @@ struct Query {
   bool show_namespace = false;
 };
 
-std::string cell_text(const Json& cell) {
-  if (cell.is_null()) return "<none>";
-  return cell.is_string() ? cell.get<std::string>() : base::dump_json(cell);
-}
-
-std::string upper(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
-  return text;
-}
-
-// Which cells of the server's table are shown.
-std::vector<std::size_t> shown_columns(const Json& definitions, bool wide) {
-  std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < definitions.size(); ++i) {
-    if (wide || base::int_at(definitions[i], {"priority"}).value_or(0) == 0) out.push_back(i);
-  }
-  return out;
-}
-
-std::vector<std::string> header_of(const Json& definitions, const std::vector<std::size_t>& shown,
-                                   bool with_namespace) {
-  std::vector<std::string> header;
-  if (with_namespace) header.emplace_back("NAMESPACE");
-  for (const std::size_t i : shown) {
-    header.push_back(upper(base::string_at(definitions[i], {"name"})));
-  }
-  return header;
-}
-
-void add_rows(TextTable& table, const Json& rows, const std::vector<std::size_t>& shown,
-              bool with_namespace) {
-  for (const Json& row : rows) {
-    std::vector<std::string> cells;
-    if (with_namespace) cells.push_back(base::string_at(row, {"object", "metadata", "namespace"}));
-    for (const std::size_t i : shown) {
-      cells.push_back(i < row["cells"].size() ? cell_text(row["cells"][i]) : "");
-    }
-    table.add(std::move(cells));
-  }
-}
-
 std::string list_target(const Query& query, std::string resource_version = {}) {
   return path_of(query.kind.type, query.ns) +
          query_of({{"labelSelector", query.selector},
@@ -84,49 +43,89 @@ std::string list_target(const Query& query, std::string resource_version = {}) {
                    {"resourceVersion", resource_version}});
 }
 
+struct Fetched {
+  Json list;                  // null when nothing was found
+  std::vector<Error> errors;  // of the others, which don't hide what was found
+};
+
+void append(Json& all, Json one, std::string_view accept) {
+  if (accept == kAcceptJson) {
+    all["items"].push_back(std::move(one));
+  } else if (all.is_null()) {
+    all = std::move(one);
+  } else {
+    for (Json& row : one["rows"]) all["rows"].push_back(std::move(row));
+  }
+}
+
 // What was asked for: the objects of the names, or the list.
-Result<Json> fetch(ApiClient& api, const Query& query, std::string_view accept) {
-  if (query.names.empty()) return api.get(list_target(query), accept);
-  Json all;
+Fetched fetch(ApiClient& api, const Query& query, std::string_view accept) {
+  Fetched out;
+  if (query.names.empty()) {
+    auto list = api.get(list_target(query), accept);
+    if (list)
+      out.list = std::move(*list);
+    else
+      out.errors.push_back(list.error());
+  }
   for (const std::string& name : query.names) {
     auto one = api.get(path_of(query.kind.type, query.ns, name), accept);
-    if (!one) return fail(with_near_miss(one.error(), api, query.kind, query.ns, name));
-    if (accept == kAcceptJson) {
-      all["items"].push_back(std::move(*one));
-    } else if (all.is_null()) {
-      all = std::move(*one);
-    } else {
-      for (Json& row : (*one)["rows"]) all["rows"].push_back(std::move(row));
-    }
+    if (one)
+      append(out.list, std::move(*one), accept);
+    else
+      out.errors.push_back(with_near_miss(one.error(), api, query.kind, query.ns, name));
   }
-  return all;
+  return out;
 }
 
-Status print_table(ApiClient& api, const Query& query, std::string& resource_version) {
-  HEARTH_TRY(table, fetch(api, query, kAcceptTable));
-  resource_version = base::string_at(table, {"metadata", "resourceVersion"});
-  const Json* rows = base::find(table, {"rows"});
-  if (rows == nullptr || rows->empty()) {
-    std::cerr << (query.ns.empty()
-                      ? "No resources found.\n"
-                      : fmt::format("No resources found in namespace {}.\n", query.ns));
-    return {};
+int report_all(const std::vector<Error>& errors) {
+  int code = kOk;
+  for (const Error& error : errors) {
+    if (const int failed = report(error); code == kOk) code = failed;
   }
-  const Json& definitions = table["columnDefinitions"];
-  const auto shown = shown_columns(definitions, query.output.form == OutputForm::kWide);
-  TextTable text(header_of(definitions, shown, query.show_namespace));
-  add_rows(text, *rows, shown, query.show_namespace);
-  text.print(std::cout);
-  return {};
+  return code;
 }
 
-Status print_once(ApiClient& api, const Query& query, std::string& resource_version) {
-  if (query.output.is_table()) return print_table(api, query, resource_version);
-  HEARTH_TRY(list, fetch(api, query, kAcceptJson));
-  resource_version = base::string_at(list, {"metadata", "resourceVersion"});
-  std::vector<Json> items;
-  for (Json& item : list["items"]) items.push_back(std::move(item));
-  return print_objects(query.output, query.kind, std::move(items), query.names.size() != 1);
+int print_tables(ApiClient& api, const std::vector<Query>& queries, std::string& version) {
+  std::vector<Error> errors;
+  bool any = false;
+  for (const Query& query : queries) {
+    const Fetched fetched = fetch(api, query, kAcceptTable);
+    errors.insert(errors.end(), fetched.errors.begin(), fetched.errors.end());
+    version = base::string_at(fetched.list, {"metadata", "resourceVersion"});
+    const Json* rows = base::find(fetched.list, {"rows"});
+    if (rows == nullptr || rows->empty()) continue;
+    if (std::exchange(any, true)) std::cout << "\n";
+    text_table_of(fetched.list,
+                  {.wide = query.output.form == OutputForm::kWide,
+                   .with_namespace = query.show_namespace,
+                   .name_prefix = queries.size() > 1 ? query.kind.qualified_singular() + "/" : ""})
+        .print(std::cout);
+  }
+  if (!any && errors.empty()) {
+    const std::string& ns = queries.front().ns;
+    std::cerr << (ns.empty() ? "No resources found.\n"
+                             : fmt::format("No resources found in namespace {}.\n", ns));
+  }
+  return report_all(errors);
+}
+
+Result<int> print_once(ApiClient& api, const std::vector<Query>& queries, std::string& version) {
+  const Query& first = queries.front();
+  if (first.output.is_table()) return print_tables(api, queries, version);
+  std::vector<ObjectsOfKind> found;
+  std::vector<Error> errors;
+  for (const Query& query : queries) {
+    Fetched fetched = fetch(api, query, kAcceptJson);
+    errors.insert(errors.end(), fetched.errors.begin(), fetched.errors.end());
+    version = base::string_at(fetched.list, {"metadata", "resourceVersion"});
+    if (fetched.list.is_null()) continue;
+    found.push_back({query.kind, {}});
+    for (Json& item : fetched.list["items"]) found.back().objects.push_back(std::move(item));
+  }
+  const bool as_list = queries.size() != 1 || first.names.size() != 1;
+  if (!found.empty()) HEARTH_CHECK_OK(print_objects(first.output, std::move(found), as_list));
+  return report_all(errors);
 }
 
 // One line an event: a row of the table, or the object as JSON.
@@ -145,7 +144,7 @@ class WatchPrinter {
     else if (is_wanted(object))
       print_object(object);
     std::cout.flush();
-    return true;
+    return std::cout.good();
   }
 
  private:
@@ -174,48 +173,71 @@ class WatchPrinter {
     if (query_.output.form == OutputForm::kJson)
       std::cout << base::dump_json(object) << "\n";
     else  // an object to which a jsonpath doesn't apply prints nothing; the next ones may
-      (void)print_objects(query_.output, query_.kind, {object}, false);
+      (void)print_objects(query_.output, {{query_.kind, {object}}}, false);
   }
 
   const Query& query_;
   std::vector<std::size_t> shown_;
 };
 
-Result<Query> query_from(const GetFlags& flags, const Kinds& kinds) {
-  std::string type = flags.type;
-  std::vector<std::string> names = flags.names;
-  if (const auto slash = type.find('/'); slash != type.npos) {  // function/hello
-    names.insert(names.begin(), type.substr(slash + 1));
-    type.erase(slash);
-  }
-  HEARTH_TRY(kind, kinds.find(type));
-  HEARTH_TRY(output, Output::parse(flags.output));
-  const bool everywhere = flags.all_namespaces || !kind.type.namespaced;
-  return Query{.kind = kind,
-               .ns = everywhere ? "" : flags.target.ns,
-               .names = std::move(names),
-               .selector = flags.selector,
-               .output = output,
-               .show_namespace = flags.all_namespaces && kind.type.namespaced};
+Result<std::vector<ObjectWords>> objects_of(const GetFlags& flags) {
+  std::vector<std::string> words{flags.type};
+  words.insert(words.end(), flags.names.begin(), flags.names.end());
+  return parse_object_words(words);
 }
 
-Status run(const GetFlags& flags) {
+Result<std::vector<Query>> queries_from(const GetFlags& flags, const Kinds& kinds) {
+  HEARTH_TRY(output, Output::parse(flags.output));
+  HEARTH_TRY(objects, objects_of(flags));
+  std::vector<Query> out;
+  for (ObjectWords& asked : objects) {
+    HEARTH_TRY(kind, kinds.find(asked.type));
+    const bool everywhere = flags.all_namespaces || !kind.type.namespaced;
+    out.push_back({.kind = kind,
+                   .ns = everywhere ? "" : flags.target.ns,
+                   .names = std::move(asked.names),
+                   .selector = flags.selector,
+                   .output = output,
+                   .show_namespace = flags.all_namespaces && kind.type.namespaced});
+  }
+  return out;
+}
+
+Result<int> run(const GetFlags& flags) {
   HEARTH_TRY(daemon, find_daemon(flags.target.state_folder()));
   ApiClient api(std::move(daemon));
   HEARTH_TRY(kinds, Kinds::load(api));
-  HEARTH_TRY(query, query_from(flags, kinds));
+  HEARTH_TRY(queries, queries_from(flags, kinds));
   std::string resource_version;
-  HEARTH_CHECK_OK(print_once(api, query, resource_version));
-  if (!flags.watch) return {};
+  HEARTH_TRY(code, print_once(api, queries, resource_version));
+  if (!flags.watch || code != kOk) return code;
   std::cout.flush();
+  const Query& query = queries.front();
   if (resource_version.empty()) {
     HEARTH_TRY(list, api.get(list_target(query)));
     resource_version = base::string_at(list, {"metadata", "resourceVersion"});
   }
   WatchPrinter printer(query);
-  return api.stream(list_target(query, resource_version),
-                    query.output.is_table() ? kAcceptTable : kAcceptJson,
-                    [&](std::string_view line) { return printer.print(line); });
+  HEARTH_CHECK_OK(api.stream(list_target(query, resource_version),
+                             query.output.is_table() ? kAcceptTable : kAcceptJson,
+                             [&](std::string_view line) { return printer.print(line); }));
+  return kOk;
+}
+
+// What needs no daemon to be known as wrong.
+void check_usage(const GetFlags& flags) {
+  const auto objects = objects_of(flags);
+  if (!objects) throw CLI::ValidationError(objects.error().message);
+  const bool named = !objects->front().names.empty();
+  if (flags.all_namespaces && named) {
+    throw CLI::ValidationError("-A", "a name is unique only within a namespace; use -n NS");
+  }
+  if (!flags.selector.empty() && named) {
+    throw CLI::ValidationError("-l", "a name cannot be provided when a selector is specified");
+  }
+  if (flags.watch && objects->size() > 1) {
+    throw CLI::ValidationError("-w", "only one type can be watched at a time");
+  }
 }
 
 }  // namespace
@@ -225,8 +247,9 @@ void register_get(CLI::App& app, int& exit_code) {
   CLI::App* get = app.add_subcommand("get", "Show objects");
   get->add_option("type", flags->type, "Kind by any of its names: functions, lf, pods, ksvc, …")
       ->required()
-      ->type_name("TYPE[/NAME]");
-  get->add_option("name", flags->names, "Names of objects")->type_name("NAME");
+      ->type_name("TYPE[,TYPE…] | TYPE/NAME");
+  get->add_option("name", flags->names, "Names of objects, or more of TYPE/NAME")
+      ->type_name("NAME");
   get->add_flag("-A,--all-namespaces", flags->all_namespaces, "All namespaces");
   get->add_option("-l,--selector", flags->selector, "Labels: a=b,c!=d")->type_name("LABELS");
   get->add_option("-o,--output", flags->output, "table, wide, json, yaml, name or jsonpath=…")
@@ -237,13 +260,13 @@ void register_get(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  hearth get functions\n"
       "  hearth get lf hello-python -o yaml\n"
+      "  hearth get ksvc,triggers\n"
       "  hearth get pods -A -l lambda.knative.io/name=hello-python -w\n"
       "  hearth get lf hello-python -o jsonpath={.status.phase}");
   get->callback([flags, &exit_code] {
-    if (flags->all_namespaces && (!flags->names.empty() || flags->type.contains('/'))) {
-      throw CLI::ValidationError("-A", "a name is unique only within a namespace; use -n NS");
-    }
-    exit_code = finish(run(*flags));
+    check_usage(*flags);
+    const auto code = run(*flags);
+    exit_code = code ? *code : report(code.error());
   });
 }
 

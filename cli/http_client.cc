@@ -3,25 +3,13 @@
 
 #include <fmt/format.h>
 #include <httplib.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
+#include "cli/http_connection.h"
 #include "platform/base/text.h"
+#include "platform/http/client.h"
 
 namespace hearth::cli {
 namespace {
-
-// Owned by the client that takes it.
-X509_STORE* store_of(const std::string& pem) {
-  X509_STORE* store = X509_STORE_new();
-  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  while (X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
-    X509_STORE_add_cert(store, certificate);
-    X509_free(certificate);
-  }
-  BIO_free(bio);
-  return store;
-}
 
 Error transport_error(httplib::Error error, const std::string& url, bool timed_out) {
   if (timed_out)
@@ -33,9 +21,9 @@ Error transport_error(httplib::Error error, const std::string& url, bool timed_o
 }  // namespace
 
 struct HttpClient::State {
-  explicit State(const std::string& u) : url(u), client(u) {}
   std::string url;
-  httplib::Client client;
+  Result<http::Url> parsed;
+  std::unique_ptr<httplib::ClientImpl> client;  // none when the URL is not one
 };
 
 std::string HttpReply::header(std::string_view name) const {
@@ -46,17 +34,19 @@ std::string HttpReply::header(std::string_view name) const {
 }
 
 HttpClient::HttpClient(const std::string& url, const std::string& ca_pem)
-    : state_(std::make_unique<State>(url)) {
-  state_->client.set_keep_alive(true);
-  state_->client.set_url_encode(false);
-  state_->client.set_connection_timeout(5);
-  state_->client.set_tcp_nodelay(true);
-  if (!ca_pem.empty()) state_->client.set_ca_cert_store(store_of(ca_pem));
+    : state_(std::make_unique<State>(State{url, http::parse_url(url), nullptr})) {
+  if (!state_->parsed) return;
+  state_->client = make_http_client(*state_->parsed, ca_pem);
+  state_->client->set_keep_alive(true);
+  state_->client->set_url_encode(false);
+  state_->client->set_connection_timeout(5);
+  state_->client->set_tcp_nodelay(true);
 }
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 
 Result<HttpReply> HttpClient::call(HttpCall call) {
+  if (!state_->parsed) return fail(state_->parsed.error());
   httplib::Request request;
   request.method = call.method;
   request.path = call.target;
@@ -83,10 +73,10 @@ Result<HttpReply> HttpClient::call(HttpCall call) {
     ended_by_us = !call.on_bytes(piece);
     return !ended_by_us;
   };
-  state_->client.set_read_timeout(call.timeout);
-  state_->client.set_write_timeout(call.timeout);
+  state_->client->set_read_timeout(call.timeout);
+  state_->client->set_write_timeout(call.timeout);
   const auto begin = std::chrono::steady_clock::now();
-  const httplib::Result result = state_->client.send(request);
+  const httplib::Result result = state_->client->send(request);
   // Without a body (204, HEAD) the library shows the head here only.
   if (result && reply.status == 0) take_head(*result);
   if (result || ended_by_us) return reply;

@@ -115,7 +115,10 @@ Result<int> run(const InvokeFlags& flags) {
 void register_invoke(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<InvokeFlags>();
   CLI::App* invoke = app.add_subcommand("invoke", "Call a function");
-  invoke->add_option("name", flags->name, "Function")->required()->type_name("NAME");
+  invoke->add_option("name", flags->name, "Function")
+      ->required()
+      ->check(check_function)
+      ->type_name("NAME");
   invoke->add_option("-d,--data", flags->data, "Body: text, @FILE, or - for standard input")
       ->type_name("DATA");
   invoke->add_option("-H,--header", flags->headers, "Header; repeatable")

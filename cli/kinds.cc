@@ -101,18 +101,18 @@ Result<Kind> Kinds::find(const std::string& word) const {
 }
 
 Result<Kind> Kinds::of(const std::string& api_version, const std::string& kind) const {
-  std::vector<std::string> near_kinds;
+  std::vector<std::string> kinds;
+  std::vector<std::string> versions;  // of the groups that have a kind of this name
   for (const Kind& known : kinds_) {
     if (known.type.kind == kind && known.type.api_version() == api_version) return known;
-    if (known.type.kind == kind) {
-      return fail(Code::kInvalid, fmt::format("no kind \"{}\" in version \"{}\"; did you mean "
-                                              "apiVersion \"{}\"?",
-                                              kind, api_version, known.type.api_version()));
-    }
-    near_kinds.push_back(known.type.kind);
+    if (known.type.kind == kind) versions.push_back(known.type.api_version());
+    kinds.push_back(known.type.kind);
   }
   std::string message = fmt::format("no kind \"{}\" in version \"{}\"", kind, api_version);
-  if (const auto near = base::nearest(kind, near_kinds)) {
+  if (!versions.empty()) {
+    message += fmt::format("; did you mean apiVersion \"{}\"?",
+                           base::nearest(api_version, versions).value_or(versions.front()));
+  } else if (const auto near = base::nearest(kind, kinds)) {
     message += fmt::format("; did you mean kind \"{}\"?", *near);
   }
   return fail(Code::kInvalid, message);

@@ -22,6 +22,8 @@ struct Kind {
 class Kinds {
  public:
   static Result<Kinds> load(ApiClient& api);
+  // What one of the discovery documents (of /api and /apis) lists.
+  Status add_groups(const Json& document);
 
   // kNotFound with the nearest name.
   Result<Kind> find(const std::string& word) const;
@@ -31,7 +33,6 @@ class Kinds {
   Result<Kind> of(const std::string& api_version, const std::string& kind) const;
 
  private:
-  Status add_groups(const Json& document);
   std::vector<std::string> all_names() const;
 
   std::vector<Kind> kinds_;  // core first: it wins where names are the same, as with kubectl

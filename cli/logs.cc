@@ -71,7 +71,10 @@ Status run(const LogsFlags& flags) {
 void register_logs(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<LogsFlags>();
   CLI::App* logs = app.add_subcommand("logs", "Show what a function wrote");
-  logs->add_option("name", flags->name, "Function")->required()->type_name("NAME");
+  logs->add_option("name", flags->name, "Function")
+      ->required()
+      ->check(check_function)
+      ->type_name("NAME");
   logs->add_flag("-f,--follow", flags->follow, "Go on, with new instances too, until interrupted");
   logs->add_option("--tail", flags->tail, "Only the last lines of each instance")->type_name("N");
   logs->add_option("--since", flags->since, "Only what is newer than this")

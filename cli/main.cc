@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/standard_output.h"
 #include "platform/base/text.h"
 
 namespace {
@@ -95,9 +96,7 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, cha
   return hearth::cli::kUsage;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "__complete") {
     return hearth::cli::complete({argv + 2, argv + argc});
   }
@@ -121,4 +120,11 @@ int main(int argc, char** argv) {
     return usage_error(app, e, argc, argv);
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  hearth::cli::StandardOutput output;
+  return output.finish(run(argc, argv));
 }

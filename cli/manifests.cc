@@ -9,6 +9,7 @@
 
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
+#include "platform/base/text.h"
 #include "platform/base/yaml.h"
 
 namespace hearth::cli {
@@ -49,7 +50,9 @@ Status check(const Manifest& manifest) {
       return fail(Code::kInvalid, fmt::format("{}: {}: is missing", manifest.where(), field));
     }
   }
-  return {};
+  // What the commands themselves write into.
+  HEARTH_CHECK_OK(check_is_mapping(manifest, {"metadata"}));
+  return check_is_mapping(manifest, {"metadata", "annotations"});
 }
 
 Status add_documents(const std::string& text, const std::string& origin,
@@ -73,7 +76,16 @@ Status add_documents(const std::string& text, const std::string& origin,
 
 }  // namespace
 
+Status check_is_mapping(const Manifest& manifest, std::initializer_list<std::string_view> path) {
+  const Json* value = base::find(manifest.object, path);
+  if (value == nullptr || value->is_null() || value->is_object()) return {};
+  const std::string field = base::join(std::vector<std::string>(path.begin(), path.end()), ".");
+  return fail(Code::kInvalid,
+              fmt::format("{}: {}: expected a mapping", manifest.where(field), field));
+}
+
 std::string Manifest::where(std::string_view field) const {
+  if (!text) return origin;
   const auto at = base::position_of(*text, document, prefix + std::string(field));
   return fmt::format("{}:{}:{}", origin, at.line, at.column);
 }

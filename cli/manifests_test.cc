@@ -107,6 +107,83 @@ TEST_F(Manifests, WithoutAKindAreRefusedWithTheirPlace) {
   EXPECT_EQ(loaded.error().message, file + ":3:1: kind: is missing");
 }
 
+TEST_F(Manifests, InJsonMayHoldEverythingThatJsonCanSay) {
+  const std::string key(2'000, 'k');
+  const std::string file =
+      write("all.json",
+            "\n{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\",\n"
+            "\t\"data\": {\"party\": \"\\ud83c\\udf89\\u00e9\\/\\n\", \"lone\": "
+            "\"\\ud83c!\",\n\"n\": [1, -2.5, 1e3, true, null, {}, []], \"" +
+                key + "\": \"\"}}");
+  const auto loaded = load_manifests({file});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Json& data = (*loaded)[0].object["data"];
+  EXPECT_EQ(data["party"], "\U0001F389\u00e9/\n");
+  EXPECT_EQ(data["lone"], "\uFFFD!");
+  EXPECT_EQ(data["n"], Json({1, -2.5, 1000.0, true, nullptr, Json::object(), Json::array()}));
+  EXPECT_TRUE(data.contains(key));
+  EXPECT_EQ((*loaded)[0].where("data.lone"), file + ":3:46");
+}
+
+TEST_F(Manifests, InJsonMayFollowOneAnother) {
+  const std::string one = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",";
+  const std::string file = write("stream.json", one + "\"metadata\":{\"name\":\"a\"}}" + one +
+                                                    "\n \"metadata\":{\"name\":\"b\"}}\n");
+  const auto loaded = load_manifests({file});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  ASSERT_EQ(loaded->size(), 2U);
+  EXPECT_EQ(resource::name_of((*loaded)[1].object), "b");
+  EXPECT_EQ((*loaded)[1].where("metadata.name"), file + ":2:14");
+}
+
+TEST_F(Manifests, InTornJsonNameThePlaceInJsonsWords) {
+  const auto error_of = [&](const std::string& text) {
+    const auto loaded = load_manifests({write("torn.json", text)});
+    return loaded ? "none" : loaded.error().message;
+  };
+  EXPECT_THAT(error_of("{\"a\": \"\\ud83c\\udf89\",\n \"b\": [1, 2}"),
+              HasSubstr("torn.json:2:12: invalid JSON: expected ',' or ']'"));
+  EXPECT_THAT(error_of("{\"a\": \"\\x\"}"), HasSubstr("an escape that JSON does not have"));
+  EXPECT_THAT(error_of("{\"a\": ]}"), HasSubstr("torn.json:1:7: invalid JSON: expected a value"));
+  EXPECT_THAT(error_of("{\"kind\": \"A\", \"kind\": \"B\"}"),
+              HasSubstr("torn.json:1:15: key \"kind\" already set in map"));
+}
+
+TEST_F(Manifests, InYamlMayBeginWithABraceToo) {
+  const auto loaded = load_manifests({write(
+      "flow.yaml", "{apiVersion: v1, kind: ConfigMap}\n---\n{\"apiVersion\": v1, 'kind': A}\n")});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->size(), 2U);
+}
+
+TEST_F(Manifests, MayBeginWithAByteOrderMark) {
+  const auto loaded =
+      load_manifests({write("windows.yaml",
+                            "\xEF\xBB\xBF"
+                            "apiVersion: v1\nkind: ConfigMap\n"),
+                      write("windows.json", "\xEF\xBB\xBF{\"apiVersion\":\"v1\",\"kind\":\"A\"}")});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->size(), 2U);
+  EXPECT_THAT((*loaded)[0].where("kind"), testing::EndsWith("windows.yaml:2:1"));
+}
+
+TEST_F(Manifests, WhoseMetadataIsNoMappingAreRefusedWithTheirPlace) {
+  const std::string head = "apiVersion: v1\nkind: ConfigMap\n";
+  const auto error_of = [&](const std::string& text) {
+    const auto loaded = load_manifests({write("odd.yaml", head + text)});
+    return loaded ? "none" : loaded.error().message;
+  };
+  EXPECT_THAT(error_of("metadata: x\n"), HasSubstr("odd.yaml:3:1: metadata: expected a mapping"));
+  EXPECT_THAT(error_of("metadata: {name: x, annotations: [a]}\n"),
+              HasSubstr("odd.yaml:3:21: metadata.annotations: expected a mapping"));
+  EXPECT_EQ(error_of("metadata: {name: x, annotations: null}\n"), "none");
+}
+
+TEST(Manifest, WithoutATextIsPlacedByItsOrigin) {
+  const Manifest made{.origin = "folder", .object = {{"kind", "ConfigMap"}}};
+  EXPECT_EQ(made.where("spec.x"), "folder");
+}
+
 TEST_F(Manifests, ThatAreNotThereAreNotFound) {
   const auto loaded = load_manifests({(folder_ / "no.yaml").string()});
   ASSERT_FALSE(loaded);

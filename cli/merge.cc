@@ -6,6 +6,10 @@
 namespace hearth::cli {
 namespace {
 
+// Kubernetes takes 256 KiB of annotations; the user's own have to fit beside this one.
+constexpr std::size_t kLastAppliedBytesMax = 192UL * 1024;
+constexpr std::size_t kKeptTextBytesMax = 1024;
+
 // Sets null in `patch` for every field of `last` that `now` lacks.
 void add_removals(Json& patch, const Json& last, const Json& now) {
   for (const auto& [name, value] : last.items()) {
@@ -18,15 +22,30 @@ void add_removals(Json& patch, const Json& last, const Json& now) {
   }
 }
 
+// The merge asks the annotation only which fields there were: a long text says as much when it is
+// empty.
+void leave_out_long_texts(Json& value) {
+  if (value.is_string() && value.get_ref<const std::string&>().size() > kKeptTextBytesMax) {
+    value = "";
+  } else if (value.is_structured()) {
+    for (Json& item : value) leave_out_long_texts(item);
+  }
+}
+
 }  // namespace
 
 Json with_last_applied(Json manifest) {
   Json plain = manifest;
-  if (Json& metadata = plain["metadata"];
-      metadata.is_object() && metadata.contains("annotations")) {
-    metadata["annotations"].erase(kLastApplied);
+  const Json* annotations = base::find(plain, {"metadata", "annotations"});
+  if (annotations != nullptr && annotations->is_object()) {
+    plain["metadata"]["annotations"].erase(kLastApplied);
   }
-  manifest["metadata"]["annotations"][kLastApplied] = base::dump_json(plain) + "\n";
+  std::string text = base::dump_json(plain) + "\n";
+  if (text.size() > kLastAppliedBytesMax) {
+    leave_out_long_texts(plain);
+    text = base::dump_json(plain) + "\n";
+  }
+  manifest["metadata"]["annotations"][kLastApplied] = std::move(text);
   return manifest;
 }
 

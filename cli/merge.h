@@ -10,7 +10,8 @@ namespace hearth::cli {
 
 inline constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
-// `manifest` with itself written into the annotation.
+// `manifest` with itself written into the annotation; long texts are left out there when it would
+// be longer than Kubernetes takes (functions with much inline code).
 Json with_last_applied(Json manifest);
 
 // `live` after: fields of the last applied manifest that `manifest` no longer has are removed,

@@ -53,6 +53,24 @@ TEST(Merge, NeverTouchesTheStatus) {
   EXPECT_EQ(merge_applied(live, manifest)["status"]["phase"], "Ready");
 }
 
+TEST(Merge, RemembersTheFieldsOfAManifestThatIsTooLongForAnAnnotation) {
+  const std::string code(600'000, 'x');
+  const Json live =
+      with_last_applied(config_map({{"code", code}, {"short", "kept"}, {"gone", "1"}}));
+  const std::string remembered = live["metadata"]["annotations"][kLastApplied];
+  EXPECT_LT(remembered.size(), 1000U);
+  EXPECT_EQ(base::parse_json(remembered)->at("data"),
+            Json({{"code", ""}, {"short", "kept"}, {"gone", "1"}}));
+  const Json merged = merge_applied(live, config_map({{"code", code + "y"}}));
+  EXPECT_EQ(merged["data"], Json({{"code", code + "y"}}));
+}
+
+TEST(Merge, TakesAnnotationsThatAreNullAsNone) {
+  Json manifest = config_map({});
+  manifest["metadata"]["annotations"] = nullptr;
+  EXPECT_TRUE(with_last_applied(manifest)["metadata"]["annotations"].contains(kLastApplied));
+}
+
 TEST(Merge, RemembersTheManifestWithoutWhatItRememberedBefore) {
   const Json twice = with_last_applied(with_last_applied(config_map({{"a", "1"}})));
   const std::string remembered = twice["metadata"]["annotations"][kLastApplied];

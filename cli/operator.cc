@@ -12,7 +12,9 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/flag_values.h"
 #include "cli/registry_flags.h"
+#include "cli/scratch_folder.h"
 #include "cli/server_process.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
@@ -81,15 +83,14 @@ Status serve(const OperatorFlags& flags, const sigset_t& stop_signals) {
   return {};
 }
 
-int run(const OperatorFlags& flags) {
+Status run(const OperatorFlags& flags) {
   configure_log(flags.log_level, flags.log_format);
   const sigset_t stop_signals = block_stop_signals();
+  HEARTH_CHECK_OK(check_url("--gcs-endpoint", flags.options.gcs_endpoint));
+  HEARTH_TRY(scratch, ScratchFolder::make(fs::temp_directory_path(), "hearth-operator-"));
   OperatorFlags own = flags;
-  own.options.scratch = fs::temp_directory_path() / ("hearth-operator-" + base::random_hex(6));
-  const Status served = serve(own, stop_signals);
-  std::error_code ignored;
-  fs::remove_all(own.options.scratch, ignored);
-  return finish(served);
+  own.options.scratch = scratch.path();
+  return serve(own, stop_signals);
 }
 
 void add_cluster_flags(CLI::App& command, OperatorFlags& flags) {
@@ -170,7 +171,7 @@ void register_operator(CLI::App& app, int& exit_code) {
       "  hearth operator --context kind-dev --push-registry kind-registry:5000 "
       "--pull-registry localhost:5001\n"
       "  hearth operator --kubeconfig /etc/hearth/kubeconfig --listen 0.0.0.0 --commands");
-  command->callback([flags, &exit_code] { exit_code = run(*flags); });
+  command->callback([flags, &exit_code] { exit_code = finish(run(*flags)); });
 }
 
 }  // namespace hearth::cli

@@ -52,25 +52,29 @@ Status print_value(const Output& output, const Json& value) {
   return {};
 }
 
-Status print_objects(const Output& output, const Kind& kind, std::vector<Json> objects,
-                     bool as_list) {
-  if (output.form == OutputForm::kName) {
-    for (const Json& object : objects) {
-      std::cout << kind.qualified_singular() << "/" << resource::name_of(object) << "\n";
+Status print_objects(const Output& output, std::vector<ObjectsOfKind> found, bool as_list) {
+  Json items = Json::array();
+  for (ObjectsOfKind& part : found) {
+    for (Json& object : part.objects) {
+      if (output.form == OutputForm::kName) {
+        std::cout << part.kind.qualified_singular() << "/" << resource::name_of(object) << "\n";
+        continue;
+      }
+      // The items of a list say their kind only when they stand alone.
+      object["apiVersion"] = part.kind.type.api_version();
+      object["kind"] = part.kind.type.kind;
+      if (auto& metadata = object["metadata"]; metadata.is_object()) {
+        metadata.erase("managedFields");
+      }
+      items.push_back(std::move(object));
     }
-    return {};
   }
-  // The items of a list say their kind only when they stand alone.
-  for (Json& object : objects) {
-    object["apiVersion"] = kind.type.api_version();
-    object["kind"] = kind.type.kind;
-    if (auto& metadata = object["metadata"]; metadata.is_object()) metadata.erase("managedFields");
-  }
-  if (!as_list && objects.size() == 1) return print_value(output, objects.front());
+  if (output.form == OutputForm::kName) return {};
+  if (!as_list && items.size() == 1) return print_value(output, items.front());
   return print_value(output, {{"apiVersion", "v1"},
                               {"kind", "List"},
                               {"metadata", {{"resourceVersion", ""}}},
-                              {"items", std::move(objects)}});
+                              {"items", std::move(items)}});
 }
 
 }  // namespace hearth::cli

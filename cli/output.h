@@ -29,8 +29,11 @@ void add_output_flag(CLI::App& command, std::string& output);
 
 // JSON, YAML or a jsonpath of any value.
 Status print_value(const Output& output, const Json& value);
-// Not a table. Several objects are a List, as kubectl prints them.
-Status print_objects(const Output& output, const Kind& kind, std::vector<Json> objects,
-                     bool as_list);
+struct ObjectsOfKind {
+  Kind kind;
+  std::vector<Json> objects;
+};
+// Not a table. Several objects are one List, as kubectl prints them.
+Status print_objects(const Output& output, std::vector<ObjectsOfKind> found, bool as_list);
 
 }  // namespace hearth::cli

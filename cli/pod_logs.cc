@@ -21,21 +21,20 @@ std::string log_target(const PodLogOptions& options, const std::string& pod, boo
                    {"follow", follow ? "true" : ""}});
 }
 
-// Lines of several pods must not mix.
-void print_line(const std::string& prefix, std::string_view line) {
+// Lines of several pods must not mix. False: nobody will ever see another one.
+bool print_line(const std::string& prefix, std::string_view line) {
   static std::mutex mutex;
   const std::scoped_lock lock(mutex);
   std::cout << prefix << line << "\n";
   std::cout.flush();
+  return std::cout.good();
 }
 
 Status stream_pod(ApiClient& api, const PodLogOptions& options, const std::string& pod,
                   bool follow) {
   const std::string prefix = options.prefix ? fmt::format("[{}] ", pod) : "";
-  return api.stream(log_target(options, pod, follow), "*/*", [&](std::string_view line) {
-    print_line(prefix, line);
-    return true;
-  });
+  return api.stream(log_target(options, pod, follow), "*/*",
+                    [&](std::string_view line) { return print_line(prefix, line); });
 }
 
 }  // namespace
@@ -88,7 +87,7 @@ Status follow_pod_logs(const Daemon& daemon, PodLogOptions options, bool until_a
         base::string_at(*event, {"object", "status", "phase"}) != "Pending") {
       follow(resource::name_of((*event)["object"]));
     }
-    return true;
+    return std::cout.good();
   });
 }
 

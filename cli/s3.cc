@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
@@ -123,7 +122,7 @@ Status remove_bucket(const S3Flags& flags) {
 Status cat(const S3Flags& flags) {
   HEARTH_TRY(client, connect_s3(flags.endpoint));
   HEARTH_TRY(location, parse_s3_location(flags.from));
-  return download_stream(client, location, STDOUT_FILENO);
+  return print_object(client, location);
 }
 
 Status presign(const S3Flags& flags) {

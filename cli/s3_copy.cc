@@ -87,8 +87,7 @@ Status transfer(S3Client& client, const std::string& from, const std::string& to
     HEARTH_TRY(target, parse_s3_location(to));
     return client.copy(source, target);
   }
-  return to == "-" ? download_stream(client, source, STDOUT_FILENO)
-                   : download_file(client, source, to);
+  return to == "-" ? print_object(client, source) : download_file(client, source, to);
 }
 
 Status remove_source(S3Client& client, const std::string& from) {

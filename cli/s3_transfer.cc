@@ -148,9 +148,14 @@ Status download_file(S3Client& client, const S3Location& from, const fs::path& f
   return got ? Status(fail(system_error(number, file.string()))) : got;
 }
 
-Status download_stream(S3Client& client, const S3Location& from, int fd) {
+Status print_object(S3Client& client, const S3Location& from) {
   S3Progress progress(from.text());
-  return get_into(client, from, fd, progress);
+  return client.get(from, [&progress](std::string_view bytes) {
+    std::cout << bytes;
+    std::cout.flush();
+    progress.add(bytes.size());
+    return std::cout.good();  // StandardOutput says what is wrong
+  });
 }
 
 }  // namespace hearth::cli

@@ -42,7 +42,7 @@ Status upload_stream(S3Client& client, int fd, const S3Location& to,
                      const std::string& content_type);
 // Into a file beside `file` that takes its place once it is whole.
 Status download_file(S3Client& client, const S3Location& from, const std::filesystem::path& file);
-// To a descriptor, as it comes.
-Status download_stream(S3Client& client, const S3Location& from, int fd);
+// To standard output, as it comes.
+Status print_object(S3Client& client, const S3Location& from);
 
 }  // namespace hearth::cli

@@ -78,6 +78,30 @@ TEST(FlagValues, ReadPairs) {
   EXPECT_FALSE(pair_flag("ab", '=', "-e"));
 }
 
+TEST(FlagValues, TellExtensionsFromAttributesThatHaveFlagsOfTheirOwn) {
+  EXPECT_EQ(check_extension("tenant=one"), "");
+  EXPECT_EQ(check_extension("time=2026-01-01T00:00:00Z"), "");
+  EXPECT_EQ(check_extension("ID=x"), "-e: ID is no extension: set it with --id");
+  for (const char* text : {"data=x", "specversion=0.3", "a b=c", "a-b=c", "a\r\nb=c"}) {
+    EXPECT_TRUE(check_extension(text).starts_with("-e: ")) << text;
+  }
+}
+
+TEST(FlagValues, RefuseFunctionsWithoutAName) {
+  EXPECT_EQ(check_function("function/hello"), "");
+  for (const char* text : {"", "function/"}) EXPECT_NE(check_function(text), "") << text;
+}
+
+TEST(FlagValues, NameTheFlagOfAUrlThatIsNone) {
+  EXPECT_TRUE(check_url("--x", ""));
+  EXPECT_TRUE(check_url("--x", "https://example.com/base"));
+  for (const char* text : {"nota url", "ftp://x", "http://"}) {
+    const Status checked = check_url("--x", text);
+    ASSERT_FALSE(checked) << text;
+    EXPECT_TRUE(checked.error().message.starts_with("--x: ")) << checked.error().message;
+  }
+}
+
 TEST(FlagValues, GuessTheTypeOfData) {
   EXPECT_EQ(content_type_of("{\"a\":1}"), "application/json");
   EXPECT_EQ(content_type_of("plain"), "text/plain; charset=utf-8");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/flag_values.h"
 #include "cli/up_flags.h"
 #include "platform/base/ip_address.h"
 #include "platform/base/text.h"
@@ -92,6 +93,7 @@ Status check_flags(UpFlags& flags) {
   HEARTH_CHECK_OK(check_ports(flags));
   HEARTH_CHECK_OK(check_controllers(controller_names(flags.controllers)));
   HEARTH_CHECK_OK(check_credentials(flags));
+  HEARTH_CHECK_OK(check_url("--gcs-endpoint", flags.gcs_endpoint));
   if (!flags.languages.empty() && ::access(flags.languages.c_str(), R_OK | X_OK) != 0) {
     return fail(Code::kInvalid,
                 fmt::format("--languages: {} is no folder that can be read", flags.languages));

@@ -26,6 +26,7 @@
 #include "emulator/registry/registry.h"
 #include "emulator/runtime/runtime.h"
 #include "emulator/serving/admission.h"
+#include "emulator/serving/pod_mirror.h"
 #include "emulator/serving/serving.h"
 #include "emulator/source_access.h"
 #include "emulator/state_folder.h"
@@ -264,6 +265,9 @@ Status Emulator::Rooms::open_instances() {
 Status Emulator::Rooms::open_builds() {
   HEARTH_TRY(loaded, lambda::Languages::load(options.languages));
   languages = std::move(loaded);
+  // What a crash left of contexts and archives. Of a link the link goes, not what it leads to.
+  std::error_code ignored;
+  std::filesystem::remove_all(state.path() / "scratch", ignored);
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
   client = std::make_unique<http::Client>(control, &*client_tls);
   sources = std::make_unique<SourceAccess>(*client, pool, clock, state.path() / "scratch",
@@ -420,7 +424,7 @@ void Emulator::Rooms::open_api() {
   api = std::make_unique<apiserver::ApiServer>(
       *objects_store, definitions, clock,
       [this](resource::ObjectPtr pod, apiserver::LogOptions log, apiserver::LogSink sink) {
-        return instances->logs().read(resource::name_of(*pod),
+        return instances->logs().read(serving::logged_instance(*pod, log.previous),
                                       {.follow = log.follow,
                                        .timestamps = log.timestamps,
                                        .tail_lines = log.tail_lines,

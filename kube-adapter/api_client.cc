@@ -18,9 +18,19 @@ double random_fraction() {
   return static_cast<double>(static_cast<unsigned char>(base::random_bytes(1)[0])) / 256.0;
 }
 
-Failure unanswered(Error error) {
+// OpenSSL's words for a certificate that it does not believe.
+constexpr std::string_view kNotBelieved = "certificate verify failed";
+
+Failure unanswered(Error error, const ClusterAccess& access) {
   // Half a body, or one that is no HTTP: the connection is as good as broken.
   if (error.code == Code::kBadRequest) error.code = Code::kUnavailable;
+  if (error.message.contains(kNotBelieved)) {
+    error.message += fmt::format(
+        "; the certificate of {} was not issued by the authority that context \"{}\" trusts, or "
+        "not "
+        "for this name or time: a cluster that was made anew needs its kubeconfig fetched again",
+        access.server.authority(), access.context);
+  }
   return {0, std::move(error), std::nullopt};
 }
 
@@ -130,7 +140,7 @@ Task<std::expected<ApiAnswer, Failure>> ApiClient::try_send(const ApiRequest& re
   options.resend = request.repeat == Repeat::kAllowed ? http::Resend::kOnce : http::Resend::kNever;
   auto response = co_await http_.request(request.method, url_for(request.target),
                                          headers_for(request), request.body, options);
-  if (!response) co_return std::unexpected(unanswered(response.error()));
+  if (!response) co_return std::unexpected(unanswered(response.error(), access_));
   if (response->head.status / 100 != 2) {
     co_return std::unexpected(failure_of(response->head.status, response->body,
                                          response->head.headers.get_or("retry-after", "")));
@@ -138,7 +148,8 @@ Task<std::expected<ApiAnswer, Failure>> ApiClient::try_send(const ApiRequest& re
   auto body = base::parse_json(response->body);
   if (!body) {
     Error error = with_context(body.error(), "the answer to " + request.method);
-    co_return std::unexpected(unanswered({Code::kUnavailable, std::move(error.message), {}}));
+    co_return std::unexpected(
+        unanswered({Code::kUnavailable, std::move(error.message), {}}, access_));
   }
   co_return ApiAnswer{std::move(*body), warnings_of(response->head.headers)};
 }
@@ -149,15 +160,15 @@ Task<std::expected<std::unique_ptr<http::ClientConnection>, Failure>> ApiClient:
   const bool secure = url.scheme == "https";
   auto stream = co_await http::Stream::connect(loop_, endpoint(), options_.connect_timeout,
                                                secure ? &tls_ : nullptr, url.host);
-  if (!stream) co_return std::unexpected(unanswered(stream.error()));
+  if (!stream) co_return std::unexpected(unanswered(stream.error(), access_));
   auto connection = std::make_unique<http::ClientConnection>(loop_, std::move(*stream));
   connection->stream().expire_after(options_.request_timeout);
   const http::RequestHead head{
       .method = "GET", .target = url.target, .headers = headers_for(request)};
   const Status sent = co_await connection->send(head, {});
-  if (!sent) co_return std::unexpected(unanswered(sent.error()));
+  if (!sent) co_return std::unexpected(unanswered(sent.error(), access_));
   auto answer = co_await connection->read_head();
-  if (!answer) co_return std::unexpected(unanswered(answer.error()));
+  if (!answer) co_return std::unexpected(unanswered(answer.error(), access_));
   if (answer->status == 200) co_return connection;
   const std::string retry_after(answer->headers.get_or("retry-after", ""));
   auto text = co_await connection->read_all(kErrorBytesMax);

@@ -110,6 +110,21 @@ TEST_F(Kubeconfig, RefusesByNameWhatItCantLogInWith) {
   EXPECT_EQ(proxied.error().code, Code::kUnsupported);
 }
 
+TEST_F(Kubeconfig, ATokenIsTrimmedAndOneThatNoHeaderCanCarryIsRefused) {
+  const auto with_token = [&](const std::string& token) {
+    return load(with("{server: 'https://k'}", "{token: " + token + "}"));
+  };
+  EXPECT_EQ(with_token("\"  secret\\n\"")->token, "secret");
+  EXPECT_EQ(with_token("''")->token, "");
+  EXPECT_EQ(with_token("null")->token, "");
+  EXPECT_THAT(with_token("\"two\\nlines\"").error().message,
+              HasSubstr((folder_ / "config").string() + ": user \"u\": token: holds a line break"));
+  for (const char* none : {"\"\\n\"", "12345", "[a]"}) {
+    EXPECT_THAT(with_token(none).error().message, HasSubstr("user \"u\": token: is no text"))
+        << none;
+  }
+}
+
 TEST_F(Kubeconfig, NamesTheFieldThatIsWrong) {
   const auto message_of = [&](const std::string& text) { return load(text).error().message; };
   EXPECT_THAT(message_of(with("{}", "{}")), HasSubstr("cluster \"c\": server: is missing"));

@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kKubeconfigBytesMax = 8 * 1024 * 1024;
 constexpr std::size_t kPemBytesMax = 1024 * 1024;
+// What merging adds to an entry: the file that it comes from.
+constexpr const char* kOrigin = "locationOfOrigin";
 constexpr const char* kServiceAccountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 std::string environment(const char* name) {
@@ -69,6 +71,7 @@ Status merge_into(Json& merged, const Json& config, const fs::path& file) {
       }
       if (named(merged[list], name) != nullptr) continue;
       if (entry.contains(field)) make_absolute(entry[field], file.parent_path());
+      entry[kOrigin] = file.string();
       merged[list].push_back(std::move(entry));
     }
   }
@@ -143,6 +146,17 @@ Status read_cluster(const Json& cluster, const std::string& where, ClusterAccess
   return {};
 }
 
+// What could not be sent would be left out, and we would go on as nobody.
+Result<std::string> token_of(const Json& user, const std::string& where) {
+  const Json* field = base::find(user, {"token"});
+  if (field == nullptr || field->is_null() || *field == "") return std::string();
+  std::string token(base::trim(base::string_at(user, {"token"})));
+  if (!token.empty() && http::is_field_value(token)) return token;
+  return fail(Code::kInvalid, where + (field->is_string() && !token.empty()
+                                           ? ": token: holds a line break or a control character"
+                                           : ": token: is no text that holds one"));
+}
+
 Status read_user(const Json& user, const std::string& where, ClusterAccess& access) {
   HEARTH_CHECK_OK(refuse_unsupported(user, where));
   HEARTH_TRY(certificate, pem_of(user, "client-certificate", where));
@@ -153,7 +167,8 @@ Status read_user(const Json& user, const std::string& where, ClusterAccess& acce
   }
   access.client_certificate_pem = std::move(certificate);
   access.client_key_pem = std::move(key);
-  access.token = base::string_at(user, {"token"});
+  HEARTH_TRY(token, token_of(user, where));
+  access.token = std::move(token);
   access.token_file = base::string_at(user, {"tokenFile"});
   return {};
 }
@@ -170,6 +185,14 @@ Result<Json> entry_of(const Json& kubeconfig, const char* list, const char* fiel
                             field, name));
   }
   return *value;
+}
+
+// "FILE: user "ada"", for errors.
+std::string place_of(const Json& kubeconfig, const char* list, const char* field,
+                     const std::string& name) {
+  const Json* entry = named(kubeconfig[list], name);
+  const std::string file = entry == nullptr ? "" : base::string_at(*entry, {kOrigin});
+  return fmt::format("{}{}{} \"{}\"", file, file.empty() ? "" : ": ", field, name);
 }
 
 Error no_such_context(const Json& kubeconfig, const std::string& name) {
@@ -234,11 +257,12 @@ Result<ClusterAccess> resolve_context(const Json& kubeconfig, const std::string&
   ClusterAccess access;
   access.context = name;
   access.ns = base::string_at(*entry, {"context", "namespace"}, "default");
-  HEARTH_CHECK_OK(read_cluster(cluster, fmt::format("cluster \"{}\"", cluster_name), access));
+  HEARTH_CHECK_OK(
+      read_cluster(cluster, place_of(kubeconfig, "clusters", "cluster", cluster_name), access));
   // A context without a user is an anonymous one.
   if (!user_name.empty()) {
     HEARTH_TRY(user, entry_of(kubeconfig, "users", "user", user_name, asked_by));
-    HEARTH_CHECK_OK(read_user(user, fmt::format("user \"{}\"", user_name), access));
+    HEARTH_CHECK_OK(read_user(user, place_of(kubeconfig, "users", "user", user_name), access));
   }
   return access;
 }

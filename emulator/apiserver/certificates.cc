@@ -89,6 +89,9 @@ Identity make_identity(const Subject& subject, X509* issuer, EVP_PKEY* issuer_ke
       certificate.get(), signer, NID_key_usage,
       subject.is_authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
   add_extension(certificate.get(), signer, NID_subject_key_identifier, "hash");
+  // All our authorities have one name. Without this a client that trusts another one finds out by
+  // a broken signature, and no error of a TLS library says what that means.
+  add_extension(certificate.get(), signer, NID_authority_key_identifier, "keyid");
   add_extension(certificate.get(), signer, NID_ext_key_usage, subject.usage);
   add_extension(certificate.get(), signer, NID_subject_alt_name, subject.alternative_names);
   X509_sign(certificate.get(), issuer_key != nullptr ? issuer_key : key.get(), EVP_sha256());

@@ -16,6 +16,7 @@
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::builder {
 namespace {
@@ -54,12 +55,13 @@ bool is_pattern(std::string_view source) {
   return source.find_first_of("*?[") != std::string_view::npos;
 }
 
-Result<std::string> hash_file(const fs::path& path) {
+Result<std::string> hash_file(const fs::path& path, const oci::Checkpoint& checkpoint) {
   const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail(system_error(errno, path.string()));
   base::Hasher hasher(base::HashAlgorithm::kSha256);
   std::string buffer(256 * 1024, '\0');
   while (true) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint));
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(system_error(errno, path.string()));
@@ -68,12 +70,13 @@ Result<std::string> hash_file(const fs::path& path) {
   }
 }
 
-Result<BuildContext> BuildContext::open(fs::path root, std::string_view dockerfile) {
+Result<BuildContext> BuildContext::open(fs::path root, std::string_view dockerfile,
+                                        oci::Checkpoint checkpoint) {
   std::error_code error;
   if (!fs::is_directory(root, error)) {
     return fail(Code::kNotFound, fmt::format("the context {} is no folder", root.string()));
   }
-  BuildContext out(fs::canonical(root, error), {});
+  BuildContext out(fs::canonical(root, error), std::move(checkpoint));
   for (const std::string& name :
        {clean(dockerfile) + ".dockerignore", std::string(".dockerignore")}) {
     if (const auto text = out.read(name, limits::kContextBytesMax)) {
@@ -85,7 +88,9 @@ Result<BuildContext> BuildContext::open(fs::path root, std::string_view dockerfi
   return out;
 }
 
-BuildContext BuildContext::of_tree(fs::path root) { return {std::move(root), {}}; }
+BuildContext BuildContext::of_tree(fs::path root, oci::Checkpoint checkpoint) {
+  return {std::move(root), std::move(checkpoint)};
+}
 
 Status BuildContext::check_bounds() const {
   std::error_code error;
@@ -93,6 +98,9 @@ Status BuildContext::check_bounds() const {
   std::uint64_t bytes = 0;
   auto item = fs::recursive_directory_iterator(root_, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint_));
+    // Before the ignored ones are left out: each folder that is gone into holds a descriptor.
+    HEARTH_CHECK_OK(oci::check_path(item->path().lexically_relative(root_).string()));
     if (ignores(item->path())) continue;
     ++files;
     std::error_code ignored;
@@ -148,6 +156,7 @@ Status BuildContext::collect(const fs::path& path, std::vector<CopyItem>& out) c
   std::error_code error;
   auto item = fs::recursive_directory_iterator(path, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint_));
     if (ignores(item->path())) continue;
     HEARTH_TRY(entry, item_of(item->path()));
     entry.relative = item->path().lexically_relative(path).string();
@@ -179,6 +188,7 @@ Result<std::vector<CopyItem>> BuildContext::find(std::string_view source) const 
   std::vector<fs::path> matches;
   auto item = fs::recursive_directory_iterator(root_, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint_));
     if (item.depth() >= depth) item.disable_recursion_pending();
     const std::string relative = item->path().lexically_relative(root_).string();
     if (match_path(wanted, relative) && !ignore_.ignores(relative)) matches.push_back(item->path());

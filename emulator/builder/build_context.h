@@ -11,6 +11,7 @@
 
 #include "emulator/builder/ignore_file.h"
 #include "platform/base/result.h"
+#include "platform/oci/checkpoint.h"
 
 namespace hearth::builder {
 
@@ -29,9 +30,10 @@ struct CopyItem {
 class BuildContext {
  public:
   // Reads {dockerfile}.dockerignore, else .dockerignore. kTooLarge over limits.h.
-  static Result<BuildContext> open(std::filesystem::path root, std::string_view dockerfile);
+  static Result<BuildContext> open(std::filesystem::path root, std::string_view dockerfile,
+                                   oci::Checkpoint checkpoint);
   // Another stage's tree: nothing is ignored, no bounds but the disk's.
-  static BuildContext of_tree(std::filesystem::path root);
+  static BuildContext of_tree(std::filesystem::path root, oci::Checkpoint checkpoint);
 
   // The whole file at a path within the folder (Dockerfile).
   Result<std::string> read(std::string_view path, std::size_t bytes_max) const;
@@ -40,8 +42,8 @@ class BuildContext {
   Result<std::vector<CopyItem>> find(std::string_view source) const;
 
  private:
-  BuildContext(std::filesystem::path root, IgnoreFile ignore)
-      : root_(std::move(root)), ignore_(std::move(ignore)) {}
+  BuildContext(std::filesystem::path root, oci::Checkpoint checkpoint)
+      : root_(std::move(root)), checkpoint_(std::move(checkpoint)) {}
   Status check_bounds() const;
   // The real place of a path, links resolved as if the folder were the root.
   Result<std::filesystem::path> resolve(std::string_view path) const;
@@ -49,11 +51,12 @@ class BuildContext {
   bool ignores(const std::filesystem::path& path) const;
 
   std::filesystem::path root_;
+  oci::Checkpoint checkpoint_;
   IgnoreFile ignore_;
 };
 
 bool is_pattern(std::string_view source);
 // SHA-256 in hex of a file's bytes, the link itself not followed.
-Result<std::string> hash_file(const std::filesystem::path& path);
+Result<std::string> hash_file(const std::filesystem::path& path, const oci::Checkpoint& checkpoint);
 
 }  // namespace hearth::builder

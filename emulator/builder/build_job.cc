@@ -34,8 +34,7 @@ BuildJob::BuildJob(const blobs::BlobStore& blobs, const BuilderOptions& options,
       tools_(tools),
       request_(std::move(request)),
       cache_(options.work_dir / "cache/layers"),
-      folder_(options.work_dir / "builds" / base::random_hex(8)),
-      deadline_(std::chrono::steady_clock::now() + request_.timeout) {}
+      folder_(options.work_dir / "builds" / base::random_hex(8)) {}
 
 BuildJob::~BuildJob() { clean(); }
 
@@ -48,19 +47,10 @@ void BuildJob::log(std::string_view line) {
   if (request_.log) request_.log(line);
 }
 
-Status BuildJob::check_time() const {
-  if (request_.cancelled && request_.cancelled->load()) {
-    return fail(Code::kCancelled, "the build was cancelled");
-  }
-  if (std::chrono::steady_clock::now() < deadline_) return {};
-  return fail(Code::kDeadlineExceeded,
-              fmt::format("the build took longer than {} s", request_.timeout.count()));
-}
-
 Result<std::vector<std::string>> BuildJob::prepare() {
   HEARTH_CHECK_OK(base::make_private_directory(folder_));
   // The work folder is private; the trees in it are seen by commands as their root.
-  HEARTH_TRY(context, BuildContext::open(request_.context, request_.dockerfile_path));
+  HEARTH_TRY(context, BuildContext::open(request_.context, request_.dockerfile_path, checkpoint()));
   context_ = std::move(context);
   auto text = context_->read(request_.dockerfile_path, kDockerfileBytesMax);
   if (!text) return fail(with_context(text.error(), "reading the Dockerfile"));
@@ -223,7 +213,7 @@ Result<std::optional<PendingLayer>> BuildJob::do_step(const Instruction& item) {
 Result<std::optional<PendingLayer>> BuildJob::make_layer(const Step& step) {
   HEARTH_TRY(blob, blobs_.create());
   const auto parents = stage().has_base ? oci::ParentPolicy::kOmit : oci::ParentPolicy::kAdd;
-  oci::LayerWriter writer({.modes = step.modes, .parents = parents},
+  oci::LayerWriter writer({.modes = step.modes, .parents = parents, .checkpoint = checkpoint()},
                           [&blob](std::string_view bytes) { return blob.append(bytes); });
   HEARTH_CHECK_OK(step.fill(writer));
   if (writer.empty()) {
@@ -286,7 +276,8 @@ Status BuildJob::unpack(StageState& state) {
     const auto unpacked = oci::extract_archive(fd.get(), state.tree,
                                                {.kind = oci::ExtractOptions::Kind::kImageLayer,
                                                 .files_max = kStageFilesMax,
-                                                .bytes_max = options_.stage_bytes_max});
+                                                .bytes_max = options_.stage_bytes_max,
+                                                .checkpoint = checkpoint()});
     if (!unpacked) return fail(with_context(unpacked.error(), "unpacking a layer"));
   }
   return {};

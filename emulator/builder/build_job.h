@@ -3,7 +3,6 @@
 // calls, in Builder::build.
 #pragma once
 
-#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -23,6 +22,7 @@
 #include "emulator/builder/host_view.h"
 #include "emulator/builder/layer_cache.h"
 #include "emulator/builder/stage.h"
+#include "platform/oci/checkpoint.h"
 #include "platform/oci/layer_writer.h"
 #include "platform/oci/reference.h"
 
@@ -95,7 +95,10 @@ class BuildJob {
   Result<Step> plan_workdir(const Instruction& item);
   void append_layer(std::string_view key, const std::optional<Layer>& layer);
   Status unpack(StageState& stage);
-  Status check_time() const;
+  Status check_time() const { return builder::check_time(request_); }
+  oci::Checkpoint checkpoint() const {
+    return [this] { return check_time(); };
+  }
   StageState& stage() { return *states_.at(order_[stage_at_]); }
   ArgumentSources sources() const {
     return {.given = request_.build_args, .global = global_args_, .escape = file_.escape};
@@ -130,7 +133,6 @@ class BuildJob {
   BuildRequest request_;
   LayerCache cache_;
   std::filesystem::path folder_;  // of this build, removed at its end
-  std::chrono::steady_clock::time_point deadline_;
 
   Dockerfile file_;
   std::optional<BuildContext> context_;

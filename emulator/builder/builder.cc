@@ -34,6 +34,15 @@ Result<BaseImage> read_image(const registry::StoredManifest& stored,
 
 }  // namespace
 
+Status check_time(const BuildRequest& request) {
+  if (request.cancelled && request.cancelled->load()) {
+    return fail(Code::kCancelled, "the build was cancelled");
+  }
+  if (std::chrono::steady_clock::now() < request.started + request.timeout) return {};
+  return fail(Code::kDeadlineExceeded,
+              fmt::format("the build took longer than {} s", request.timeout.count()));
+}
+
 struct Builder::Shared {
   Shared(registry::Registry& registry_in, const blobs::BlobStore& blobs_in,
          async::BlockingPool& pool_in, BuilderOptions options_in)

@@ -58,10 +58,14 @@ struct BuildRequest {
   std::string target;                  // a stage's name; empty: the last stage
   bool cache = true;  // reuse layers of earlier builds; results are remembered either way
   std::chrono::seconds timeout{600};  // of the whole build
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   // One line without its end, on a pool thread; one call at a time. May be empty.
   std::function<void(std::string_view line)> log;
   std::shared_ptr<std::atomic<bool>> cancelled;  // may be null
 };
+
+// kCancelled or kDeadlineExceeded when the build is to end: asked in every loop of its work.
+Status check_time(const BuildRequest& request);
 
 struct BuildResult {
   oci::Digest digest;     // of the manifest

@@ -11,6 +11,7 @@
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
 #include "platform/base/file.h"
+#include "platform/base/limits.h"
 #include "platform/base/random_id.h"
 #include "platform/oci/layer_reader.h"
 #include "platform/oci/manifest.h"
@@ -218,6 +219,40 @@ TEST_F(BuilderTest, CancellingEndsARun) {
     if (line.starts_with("RUN")) flag->store(true);
   };
   EXPECT_EQ(build(std::move(wanted)).error().code, Code::kCancelled);
+}
+
+TEST_F(BuilderTest, CancellingEndsACopyThoughItIsTheLastStep) {
+  put("Dockerfile", "FROM scratch\nCOPY . /all/\n");
+  put("a.txt", "a");
+  BuildRequest wanted = request();
+  wanted.cancelled = std::make_shared<std::atomic<bool>>(false);
+  wanted.log = [flag = wanted.cancelled](std::string_view line) {
+    if (line.starts_with("COPY")) flag->store(true);
+  };
+  EXPECT_EQ(build(std::move(wanted)).error().code, Code::kCancelled);
+}
+
+TEST_F(BuilderTest, TheTimeLimitCountsFromTheRequestAndEndsTheReadingOfTheContext) {
+  put("Dockerfile", "no instruction");
+  BuildRequest late = request();
+  late.started -= late.timeout;
+  EXPECT_EQ(build(std::move(late)).error().code, Code::kDeadlineExceeded);
+}
+
+TEST_F(BuilderTest, RefusesFoldersThatAreTooDeep) {
+  std::string deep;
+  for (std::size_t i = 0; i < limits::kPathDepthMax; ++i) deep += "d/";
+  put("Dockerfile", "FROM scratch\nCOPY . /\n");
+  put(deep + "x", "x");
+  const auto context_error = build().error();
+  EXPECT_EQ(context_error.code, Code::kTooLarge);
+  EXPECT_THAT(context_error.message, HasSubstr("d/d/d/"));
+  // Within the bounds of a context, over those of a layer below its destination.
+  fs::remove_all(context() / "d");
+  put(deep.substr(2) + "x", "x");
+  ASSERT_TRUE(build());
+  put("Dockerfile", "FROM scratch\nCOPY . /below/\n");
+  EXPECT_THAT(build().error().message, HasSubstr("below/d/d/"));
 }
 
 TEST_F(BuilderTest, CopyStaysInTheContext) {

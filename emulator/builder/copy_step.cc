@@ -40,7 +40,8 @@ bool is_url(std::string_view text) {
 }
 
 // What the key knows of an item. Modes count as the layer writes them.
-Status add_to_key(const CopyItem& item, CacheKey& key) {
+Status add_to_key(const CopyItem& item, const oci::Checkpoint& checkpoint, CacheKey& key) {
+  HEARTH_CHECK_OK(oci::pass(checkpoint));
   key.add(item.relative).add(item.is_whole_source ? "whole" : "below");
   switch (item.kind) {
     case CopyItem::Kind::kDirectory:
@@ -52,7 +53,7 @@ Status add_to_key(const CopyItem& item, CacheKey& key) {
     case CopyItem::Kind::kFile:
       break;
   }
-  HEARTH_TRY(hash, hash_file(item.source));
+  HEARTH_TRY(hash, hash_file(item.source, checkpoint));
   key.add((item.mode & 0111) != 0 ? "program" : "file").add(hash);
   return {};
 }
@@ -122,7 +123,9 @@ Result<BuildJob::CopySources> BuildJob::gather(const Instruction& item,
       return fail(Code::kUnsupported, "ADD of URLs is not supported; add the file to the context");
     }
     HEARTH_TRY(items, context_->find(word));
-    for (const CopyItem& found : items) HEARTH_CHECK_OK(add_to_key(found, key));
+    for (const CopyItem& found : items) {
+      HEARTH_CHECK_OK(add_to_key(found, checkpoint(), key));
+    }
     std::ranges::move(items, std::back_inserter(out.items));
   }
   if (out.items.empty()) return fail(Code::kNotFound, "no file of the context matches");
@@ -139,7 +142,7 @@ Result<BuildContext> BuildJob::copy_origin(const Instruction& item) {
   if (other) {
     StageState& state = *states_.at(*other);
     HEARTH_CHECK_OK(unpack(state));
-    return BuildContext::of_tree(state.tree);
+    return BuildContext::of_tree(state.tree, checkpoint());
   }
   auto [place, is_new] =
       image_trees_.try_emplace(from, folder_ / fmt::format("image-{}", folders_made_ + 1));
@@ -150,7 +153,7 @@ Result<BuildContext> BuildJob::copy_origin(const Instruction& item) {
     image.tree = place->second;
     HEARTH_CHECK_OK(unpack(image));
   }
-  return BuildContext::of_tree(place->second);
+  return BuildContext::of_tree(place->second, checkpoint());
 }
 
 // A destination without '/' at its end is a folder when the image has a folder there.
@@ -170,6 +173,7 @@ Result<std::string> BuildJob::target_of(const CopyItem& item, const CopySources&
 Status BuildJob::fill_copy(const CopySources& sources, const std::string& destination,
                            std::optional<unsigned> mode, oci::LayerWriter& writer) {
   for (const CopyItem& item : sources.items) {
+    HEARTH_CHECK_OK(check_time());
     HEARTH_TRY(target, target_of(item, sources, destination));
     switch (item.kind) {
       case CopyItem::Kind::kDirectory:
@@ -194,6 +198,7 @@ Status BuildJob::fill_copy(const CopySources& sources, const std::string& destin
 Result<std::vector<CopyItem>> BuildJob::unpack_archives(std::vector<CopyItem> items) {
   std::vector<CopyItem> out;
   for (CopyItem& item : items) {
+    HEARTH_CHECK_OK(check_time());
     if (!item.is_whole_source || item.kind != CopyItem::Kind::kFile ||
         !oci::is_archive(item.source)) {
       out.push_back(std::move(item));
@@ -203,8 +208,8 @@ Result<std::vector<CopyItem>> BuildJob::unpack_archives(std::vector<CopyItem> it
     HEARTH_CHECK_OK(base::make_private_directory(folder));
     const base::UniqueFd fd(::open(item.source.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) return fail(system_error(errno, item.source.string()));
-    HEARTH_CHECK_OK(oci::extract_archive(fd.get(), folder, {}));
-    HEARTH_TRY(content, BuildContext::of_tree(folder).find("."));
+    HEARTH_CHECK_OK(oci::extract_archive(fd.get(), folder, {.checkpoint = checkpoint()}));
+    HEARTH_TRY(content, BuildContext::of_tree(folder, checkpoint()).find("."));
     std::ranges::move(content, std::back_inserter(out));
   }
   return out;

@@ -77,7 +77,7 @@ Status run_kaniko(const BuildRequest& request, const fs::path& executor, const f
       .env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/kaniko",
               "HOME=/root", "DOCKER_CONFIG=/kaniko/.docker"},
       .working_dir = "/workspace",
-      .deadline = std::chrono::steady_clock::now() + request.timeout};
+      .deadline = request.started + request.timeout};
   for (std::string& argument : kaniko_arguments(request)) command.argv.push_back(argument);
   command.is_cancelled = [&] { return request.cancelled && request.cancelled->load(); };
   command.output = [&](std::string_view line) {

@@ -110,13 +110,13 @@ Status BuildJob::fill_run(const Instruction& item, bool network, oci::LayerWrite
   const std::string folder = state.config.working_dir.empty() ? "/" : state.config.working_dir;
   std::error_code error;
   fs::create_directories(state.tree / folder.substr(1), error);
-  HEARTH_TRY(before, take_snapshot(state.tree));
+  HEARTH_TRY(before, take_snapshot(state.tree, checkpoint()));
   last_lines_.clear();
   Command command{.root = state.tree,
                   .argv = run_arguments(item),
                   .working_dir = folder,
                   .network = network,
-                  .deadline = deadline_};
+                  .deadline = request_.started + request_.timeout};
   command.is_cancelled = [this] { return request_.cancelled && request_.cancelled->load(); };
   command.output = [this](std::string_view line) {
     last_lines_.emplace_back(line);
@@ -126,8 +126,8 @@ Status BuildJob::fill_run(const Instruction& item, bool network, oci::LayerWrite
   HEARTH_TRY(outcome, execute(item, command));
   HEARTH_CHECK_OK(outcome_error(outcome));
   HEARTH_CHECK_OK(compile_packages(item, std::move(command)));
-  HEARTH_TRY(after, take_snapshot(state.tree));
-  return add_difference(before, after, state.tree, writer);
+  HEARTH_TRY(after, take_snapshot(state.tree, checkpoint()));
+  return add_difference(before, after, state.tree, checkpoint(), writer);
 }
 
 std::string BuildJob::pip_target(const Instruction& item) const {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "platform/oci/layer_writer.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::builder {
 namespace {
@@ -56,36 +57,40 @@ Status add_entry(const std::string& path, const FileState& state, const fs::path
 
 }  // namespace
 
-Result<Snapshot> take_snapshot(const fs::path& root) {
+Result<Snapshot> take_snapshot(const fs::path& root, const oci::Checkpoint& checkpoint) {
   Snapshot out;
   std::error_code error;
   auto item = fs::recursive_directory_iterator(root, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint));
+    std::string path = item->path().lexically_relative(root).string();
+    HEARTH_CHECK_OK(oci::check_path(path));
     struct stat status{};
     if (::lstat(item->path().c_str(), &status) != 0) {
       return fail(system_error(errno, item->path().string()));
     }
-    out.emplace(item->path().lexically_relative(root).string(),
-                FileState{.mode = status.st_mode,
-                          .size = static_cast<std::uint64_t>(status.st_size),
-                          .modified_ns = nanoseconds(status.st_mtim),
-                          .changed_ns = nanoseconds(status.st_ctim),
-                          .inode = status.st_ino,
-                          .device = S_ISCHR(status.st_mode) ? status.st_rdev : 0});
+    out.emplace(std::move(path), FileState{.mode = status.st_mode,
+                                           .size = static_cast<std::uint64_t>(status.st_size),
+                                           .modified_ns = nanoseconds(status.st_mtim),
+                                           .changed_ns = nanoseconds(status.st_ctim),
+                                           .inode = status.st_ino,
+                                           .device = S_ISCHR(status.st_mode) ? status.st_rdev : 0});
   }
   if (error) return fail(Code::kInternal, fmt::format("{}: {}", root.string(), error.message()));
   return out;
 }
 
 Status add_difference(const Snapshot& before, const Snapshot& after, const fs::path& root,
-                      oci::LayerWriter& writer) {
+                      const oci::Checkpoint& checkpoint, oci::LayerWriter& writer) {
   for (const auto& [path, state] : after) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint));
     const auto old_state = before.find(path);
     if (old_state != before.end() && !is_changed(old_state->second, state)) continue;
     add_parents(path, after, writer);
     HEARTH_CHECK_OK(add_entry(path, state, root, writer));
   }
   for (const auto& [path, state] : before) {
+    HEARTH_CHECK_OK(oci::pass(checkpoint));
     if (after.contains(path)) continue;
     // One mark for a whole tree: at its top, whose folder is still there.
     const std::string parent = fs::path(path).parent_path().string();

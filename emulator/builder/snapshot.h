@@ -8,6 +8,7 @@
 #include <string>
 
 #include "platform/base/result.h"
+#include "platform/oci/checkpoint.h"
 
 namespace hearth::oci {
 class LayerWriter;
@@ -28,10 +29,13 @@ struct FileState {
 // Sorted by path relative to the root.
 using Snapshot = std::map<std::string, FileState>;
 
-Result<Snapshot> take_snapshot(const std::filesystem::path& root);
+// kTooLarge for a path over the bounds of a layer.
+Result<Snapshot> take_snapshot(const std::filesystem::path& root,
+                               const oci::Checkpoint& checkpoint);
 
 // Adds what is new or changed (with the folders above it), and whiteouts for what is gone.
 Status add_difference(const Snapshot& before, const Snapshot& after,
-                      const std::filesystem::path& root, oci::LayerWriter& writer);
+                      const std::filesystem::path& root, const oci::Checkpoint& checkpoint,
+                      oci::LayerWriter& writer);
 
 }  // namespace hearth::builder

@@ -159,10 +159,17 @@ std::string StageState::absolute(std::string_view path) const {
   return is_folder && out != "/" ? out + "/" : out;
 }
 
-void StageState::add_folder(std::string_view path) {
-  std::filesystem::path whole = std::filesystem::path(path).lexically_normal();
-  if (!whole.has_filename()) whole = whole.parent_path();
-  for (; whole.has_relative_path(); whole = whole.parent_path()) folders.insert(whole.string());
+std::size_t StageState::add_folder(std::string_view path) {
+  std::string folder = std::filesystem::path(path).lexically_normal().string();
+  if (folder.ends_with('/')) folder.pop_back();
+  std::size_t looked_at = 0;
+  // The parents of a known folder are known.
+  while (!folder.empty()) {
+    ++looked_at;
+    if (!folders.insert(folder).second) break;
+    folder.resize(folder.rfind('/'));
+  }
+  return looked_at;
 }
 
 bool makes_layer(Keyword keyword) {

@@ -38,7 +38,9 @@ struct StageState {
   void set_env(const std::string& name, const std::string& value);
   // An absolute path for a path of an instruction; a trailing '/' is kept.
   std::string absolute(std::string_view path) const;
-  void add_folder(std::string_view path);  // with its parents
+  // With its parents; the path is absolute. How many it had to look at: those that were not known
+  // yet, and one more.
+  std::size_t add_folder(std::string_view path);
 };
 
 struct ArgumentSources {

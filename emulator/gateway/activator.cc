@@ -1,7 +1,9 @@
 #include "emulator/gateway/activator.h"
 
+#include <algorithm>
 #include <list>
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include "platform/async/loop.h"
@@ -24,21 +26,32 @@ bool closed_by_peer(int fd) {
 
 }  // namespace
 
+struct Activator::RevisionState {
+  std::weak_ptr<Revision> revision;
+  std::list<Waiter*> waiting;  // first come, first served
+  std::size_t next = 0;        // round robin
+};
+
 struct Activator::Waiter {
-  Waiter(async::Loop& loop, RevisionPtr r) : signal(loop), revision(std::move(r)) {
+  Waiter(async::Loop& loop, RevisionPtr r, RevisionState& s, std::shared_ptr<const Route> by)
+      : signal(loop), revision(std::move(r)), state(s), route(std::move(by)) {
     revision->metrics.queued.add(1);
   }
   ~Waiter() { revision->metrics.queued.add(-1); }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
+  // Whoever calls this takes it from its list; its state may soon be another revision's, or none.
+  void give_up() {
+    gone = true;
+    signal.notify();
+  }
+
   async::Signal signal;
   RevisionPtr revision;
-};
-
-struct Activator::RevisionState {
-  std::list<Waiter*> waiting;  // first come, first served
-  std::size_t next = 0;        // round robin
+  RevisionState& state;
+  std::shared_ptr<const Route> route;
+  bool gone = false;
 };
 
 struct Activator::InstanceState {
@@ -50,8 +63,9 @@ struct Activator::InstanceState {
   std::vector<Idle> idle;
 };
 
-Activator::Activator(async::Loop& loop, std::function<void(const RevisionPtr&)> need_instance)
-    : loop_(loop), need_instance_(std::move(need_instance)) {}
+Activator::Activator(async::Loop& loop, std::function<void(const RevisionPtr&)> need_instance,
+                     std::chrono::milliseconds client_interval)
+    : loop_(loop), need_instance_(std::move(need_instance)), client_interval_(client_interval) {}
 Activator::~Activator() = default;
 
 Activator::Place::Place(Activator& activator, RevisionPtr revision, InstancePtr instance)
@@ -66,18 +80,23 @@ Activator::Place::~Place() {
   activator_->release(revision_->key(), instance_->id);
 }
 
-Activator::RevisionState& Activator::state_of(const std::string& revision) {
-  auto& slot = revisions_[revision];
+// A function that was deleted and made again has a revision of the same name. Who waits for the old
+// one must not stand before those who come for the new one.
+Activator::RevisionState& Activator::state_of(const RevisionPtr& revision) {
+  auto& slot = revisions_[revision->key()];
   if (!slot) slot = std::make_unique<RevisionState>();
+  if (slot->revision.lock() != revision) {
+    for (Waiter* waiter : std::exchange(slot->waiting, {})) waiter->give_up();
+    slot->revision = revision;
+  }
   return *slot;
 }
 
 // Knative: CC 0 least loaded, 1–3 first free, more round robin.
-InstancePtr Activator::take(const RevisionPtr& revision) {
+InstancePtr Activator::take(const RevisionPtr& revision, RevisionState& state) {
   const auto instances = revision->instances();
   if (instances->empty()) return nullptr;
   const std::int64_t limit = revision->settings().concurrency;
-  RevisionState& state = state_of(revision->key());
   const std::size_t start = limit > 3 ? state.next++ : 0;
   const InstanceEndpoint* best = nullptr;
   std::int64_t best_running = 0;
@@ -99,34 +118,73 @@ InstancePtr Activator::take(const RevisionPtr& revision) {
   return {instances, best};  // the snapshot lives as long as the handle
 }
 
-Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision,
-                                                  std::chrono::milliseconds timeout,
-                                                  bool& was_cold) {
-  RevisionState& state = state_of(revision->key());
+Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision, Wait wait, bool& was_cold) {
+  RevisionState& state = state_of(revision);
   if (state.waiting.empty()) {
-    if (auto instance = take(revision)) co_return Place(*this, revision, std::move(instance));
+    if (auto instance = take(revision, state)) {
+      co_return Place(*this, std::move(revision), std::move(instance));
+    }
   }
   if (state.waiting.size() >= limits::kRequestsQueuedPerRevisionMax) {
     co_return fail(Code::kRateLimited, "pending request queue full");
   }
   was_cold = revision->instances()->empty();
   need_instance_(revision);
-  Waiter waiter(loop_, revision);
-  state.waiting.push_back(&waiter);
-  const auto position = std::prev(state.waiting.end());
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
-  while (true) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    const bool woken = left.count() > 0 && co_await waiter.signal.wait_for(left);
-    auto instance = woken ? take(revision) : nullptr;
-    if (instance) {
-      state.waiting.erase(position);
-      co_return Place(*this, revision, std::move(instance));
+  Waiter waiter(loop_, revision, state, wait.route);
+  const auto position = state.waiting.insert(state.waiting.end(), &waiter);
+  auto instance = co_await wait_for_instance(waiter, std::move(wait));
+  if (!waiter.gone) state.waiting.erase(position);
+  if (!instance) co_return fail(std::move(instance).error());
+  co_return Place(*this, std::move(revision), std::move(*instance));
+}
+
+Task<Result<InstancePtr>> Activator::wait_for_instance(Waiter& waiter, Wait wait) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + wait.timeout;
+  for (auto now = Clock::now(); now < deadline; now = Clock::now()) {
+    const auto until = wait.client ? std::min(deadline, now + client_interval_) : deadline;
+    const bool woken = co_await waiter.signal.wait_for(until - now);
+    if (waiter.gone) {
+      co_return fail(Code::kExpired,
+                     fmt::format("{} was deleted or replaced while the request waited for it",
+                                 waiter.revision->key()));
     }
-    if (!woken) {
-      state.waiting.erase(position);
-      co_return fail(Code::kDeadlineExceeded, "activator request timeout");
+    if (woken) {
+      if (auto instance = take(waiter.revision, waiter.state)) co_return instance;
+    } else if (Clock::now() < until) {
+      co_return fail(Code::kCancelled, "the request was cancelled");
     }
+    if (wait.client && wait.client->ended_by_peer()) {
+      co_return fail(Code::kCancelled, "the client has gone");
+    }
+  }
+  co_return fail(Code::kDeadlineExceeded, "activator request timeout");
+}
+
+namespace {
+
+// Whether nobody who comes by the route now could get to the revision either. One that lost its
+// traffic to a later one still lives, and answers who waits for it.
+bool is_gone(const RevisionPtr& revision, const Route& route, const RouteTable& table) {
+  const auto known = table.by_name.find(fmt::format("{}/{}", route.ns, route.name));
+  if (known == table.by_name.end() || known->second->targets.empty()) return true;
+  return std::ranges::any_of(known->second->targets, [&](const RouteTarget& target) {
+    return target.revision != revision && target.revision->key() == revision->key();
+  });
+}
+
+}  // namespace
+
+void Activator::follow(const RouteTable& table) {
+  std::erase_if(revisions_, [](const auto& entry) {
+    return entry.second->waiting.empty() && entry.second->revision.expired();
+  });
+  for (auto& [key, state] : revisions_) {
+    std::erase_if(state->waiting, [&](Waiter* waiter) {
+      if (!is_gone(waiter->revision, *waiter->route, table)) return false;
+      waiter->give_up();
+      return true;
+    });
   }
 }
 

@@ -23,7 +23,10 @@ namespace hearth::gateway {
 class Activator {
  public:
   // `need_instance` is called when a request has to wait for want of an instance.
-  Activator(async::Loop& loop, std::function<void(const RevisionPtr&)> need_instance);
+  // Who waits is asked every `client_interval` whether his client is still there. The default is
+  // longer than a cold start: a client that only has ended its own side gets its answer then.
+  Activator(async::Loop& loop, std::function<void(const RevisionPtr&)> need_instance,
+            std::chrono::milliseconds client_interval = std::chrono::seconds(5));
   ~Activator();
 
   // A place on an instance: released on destruction.
@@ -42,9 +45,17 @@ class Activator {
     InstancePtr instance_;
   };
 
-  // kDeadlineExceeded after `timeout`; kRateLimited when too many wait already.
-  Task<Result<Place>> acquire(RevisionPtr revision, std::chrono::milliseconds timeout,
-                              bool& was_cold);
+  // How long a request waits: until the time is over, the revision that its route led to exists no
+  // more, or its client has gone.
+  struct Wait {
+    std::shared_ptr<const Route> route;
+    std::chrono::milliseconds timeout;
+    const http::Stream* client = nullptr;  // null: somebody within the platform
+  };
+  // kDeadlineExceeded, kExpired or kCancelled after these; kRateLimited when too many wait already.
+  Task<Result<Place>> acquire(RevisionPtr revision, Wait wait, bool& was_cold);
+  // This table was published: who waits for what it doesn't know any more waits in vain.
+  void follow(const RouteTable& table);
   // Instances of this revision changed.
   void wake(const std::string& revision);
 
@@ -57,13 +68,15 @@ class Activator {
   struct Waiter;
   struct RevisionState;
   struct InstanceState;
-  RevisionState& state_of(const std::string& revision);
-  InstancePtr take(const RevisionPtr& revision);
+  RevisionState& state_of(const RevisionPtr& revision);
+  InstancePtr take(const RevisionPtr& revision, RevisionState& state);
+  Task<Result<InstancePtr>> wait_for_instance(Waiter& waiter, Wait wait);
   void release(const std::string& revision, const std::string& instance);
 
   async::Loop& loop_;
   std::function<void(const RevisionPtr&)> need_instance_;
-  std::unordered_map<std::string, std::unique_ptr<RevisionState>> revisions_;
+  std::chrono::milliseconds client_interval_;
+  std::unordered_map<std::string, std::unique_ptr<RevisionState>> revisions_;  // by key
   std::unordered_map<std::string, std::unique_ptr<InstanceState>> instances_;
 };
 

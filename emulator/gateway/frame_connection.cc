@@ -18,10 +18,13 @@ class FrameConnection final : public InstanceConnection {
   Task<Status> send_request(const http::RequestHead& head, std::string_view body) override;
   Task<Result<ResponseStart>> read_head() override;
   Task<Result<BodyPiece>> read_piece() override;
-  bool reusable() const override { return consumed_ == buffer_.size() && stream_->is_open(); }
+  bool reusable() const override {
+    return !cut_ && consumed_ == buffer_.size() && stream_->is_open();
+  }
   http::Stream& stream() override { return *stream_; }
 
  private:
+  Task<Status> send();
   // Its payload lives until the next call.
   Task<Result<Frame>> read_frame();
 
@@ -29,17 +32,29 @@ class FrameConnection final : public InstanceConnection {
   std::string buffer_;
   std::size_t consumed_ = 0;
   std::string out_;
+  std::optional<Error> cut_;  // why the instance did not get the whole request
 };
+
+// A wrapper that refuses a request answers and closes: what fails here is no more than a hint of
+// what read_head() will find. (A Unix socket keeps what was sent before the close.)
+Task<Status> FrameConnection::send() {
+  Status sent = co_await stream_->write(out_);
+  out_.clear();
+  if (sent || sent.error().code != Code::kUnavailable) co_return sent;
+  cut_ = std::move(sent).error();
+  co_return Status();
+}
 
 Task<Status> FrameConnection::send_request(http::Exchange& exchange, bool& client_failed) {
   const std::string_view peer = exchange.stream().peer_address();
   out_.clear();
+  cut_.reset();
   append_request_head(out_, exchange.request(), peer.substr(0, peer.rfind(':')),
                       !exchange.has_body());
-  if (!exchange.has_body()) co_return co_await stream_->write(out_);
+  if (!exchange.has_body()) co_return co_await send();
   std::uint64_t left = exchange.content_length().value_or(~std::uint64_t{0});
   bool ended = false;
-  while (!ended) {
+  while (!ended && !cut_) {
     // Fill a piece before it is sent: a small body is one write together with its head.
     const std::size_t payload_at = begin_data_frame(out_);
     std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(left, kPieceBytes));
@@ -57,21 +72,21 @@ Task<Status> FrameConnection::send_request(http::Exchange& exchange, bool& clien
       ended = *got == 0 || left == 0;
     }
     end_data_frame(out_, payload_at, ended);
-    HEARTH_CO_CHECK_OK(co_await stream_->write(out_));
-    out_.clear();
+    HEARTH_CO_CHECK_OK(co_await send());
   }
   co_return Status();
 }
 
 Task<Status> FrameConnection::send_request(const http::RequestHead& head, std::string_view body) {
   out_.clear();
+  cut_.reset();
   append_request_head(out_, head, "127.0.0.1", body.empty());
   while (!body.empty()) {
     const std::string_view piece = body.substr(0, kPieceBytes);
     body.remove_prefix(piece.size());
     append_frame(out_, FrameType::kData, body.empty(), piece);
   }
-  co_return co_await stream_->write(out_);
+  co_return co_await send();
 }
 
 Task<Result<Frame>> FrameConnection::read_frame() {
@@ -97,10 +112,11 @@ Task<Result<Frame>> FrameConnection::read_frame() {
 }
 
 Task<Result<ResponseStart>> FrameConnection::read_head() {
-  HEARTH_CO_TRY(frame, co_await read_frame());
-  if (frame.type != FrameType::kHead) co_return fail(Code::kCorrupt, "no head from the instance");
-  HEARTH_CO_TRY(head, parse_response_head(frame.payload));
-  co_return ResponseStart{std::move(head), frame.end};
+  const auto frame = co_await read_frame();
+  if (!frame) co_return fail(cut_.value_or(frame.error()));
+  if (frame->type != FrameType::kHead) co_return fail(Code::kCorrupt, "no head from the instance");
+  HEARTH_CO_TRY(head, parse_response_head(frame->payload));
+  co_return ResponseStart{std::move(head), frame->end};
 }
 
 Task<Result<BodyPiece>> FrameConnection::read_piece() {

@@ -31,7 +31,8 @@ struct Gateway::State {
   };
   Match match(const http::RequestHead& head) const;
   std::shared_ptr<const Route> route_of(http::RequestHead& head);
-  Task<void> forward(http::Exchange& exchange, RevisionPtr revision);
+  Task<void> forward(http::Exchange& exchange, std::shared_ptr<const Route> route,
+                     RevisionPtr revision);
   Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
   Task<Status> tunnel(http::Exchange& exchange, InstanceConnection& connection,
                       http::ResponseHead head);
@@ -94,6 +95,7 @@ int status_of(const Error& error) {
     case Code::kDeadlineExceeded:
       return 504;
     case Code::kRateLimited:
+    case Code::kExpired:
       return 503;
     case Code::kTooLarge:
       return 413;
@@ -110,7 +112,11 @@ Gateway::Gateway(async::Loop& loop, GatewayHooks hooks)
     : state_(std::make_shared<State>(loop, std::move(hooks))) {}
 Gateway::~Gateway() = default;
 
-void Gateway::publish(std::shared_ptr<const RouteTable> table) { state_->table = std::move(table); }
+void Gateway::publish(std::shared_ptr<const RouteTable> table) {
+  state_->table = table;
+  state_->loop.post(
+      [state = state_, table = std::move(table)] { state->activator.follow(*table); });
+}
 
 std::shared_ptr<const RouteTable> Gateway::table() const { return state_->table.load(); }
 
@@ -177,6 +183,17 @@ std::string not_found_text(const http::RequestHead& head, const RouteTable& tabl
 
 }  // namespace
 
+namespace {
+
+// To forward it would be worse: a client takes any 2xx for a tunnel (RFC 9110 §9.3.6).
+Task<void> refuse_tunnel(http::Exchange& exchange) {
+  exchange.close_after();
+  (void)co_await exchange.respond(501, "text/plain; charset=utf-8",
+                                  "CONNECT is not supported: this is no proxy\n");
+}
+
+}  // namespace
+
 bool Gateway::serves(const std::string& host) {
   const auto known = [&] { return state_->table.load()->by_host.contains(host); };
   if (!known() && state_->hooks.route_missing && is_function_host(host)) {
@@ -187,11 +204,15 @@ bool Gateway::serves(const std::string& host) {
 
 Task<void> Gateway::handle(http::Exchange& exchange) {
   const auto state = state_;
+  if (exchange.request().method == "CONNECT") {
+    co_await refuse_tunnel(exchange);
+    co_return;
+  }
   const auto route = state->route_of(exchange.request());
   if (route) {
     RevisionPtr revision = state->choose(*route);
     if (revision) {
-      co_await state->forward(exchange, std::move(revision));
+      co_await state->forward(exchange, route, std::move(revision));
       co_return;
     }
     (void)co_await exchange.respond(
@@ -205,7 +226,7 @@ Task<void> Gateway::handle(http::Exchange& exchange) {
 }
 
 Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& error) {
-  if (exchange.responded()) {
+  if (exchange.responded() || error.code == Code::kCancelled) {  // or nobody is there to read it
     exchange.stream().close();
     co_return;
   }
@@ -216,12 +237,17 @@ Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& e
   (void)co_await exchange.respond(head, error.message + "\n");
 }
 
-Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revision) {
+Task<void> Gateway::State::forward(http::Exchange& exchange, std::shared_ptr<const Route> route,
+                                   RevisionPtr revision) {
   const InFlight counted(revision);
   const Observation observed(exchange, *revision);
   (void)exchange.trace_id();
   bool& cold = exchange.notes().cold;
-  auto place = co_await activator.acquire(revision, revision->settings().timeout, cold);
+  auto place = co_await activator.acquire(revision,
+                                          {.route = std::move(route),
+                                           .timeout = revision->settings().timeout,
+                                           .client = &exchange.stream()},
+                                          cold);
   if (!place) {
     co_await fail_request(exchange, place.error());
     co_return;
@@ -240,7 +266,7 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, RevisionPtr revisio
   Status done = co_await (*connection)->send_request(exchange, client_failed);
   if (done) done = co_await relay(exchange, **connection, cold);
   if (!done) {
-    if (done.error().code == Code::kDeadlineExceeded) {
+    if (done.error().code == Code::kDeadlineExceeded && !client_failed) {
       hooks.instance_broken(place->instance()->id, "a request timed out", exchange.trace_id());
       co_await fail_request(exchange, {Code::kDeadlineExceeded, "request timeout", {}});
     } else {
@@ -317,7 +343,8 @@ Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHea
   bool cold = false;
   const auto started = std::chrono::steady_clock::now();
   timeout = std::min(timeout, revision->settings().timeout);
-  HEARTH_CO_TRY(place, co_await state->activator.acquire(revision, timeout, cold));
+  HEARTH_CO_TRY(place, co_await state->activator.acquire(
+                           revision, {.route = it->second, .timeout = timeout}, cold));
   if (cold) revision->metrics.cold_starts.observe(std::chrono::steady_clock::now() - started);
   HEARTH_CO_TRY(connection, co_await state->activator.connect(place.instance()));
   connection->stream().expire_after(timeout);

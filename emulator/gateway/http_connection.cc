@@ -24,13 +24,17 @@ class HttpConnection final : public InstanceConnection {
   Task<Result<ResponseStart>> read_head() override;
   Task<Result<BodyPiece>> read_piece() override;
   bool reusable() const override {
-    return keep_alive_ && reader_.done() && buffer_.empty() && stream_->is_open();
+    return keep_alive_ && !cut_ && reader_.done() && buffer_.empty() && stream_->is_open();
   }
   http::Stream& stream() override { return *stream_; }
 
  private:
   void format_head(const http::RequestHead& head, std::string_view peer);
   Task<Status> send_body(http::Exchange& exchange, bool chunked, bool& client_failed);
+  Task<Status> send();
+  Task<Status> send_listening();
+  Task<Status> read_more();
+  Result<std::optional<ResponseStart>> take_head();
 
   std::unique_ptr<http::Stream> stream_;
   std::string buffer_;  // read, not used yet
@@ -39,6 +43,8 @@ class HttpConnection final : public InstanceConnection {
   http::BodyReader reader_;
   bool was_head_ = false;
   bool keep_alive_ = false;
+  std::optional<ResponseStart> early_;  // it came while the request was being sent
+  std::optional<Error> cut_;            // why the instance did not get the whole request
 };
 
 bool is_upgrade(const http::RequestHead& head) {
@@ -49,6 +55,8 @@ bool is_upgrade(const http::RequestHead& head) {
 void HttpConnection::format_head(const http::RequestHead& head, std::string_view peer) {
   was_head_ = head.method == "HEAD";
   keep_alive_ = false;
+  early_.reset();
+  cut_.reset();
   out_ = fmt::format("{} {} HTTP/1.1\r\n", head.method, head.target);
   for (const auto field : head.headers) {
     // The gateway has answered an Expect itself.
@@ -71,7 +79,7 @@ Task<Status> HttpConnection::send_request(http::Exchange& exchange, bool& client
   format_head(exchange.request(), client_address(exchange));
   if (!exchange.has_body()) {
     out_ += "\r\n";
-    co_return co_await stream_->write(out_);
+    co_return co_await send();
   }
   const auto length = exchange.content_length();
   if (length)
@@ -99,10 +107,38 @@ Task<Status> HttpConnection::send_body(http::Exchange& exchange, bool chunked,
     } else {
       out_.append(data);
     }
-    if (!out_.empty()) HEARTH_CO_CHECK_OK(co_await stream_->write(out_));
-    out_.clear();
-    if (data.empty()) co_return Status();
+    HEARTH_CO_CHECK_OK(co_await send());
+    if (data.empty() || cut_) co_return Status();
   }
+}
+
+// An instance may refuse a body before it has all of it: it answers and closes, or answers and
+// reads no more. What it answered counts, not that the rest could not be sent.
+Task<Status> HttpConnection::send() {
+  Status sent;
+  if (early_) {
+    sent = co_await stream_->write(out_);
+  } else {
+    sent = co_await send_listening();
+  }
+  out_.clear();
+  if (sent || sent.error().code != Code::kUnavailable) co_return sent;
+  cut_ = std::move(sent).error();
+  co_return Status();
+}
+
+// When the instance says something and takes no more, a refusal ends the sending. Anything else
+// doesn't: one may well begin to answer what one still reads.
+Task<Status> HttpConnection::send_listening() {
+  HEARTH_CO_TRY(put, co_await stream_->write_until_answered(out_));
+  if (put == out_.size()) co_return Status();
+  HEARTH_CO_CHECK_OK(co_await read_more());
+  HEARTH_CO_TRY(start, take_head());
+  early_ = std::move(start);
+  if (early_ && early_->head.status >= 400) {
+    co_return fail(Code::kUnavailable, "the instance refused the rest of the request");
+  }
+  co_return co_await stream_->write(std::string_view(out_).substr(put));
 }
 
 Task<Status> HttpConnection::send_request(const http::RequestHead& head, std::string_view body) {
@@ -110,31 +146,44 @@ Task<Status> HttpConnection::send_request(const http::RequestHead& head, std::st
   if (!body.empty() || (head.method != "GET" && head.method != "HEAD")) {
     http::append_field(out_, "Content-Length", std::to_string(body.size()));
   }
-  out_ += "\r\n";
-  co_return co_await stream_->write(out_, body);
+  out_.append("\r\n").append(body);
+  co_return co_await send();
 }
 
 Task<Result<ResponseStart>> HttpConnection::read_head() {
-  ResponseStart out;
+  if (early_) co_return std::move(*early_);
   while (true) {
-    if (!buffer_.empty()) {
-      HEARTH_CO_TRY(parsed, http::parse_response_head(buffer_, was_head_, out.head));
-      if (parsed) {
-        buffer_.erase(0, parsed->bytes);
-        if (out.head.status / 100 == 1 && out.head.status != 101) continue;
-        keep_alive_ = parsed->keep_alive && out.head.status != 101;
-        reader_.start(parsed->framing);
-        out.end = reader_.done();
-        co_return out;
-      }
-    }
-    const std::size_t before = buffer_.size();
-    buffer_.resize(before + kReadBytes);
-    auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
-    buffer_.resize(before + (got ? *got : 0));
-    if (!got) co_return fail(got.error());
-    if (*got == 0) co_return fail(Code::kUnavailable, "the instance closed the connection");
+    HEARTH_CO_TRY(start, take_head());
+    if (start) co_return std::move(*start);
+    const Status more = co_await read_more();
+    if (!more) co_return fail(cut_.value_or(more.error()));
   }
+}
+
+// The head at the front of the buffer, when it is whole; interim ones are passed over.
+Result<std::optional<ResponseStart>> HttpConnection::take_head() {
+  ResponseStart out;
+  while (!buffer_.empty()) {
+    HEARTH_TRY(parsed, http::parse_response_head(buffer_, was_head_, out.head));
+    if (!parsed) break;
+    buffer_.erase(0, parsed->bytes);
+    if (out.head.status / 100 == 1 && out.head.status != 101) continue;
+    keep_alive_ = parsed->keep_alive && out.head.status != 101;
+    reader_.start(parsed->framing);
+    out.end = reader_.done();
+    return std::optional(std::move(out));
+  }
+  return std::optional<ResponseStart>();
+}
+
+Task<Status> HttpConnection::read_more() {
+  const std::size_t before = buffer_.size();
+  buffer_.resize(before + kReadBytes);
+  const auto got = co_await stream_->read_some(buffer_.data() + before, kReadBytes);
+  buffer_.resize(before + (got ? *got : 0));
+  if (!got) co_return fail(got.error());
+  if (*got == 0) co_return fail(Code::kUnavailable, "the instance closed the connection");
+  co_return Status();
 }
 
 Task<Result<BodyPiece>> HttpConnection::read_piece() {

@@ -27,7 +27,9 @@ class InstanceConnection {
  public:
   virtual ~InstanceConnection() = default;
 
-  // The whole request of the exchange. `client_failed` is set when the client's side broke.
+  // The request of the exchange: the whole, or as much as an instance takes that refuses the rest.
+  // Its answer tells why, and such a connection isn't reusable. `client_failed` is set when the
+  // client's side broke.
   virtual Task<Status> send_request(http::Exchange& exchange, bool& client_failed) = 0;
   virtual Task<Status> send_request(const http::RequestHead& head, std::string_view body) = 0;
   virtual Task<Result<ResponseStart>> read_head() = 0;

@@ -110,21 +110,31 @@ ImageStore::ImageStore(std::filesystem::path root, registry::Registry& registry,
                        const blobs::BlobStore& blobs, async::BlockingPool& pool)
     : root_(std::move(root)), registry_(registry), blobs_(blobs), pool_(pool) {}
 
+Result<registry::StoredManifest> ImageStore::find(const oci::Reference& reference) const {
+  if (auto stored = registry::find_image(registry_, reference)) return std::move(*stored);
+  return fail(Code::kNotFound,
+              fmt::format("image {} is not in the embedded registry, and nothing is pulled "
+                          "from elsewhere: push it there, for example with skopeo copy",
+                          reference.text()));
+}
+
+Result<std::string> ImageStore::resolve(std::string_view image) const {
+  HEARTH_TRY(reference, oci::parse_reference(image));
+  HEARTH_TRY(stored, find(reference));
+  reference.tag.clear();
+  reference.digest = stored.digest;
+  return reference.text();
+}
+
 Task<Result<ImageRootfs>> ImageStore::prepare(std::string image) {
   HEARTH_CO_TRY(reference, oci::parse_reference(image));
-  const auto stored = registry::find_image(registry_, reference);
-  if (!stored) {
-    co_return fail(Code::kNotFound,
-                   fmt::format("image {} is not in the embedded registry, and nothing is pulled "
-                               "from elsewhere: push it there, for example with skopeo copy",
-                               image));
-  }
-  HEARTH_CO_TRY(manifest, oci::parse_manifest(stored->bytes));
+  HEARTH_CO_TRY(stored, find(reference));
+  HEARTH_CO_TRY(manifest, oci::parse_manifest(stored.bytes));
   if (!manifest.config) co_return fail(Code::kInvalid, "image " + image + " has no configuration");
   HEARTH_CO_TRY(config_text, blobs_.read(manifest.config->digest.hex(), kConfigBytesMax));
   HEARTH_CO_TRY(config, oci::parse_config(config_text));
   ImageRootfs out;
-  out.digest = stored->digest.text();
+  out.digest = stored.digest.text();
   const auto label = [&](const char* name) {
     const auto it = config.labels.find(name);
     return it == config.labels.end() ? std::string() : it->second;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "platform/async/task.h"
 #include "platform/base/result.h"
@@ -16,9 +17,13 @@ class BlockingPool;
 namespace hearth::blobs {
 class BlobStore;
 }
+namespace hearth::oci {
+struct Reference;
+}
 namespace hearth::registry {
 class Registry;
-}
+struct StoredManifest;
+}  // namespace hearth::registry
 
 namespace hearth::runtime {
 
@@ -41,11 +46,16 @@ class ImageStore {
   // `image`: any reference whose repository the embedded registry has; the registry's host is not
   // looked at. kNotFound names the image.
   Task<Result<ImageRootfs>> prepare(std::string image);
+  // The same image by its digest, "host/repository@sha256:…": what a tag names now. Errors as
+  // above.
+  Result<std::string> resolve(std::string_view image) const;
   const std::filesystem::path& root() const { return root_; }
   // Removes what an instance left; on the pool, for it may be large.
   Task<void> remove_scratch(std::filesystem::path folder);
 
  private:
+  Result<registry::StoredManifest> find(const oci::Reference& reference) const;
+
   std::filesystem::path root_;
   registry::Registry& registry_;
   const blobs::BlobStore& blobs_;

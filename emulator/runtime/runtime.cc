@@ -146,6 +146,9 @@ Runtime::Runtime(async::Loop& loop, ImageStore& images, const base::Clock& clock
 Runtime::~Runtime() = default;
 
 void Runtime::on_event(EventHandler handler) { state_->handler = std::move(handler); }
+Result<std::string> Runtime::resolve_image(std::string_view image) const {
+  return state_->images.resolve(image);
+}
 std::size_t Runtime::running() const { return state_->entries.size(); }
 
 std::vector<std::string> Runtime::degraded() const {
@@ -623,14 +626,13 @@ void Runtime::State::report_end(const std::string& id, int code, bool out_of_mem
   InstanceEvent event{.kind = InstanceEvent::Kind::kExited,
                       .id = id,
                       .reason = fmt::format("ExitCode{}", code),
-                      .message = said_why ? std::string() : logs.tail(id, kTailLines),
+                      .said_why = said_why,
+                      .last_lines = said_why ? std::string() : logs.tail(id, kTailLines),
                       .exit_code = code};
   if (out_of_memory) {
     event.reason = "OOMKilled";
     event.message = fmt::format(
-        "the kernel ended the instance: its memory limit of {} MiB was "
-        "used up\n{}",
-        memory >> 20, event.message);
+        "the kernel ended the instance: its memory limit of {} MiB was used up", memory >> 20);
   }
   emit(std::move(event));
   if (entries.empty()) emptied.notify();

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "emulator/runtime/image_rootfs.h"
@@ -58,10 +59,12 @@ struct InstanceEvent {
   enum class Kind { kReady, kFailed, kTimedOut, kExited };
   Kind kind = Kind::kReady;
   std::string id;
-  // kFailed: "ImportError" and the traceback; kExited: the log's tail.
+  // kFailed: "ImportError" and the traceback; kExited: "ExitCode1", or what else ended it.
   std::string reason;
   std::string message;
-  int exit_code = 0;
+  bool said_why = false;   // kExited: kFailed came before
+  std::string last_lines;  // kExited, else: how its log ends
+  int exit_code = 0;       // 128 and the number of the signal that ended it
   // kReady of an instance that speaks HTTP. Comes again when it moves.
   std::uint16_t port = 0;
   std::string host;
@@ -86,6 +89,8 @@ class Runtime {
 
   // Before the first start. Called on the loop.
   void on_event(EventHandler handler);
+  // The image by its digest, as ImageStore::resolve().
+  Result<std::string> resolve_image(std::string_view image) const;
   // Returns once the process is on its way; kReady or kFailed follows as an event, kExited is the
   // last event of an instance. Errors: the image, its protocol, the system's limits.
   Task<Result<Instance>> start(InstanceSpec spec);

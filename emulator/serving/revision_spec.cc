@@ -1,6 +1,7 @@
 #include "emulator/serving/revision_spec.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -16,8 +17,21 @@ constexpr double kDefaultTarget = 100.0;  // container-concurrency-target-defaul
 constexpr std::chrono::seconds kMinWindow{6};
 constexpr std::chrono::seconds kMaxWindow{3600};
 
+// "min-scale" as "minScale": Knative's older spelling, which manifests still have.
+std::string older_spelling(std::string_view name) {
+  std::string out;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool is_break = name[i] == '-' && i + 1 < name.size();
+    out += is_break ? static_cast<char>(std::toupper(name[++i])) : name[i];
+  }
+  return out;
+}
+
 std::string annotation(const Json& revision, const char* name) {
-  return resource::annotation_of(revision, std::string("autoscaling.knative.dev/") + name);
+  const std::string group = "autoscaling.knative.dev/";
+  std::string text = resource::annotation_of(revision, group + name);
+  if (text.empty()) text = resource::annotation_of(revision, group + older_spelling(name));
+  return text;
 }
 
 std::vector<std::string> strings(const Json& container, const char* field) {
@@ -59,6 +73,7 @@ DeciderSettings scaling_of(const Json& revision, std::int64_t concurrency) {
 
 void read_container(const Json& container, RevisionSpec& out) {
   using base::string_at;
+  out.container = string_at(container, {"name"}, "user-container");
   out.image = string_at(container, {"image"});
   out.command = strings(container, "command");
   out.args = strings(container, "args");
@@ -92,6 +107,10 @@ RevisionSpec parse_revision(const Json& revision) {
   const Json* containers = base::find(revision, {"spec", "containers"});
   if (containers != nullptr && containers->is_array() && !containers->empty()) {
     read_container(containers->front(), out);
+  }
+  const Json* resolved = base::find(revision, {"status", "containerStatuses"});
+  if (resolved != nullptr && resolved->is_array() && !resolved->empty()) {
+    out.image_digest = base::string_at(resolved->front(), {"imageDigest"});
   }
   out.concurrency = base::int_at(revision, {"spec", "containerConcurrency"}).value_or(0);
   out.timeout =

@@ -17,7 +17,9 @@ struct RevisionSpec {
   std::string uid;
   std::string configuration;
   std::string service;
+  std::string container;
   std::string image;
+  std::string image_digest;  // "host/repository@sha256:…", from the status; empty: not resolved yet
   std::vector<std::string> command;
   std::vector<std::string> args;
   Json env = Json::array();  // as written, valueFrom unresolved

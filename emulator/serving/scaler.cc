@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "emulator/serving/crash.h"
 #include "emulator/serving/pod_mirror.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
@@ -31,6 +33,8 @@ constexpr std::chrono::seconds kCrashBackoffMax{300};
 constexpr std::chrono::milliseconds kPodDelay{20};
 // An instance that served this long has not failed at its start: counting begins anew.
 constexpr std::chrono::seconds kStableAfter{60};
+// Leaves room for what the recorder may put before it.
+constexpr std::size_t kCrashMessageBytesMax = resource::kEventMessageBytesMax - 40;
 
 struct RunningInstance {
   std::string id;
@@ -76,6 +80,21 @@ struct Entry {
   }
 };
 
+std::string configuration_key(const RevisionSpec& spec) {
+  return spec.ns + "/" + spec.configuration;
+}
+
+// A digest can only go missing by being deleted.
+Error start_error(const RevisionSpec& spec, Error error) {
+  const bool pinned = !spec.image_digest.empty() && spec.image_digest != spec.image;
+  if (error.code != Code::kNotFound || !pinned) return error;
+  error.message += fmt::format(
+      "; it is what {} named when the revision was made, and a new revision takes what that names "
+      "now",
+      spec.image);
+  return error;
+}
+
 }  // namespace
 
 struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
@@ -104,6 +123,11 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
   void handle(const InstanceEvent& event);
   void handle_ready(Entry& entry, RunningInstance& instance);
   void handle_exit(Entry& entry, const InstanceEvent& event);
+  void handle_crash(Entry& entry, Crash crash);
+  void pin_image(Entry& entry);
+  void keep_crash(Entry& entry, Crash crash);
+  void hide_crash(const RevisionSpec& spec);
+  const Crash* last_crash(const RevisionSpec& spec) const;
   void scale_to(Entry& entry, std::int64_t wanted);
   void start_one(Entry& entry);
   void stop_one(Entry& entry);
@@ -124,6 +148,8 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
                                std::chrono::milliseconds delay);
   static Task<void> write_pod_status(std::shared_ptr<State> state, RevisionSpec spec,
                                      std::string id);
+  static Task<void> show_crash(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
+                               std::int64_t restarts);
   static Task<void> remove_pod(std::shared_ptr<State> state, std::string ns, std::string id);
 
   async::Loop& loop;
@@ -134,6 +160,7 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
   async::TaskGroup tasks;
   std::map<std::string, std::unique_ptr<Entry>> entries;
   std::map<std::string, std::string> owners;  // instance → revision key
+  std::map<std::string, Crash> crashes;       // the last of each configuration
   HealthHandler health_handler;
   std::function<void(const std::string&)> instances_handler;
   int ticks = 0;
@@ -168,6 +195,7 @@ gateway::RevisionPtr Scaler::put(const RevisionSpec& spec, bool known_good) {
   if (slot) return slot->shared;  // a revision's spec never changes
   slot = std::make_unique<Entry>(spec);
   Entry& entry = *slot;
+  state_->pin_image(entry);
   if (known_good) {
     entry.health.state = RevisionHealth::State::kReady;
     entry.health.was_ready = true;
@@ -190,6 +218,10 @@ void Scaler::remove(const std::string& key) {
     state_->owners.erase(id);
     state_->runtime.stop(id, state_->options.drain_grace);
     state_->tasks.spawn(State::remove_pod(state_, entry->spec.ns, id));
+  }
+  if (state_->last_crash(entry->spec) != nullptr) {
+    state_->hide_crash(entry->spec);
+    state_->crashes.erase(configuration_key(entry->spec));
   }
   state_->entries.erase(key);
 }
@@ -243,6 +275,7 @@ RevisionHealth Scaler::health(const std::string& key) const {
   RevisionHealth out = it->second->health;
   out.desired = it->second->live();
   out.ready = it->second->ready();
+  out.image_digest = it->second->spec.image_digest;
   return out;
 }
 
@@ -360,22 +393,33 @@ Task<Result<std::vector<std::pair<std::string, std::string>>>> Scaler::State::re
   co_return out;
 }
 
+// A tag may move; a revision stays what it was made of.
+void Scaler::State::pin_image(Entry& entry) {
+  if (!entry.spec.image_digest.empty()) return;
+  // An image that isn't there yet: the start says so, and the next one looks again.
+  if (auto digest = runtime.resolve_image(entry.spec.image)) {
+    entry.spec.image_digest = std::move(*digest);
+  }
+}
+
 Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, std::string id) {
   Entry* entry = state->find(key);
   if (entry == nullptr) co_return;
+  state->pin_image(*entry);
   const RevisionSpec spec = entry->spec;
   const bool known_good = entry->health.was_ready;
   auto env = co_await state->resolve_env(spec);
-  auto started = env ? co_await state->runtime.start({.id = id,
-                                                      .image = spec.image,
-                                                      .env = std::move(*env),
-                                                      .command = spec.command,
-                                                      .args = spec.args,
-                                                      .memory_bytes = spec.memory_bytes,
-                                                      .cpu_milli = spec.cpu_milli,
-                                                      .working_dir = spec.working_dir,
-                                                      .port = spec.port,
-                                                      .probe = {.path = spec.probe_path}})
+  auto started = env ? co_await state->runtime.start(
+                           {.id = id,
+                            .image = spec.image_digest.empty() ? spec.image : spec.image_digest,
+                            .env = std::move(*env),
+                            .command = spec.command,
+                            .args = spec.args,
+                            .memory_bytes = spec.memory_bytes,
+                            .cpu_milli = spec.cpu_milli,
+                            .working_dir = spec.working_dir,
+                            .port = spec.port,
+                            .probe = {.path = spec.probe_path}})
                      : Result<runtime::Instance>(fail(env.error()));
   entry = state->find(key);
   if (entry == nullptr) {
@@ -385,8 +429,9 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
   --entry->starting;
   if (!started) {
     state->owners.erase(id);
-    state->handle_exit(
-        *entry, {InstanceEvent::Kind::kExited, id, "StartFailed", started.error().message, 1});
+    const Error why = env ? start_error(spec, started.error()) : started.error();
+    state->publish(*entry);
+    state->handle_crash(*entry, {.revision = key, .reason = "StartFailed", .message = why.message});
     co_return;
   }
   if (!started->warning.empty()) {
@@ -446,20 +491,37 @@ void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
 }
 
 void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
-  const auto it = entry.instances.find(event.id);
-  const bool expected = it != entry.instances.end() && it->second.stopping;
-  if (it != entry.instances.end() && clock.monotonic() - it->second.began_at >= kStableAfter) {
-    entry.crashes = 0;
+  Crash crash{.revision = entry.spec.key(),
+              .instance = event.id,
+              .reason = event.reason,
+              .message = event.message,
+              .last_lines = event.last_lines,
+              .exit_code = event.exit_code,
+              .finished = clock.wall()};
+  const bool failed = entry.health.state == RevisionHealth::State::kFailed;
+  if (event.said_why && event.message.empty() && failed) {
+    crash.reason = entry.health.reason;
+    crash.last_lines = entry.health.message;
   }
-  if (it != entry.instances.end()) entry.instances.erase(it);
+  bool expected = false;
+  if (const auto it = entry.instances.find(event.id); it != entry.instances.end()) {
+    expected = it->second.stopping;
+    crash.started = it->second.started;
+    if (clock.monotonic() - it->second.began_at >= kStableAfter) entry.crashes = 0;
+    entry.instances.erase(it);
+  }
   owners.erase(event.id);
   publish(entry);
-  tasks.spawn(remove_pod(shared_from_this(), entry.spec.ns, event.id));
-  if (expected) {
-    if (entry.shared->in_flight.load() > 0 && entry.live() == 0) scale_to(entry, 1);
-    if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
+  if (!expected) {
+    handle_crash(entry, std::move(crash));
     return;
   }
+  tasks.spawn(remove_pod(shared_from_this(), entry.spec.ns, event.id));
+  if (entry.shared->in_flight.load() > 0 && entry.live() == 0) scale_to(entry, 1);
+  if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
+}
+
+void Scaler::State::handle_crash(Entry& entry, Crash crash) {
   // As the kubelet: the first restart at once, then ever later.
   const auto delay =
       entry.crashes == 0
@@ -468,23 +530,44 @@ void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
                 kCrashBackoffMax, kCrashBackoffFirst * (1L << std::min(entry.crashes - 1, 6)));
   ++entry.crashes;
   entry.not_before = clock.monotonic() + delay;
-  kLog.warn("instance_ended", {{"revision", entry.spec.key()},
-                               {"instance", event.id},
-                               {"code", event.exit_code},
-                               {"reason", event.reason},
+  kLog.warn("instance_ended", {{"revision", crash.revision},
+                               {"instance", crash.instance},
+                               {"code", crash.exit_code},
+                               {"reason", crash.reason},
                                {"retry_seconds", delay.count()}});
-  const bool never_ran = event.reason == "StartFailed";
-  note(entry.spec, resource::EventType::kWarning, never_ran ? "FailedToStart" : "BackOff",
-       fmt::format("{}; the next attempt waits {} s",
-                   event.message.empty() ? "instance ended: " + event.reason : event.message,
-                   delay.count()));
-  if (entry.health.state != RevisionHealth::State::kFailed || !event.message.empty()) {
-    set_health(entry, RevisionHealth::State::kFailed, event.reason, event.message);
+  const bool both = !crash.message.empty() && !crash.last_lines.empty();
+  std::string text = crash.message + (both ? "\n" : "") + crash.last_lines;
+  if (entry.health.state != RevisionHealth::State::kFailed || !text.empty()) {
+    set_health(entry, RevisionHealth::State::kFailed, crash.reason, std::move(text));
   }
-  if (event.reason == "OOMKilled") {
-    note(entry.spec, resource::EventType::kWarning, event.reason, event.message);
+  const bool ran = !crash.instance.empty();
+  note(entry.spec, resource::EventType::kWarning, ran ? "BackOff" : "FailedToStart",
+       crash_message(crash, delay, kCrashMessageBytesMax));
+  if (crash.reason == "OOMKilled") {
+    note(entry.spec, resource::EventType::kWarning, crash.reason, crash.message);
   }
+  if (ran) keep_crash(entry, std::move(crash));
   tasks.spawn(retry(shared_from_this(), entry.spec.key(), delay));
+}
+
+const Crash* Scaler::State::last_crash(const RevisionSpec& spec) const {
+  const auto it = crashes.find(configuration_key(spec));
+  return it != crashes.end() && it->second.revision == spec.key() ? &it->second : nullptr;
+}
+
+// The Pod of the instance that crashed last stays, so that its log can be read, until the
+// configuration has an instance again.
+void Scaler::State::keep_crash(Entry& entry, Crash crash) {
+  hide_crash(entry.spec);
+  crash.has_pod = true;
+  tasks.spawn(show_crash(shared_from_this(), entry.spec, crash.instance, entry.crashes));
+  crashes[configuration_key(entry.spec)] = std::move(crash);
+}
+
+void Scaler::State::hide_crash(const RevisionSpec& spec) {
+  const auto it = crashes.find(configuration_key(spec));
+  if (it == crashes.end() || !std::exchange(it->second.has_pod, false)) return;
+  tasks.spawn(remove_pod(shared_from_this(), spec.ns, it->second.instance));
 }
 
 // After a crash's back-off: again when someone waits, or when it must run anyway.
@@ -558,10 +641,8 @@ Task<void> Scaler::State::create_pod(std::shared_ptr<State> state, RevisionSpec 
   RunningInstance* instance = state->find_instance(id);
   if (instance == nullptr) co_return;  // it has ended already
   instance->has_pod = true;
-  const Json owner{{"apiVersion", "serving.knative.dev/v1"},
-                   {"kind", "Revision"},
-                   {"metadata", {{"name", spec.name}, {"uid", spec.uid}}}};
-  const auto pod = co_await state->store.create(resource::kPods, pod_object(spec, owner, id), {});
+  state->hide_crash(spec);
+  const auto pod = co_await state->store.create(resource::kPods, pod_object(spec, id), {});
   if (pod && state->options.record) {
     state->options.record(**pod, {resource::EventType::kNormal, "Started",
                                   "Started an instance of " + spec.image, "runtime"});
@@ -572,14 +653,31 @@ Task<void> Scaler::State::create_pod(std::shared_ptr<State> state, RevisionSpec 
 Task<void> Scaler::State::write_pod_status(std::shared_ptr<State> state, RevisionSpec spec,
                                            std::string id) {
   const RunningInstance* instance = state->find_instance(id);
+  const Crash* crash = state->last_crash(spec);
   if (instance == nullptr) {  // gone while the object was on its way
+    const bool stays = crash != nullptr && crash->instance == id && crash->has_pod;
+    if (!stays) co_await remove_pod(state, spec.ns, id);
+    co_return;
+  }
+  (void)co_await resource::update_status(state->store, resource::kPods, {spec.ns, id},
+                                         pod_status(spec, {.ready = instance->ready,
+                                                           .started = instance->started,
+                                                           .now = state->clock.wall(),
+                                                           .restarts = state->owner_of(id)->crashes,
+                                                           .last_crash = crash}));
+}
+
+Task<void> Scaler::State::show_crash(std::shared_ptr<State> state, RevisionSpec spec,
+                                     std::string id, std::int64_t restarts) {
+  // It may have ended before it had one.
+  (void)co_await state->store.create(resource::kPods, pod_object(spec, id), {});
+  const Crash* crash = state->last_crash(spec);
+  if (crash == nullptr || crash->instance != id || !crash->has_pod) {
     co_await remove_pod(state, spec.ns, id);
     co_return;
   }
-  (void)co_await resource::update_status(
-      state->store, resource::kPods, {spec.ns, id},
-      pod_status(spec, instance->ready, instance->started, state->clock.wall(),
-                 state->owner_of(id)->crashes));
+  (void)co_await resource::update_status(state->store, resource::kPods, {spec.ns, id},
+                                         ended_pod_status(spec, *crash, restarts));
 }
 
 Task<void> Scaler::State::remove_pod(std::shared_ptr<State> state, std::string ns, std::string id) {

@@ -31,9 +31,10 @@ namespace hearth::serving {
 struct RevisionHealth {
   enum class State { kUnknown, kStarting, kReady, kFailed };
   State state = State::kUnknown;
-  bool was_ready = false;  // some instance was ready since the revision was made
-  std::string reason;      // kFailed: "ImportError", "ExitCode1", …
-  std::string message;     // traceback or log tail
+  bool was_ready = false;    // some instance was ready since the revision was made
+  std::string reason;        // kFailed: "ImportError", "ExitCode1", …
+  std::string message;       // traceback or log tail
+  std::string image_digest;  // what all its instances start from; empty: not there yet
   std::int64_t desired = 0;
   std::int64_t ready = 0;
 };

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "emulator/serving/children.h"
+#include "emulator/serving/route_index.h"
 #include "emulator/serving/traffic.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
@@ -95,8 +96,9 @@ struct Serving::State {
   void schedule_rebuild();
   Task<void> rebuild_in_turn();
   void settle_table();
+  std::string latest(const ObjectKey& configuration, const char* field) const;
   TrafficView traffic_view(const ObjectKey& route) const;
-  void wake_routes(const ObjectKey& revision);
+  void wake_routes(const ObjectKey& revision, bool deleted);
 
   async::Loop& loop;
   Store& store;
@@ -113,8 +115,9 @@ struct Serving::State {
   Controller configuration_controller;
   Controller revision_controller;
   Controller route_controller;
-  // Routes whose traffic can't be assigned, with the revisions that they name and wait for.
-  std::map<ObjectKey, std::set<std::string>> waiting_routes;
+  // The revisions that Routes name, follow or serve, and those of them that they wait for.
+  RouteIndex users;
+  RouteIndex waiting;
   bool rebuild_due = false;
   bool rebuild_waits = false;  // for its turn
   base::MonotonicTime rebuild_not_before;
@@ -178,7 +181,7 @@ void Serving::State::connect() {
     else
       revision_controller.enqueue(key);
     configuration_controller.enqueue({key.ns, label_of(*object, label("configuration"))});
-    wake_routes(key);
+    wake_routes(key, deleted);
     schedule_rebuild();
   });
   scaler.on_health_change([this](const std::string& ns, const std::string& name) {
@@ -301,6 +304,10 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
   (void)scaler.put(spec, was_ready);
   const RevisionHealth health = scaler.health(key.text());
   const auto now = clock.wall();
+  if (!health.image_digest.empty()) {
+    object["status"]["containerStatuses"] =
+        Json::array({{{"name", spec.container}, {"imageDigest", health.image_digest}}});
+  }
   const bool failed = health.state == RevisionHealth::State::kFailed && !health.was_ready;
   if (health.was_ready) {
     // A crash later on is the instance's trouble, not the revision's: it stays Ready.
@@ -327,6 +334,11 @@ Task<Result<Requeue>> Serving::State::revision(ObjectKey key) {
   co_return Requeue();
 }
 
+std::string Serving::State::latest(const ObjectKey& configuration, const char* field) const {
+  const ObjectPtr found = configurations.get(configuration);
+  return found ? base::string_at(*found, {"status", field}) : std::string();
+}
+
 TrafficView Serving::State::traffic_view(const ObjectKey& route) const {
   return {.state_of =
               [this, ns = route.ns](const std::string& name) {
@@ -338,10 +350,11 @@ TrafficView Serving::State::traffic_view(const ObjectKey& route) const {
               },
           .latest_ready =
               [this, ns = route.ns](const std::string& name) {
-                const ObjectPtr configuration = configurations.get({ns, name});
-                return configuration
-                           ? base::string_at(*configuration, {"status", "latestReadyRevisionName"})
-                           : std::string();
+                return latest({ns, name}, "latestReadyRevisionName");
+              },
+          .latest_created =
+              [this, ns = route.ns](const std::string& name) {
+                return latest({ns, name}, "latestCreatedRevisionName");
               },
           .url_of = [this, route](const std::string& tag) { return url_of(route, tag); }};
 }
@@ -349,7 +362,8 @@ TrafficView Serving::State::traffic_view(const ObjectKey& route) const {
 Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
   const ObjectPtr cached = routes.get(key);
   if (!cached || is_being_deleted(*cached)) {
-    waiting_routes.erase(key);
+    users.set(key, {});
+    waiting.set(key, {});
     co_return Requeue();
   }
   Json object = *cached;
@@ -360,16 +374,14 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
     object = *current;
     assignment = assign_traffic(object, traffic_view(key));
   }
-  if (assignment.awaited.empty())
-    waiting_routes.erase(key);
-  else
-    waiting_routes[key] = std::move(assignment.awaited);
+  object["status"]["traffic"] = std::move(assignment.traffic);
+  waiting.set(key, assignment.awaited);
+  users.set(key, revisions_of(object, traffic_view(key)));
   const auto now = clock.wall();
   set_condition(object, assignment.condition, now);
   set_ready(object, {"AllTrafficAssigned"}, now);
   Json& status = object["status"];
   status["observedGeneration"] = generation_of(object);
-  status["traffic"] = std::move(assignment.traffic);
   status["url"] = url_of(key);
   status["address"] = address_of(key);
   HEARTH_CO_CHECK_OK(co_await update_status(store, kRoutes, key, std::move(status)));
@@ -378,9 +390,9 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
 }
 
 // A Route hears of its Configuration by itself, but not of a revision that it names.
-void Serving::State::wake_routes(const ObjectKey& revision) {
-  for (const auto& [route, awaited] : waiting_routes) {
-    if (route.ns == revision.ns && awaited.contains(revision.name)) route_controller.enqueue(route);
+void Serving::State::wake_routes(const ObjectKey& revision, bool deleted) {
+  for (const ObjectKey& route : (deleted ? users : waiting).routes_of(revision)) {
+    route_controller.enqueue(route);
   }
 }
 

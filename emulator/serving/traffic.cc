@@ -45,6 +45,31 @@ void check_named(const std::string& name, RevisionState state, Assignment& out) 
   }
 }
 
+void check_followed(const std::string& configuration, const std::string& name,
+                    const TrafficView& view, Assignment& out) {
+  if (name.empty()) {
+    blame(out.condition, "Unknown",
+          fmt::format("Configuration \"{}\" is waiting for a Revision to become ready.",
+                      configuration));
+  } else if (view.state_of(name) == RevisionState::kMissing) {
+    out.awaited.insert(name);
+    // The one that was made last is made again by its Configuration.
+    const bool comes_back = view.latest_created(configuration) == name;
+    blame(out.condition, comes_back ? "Unknown" : "False",
+          fmt::format("Revision \"{}\" referenced in traffic not found.", name));
+  }
+}
+
+// Of what was served last, what still exists.
+Json kept_traffic(const Json& route, const TrafficView& view) {
+  Json out = Json::array();
+  for (const Json& target : list_at(route, {"status", "traffic"})) {
+    const std::string name = string_at(target, {"revisionName"});
+    if (view.state_of(name) != RevisionState::kMissing) out.push_back(target);
+  }
+  return out;
+}
+
 void assign(Json target, const Json& route, const TrafficView& view, Assignment& out) {
   std::string name = string_at(target, {"revisionName"});
   if (!name.empty()) {
@@ -53,11 +78,7 @@ void assign(Json target, const Json& route, const TrafficView& view, Assignment&
     const std::string configuration = followed_configuration(target, route);
     name = view.latest_ready(configuration);
     target["latestRevision"] = true;
-    if (name.empty()) {
-      blame(out.condition, "Unknown",
-            fmt::format("Configuration \"{}\" is waiting for a Revision to become ready.",
-                        configuration));
-    }
+    check_followed(configuration, name, view, out);
   }
   target.erase("configurationName");
   target["revisionName"] = name;
@@ -74,7 +95,7 @@ Assignment assign_traffic(const Json& route, const TrafficView& view) {
     if (target.is_object()) assign(target, route, view, out);
   }
   if (wanted.empty()) blame(out.condition, "Unknown", "The Route has no traffic targets.");
-  if (out.condition.status != "True") out.traffic = list_at(route, {"status", "traffic"});
+  if (out.condition.status != "True") out.traffic = kept_traffic(route, view);
   // Also of what was kept: the daemon may listen at another port now.
   for (Json& target : out.traffic) {
     const std::string tag = string_at(target, {"tag"});

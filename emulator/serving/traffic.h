@@ -2,7 +2,7 @@
 // take requests, what the Route served last. Pure.
 //
 // As Knative: a bad target programs nothing new. The last good assignment is the Route's
-// status.traffic, so it survives a restart.
+// status.traffic, so it survives a restart; of that, what was deleted goes.
 #pragma once
 
 #include <functional>
@@ -21,6 +21,7 @@ struct TrafficView {
   std::function<RevisionState(const std::string& revision)> state_of;
   // Empty when the configuration has none yet.
   std::function<std::string(const std::string& configuration)> latest_ready;
+  std::function<std::string(const std::string& configuration)> latest_created;
   std::function<std::string(const std::string& tag)> url_of;
 };
 

@@ -7,10 +7,18 @@
 namespace hearth::serving {
 namespace {
 
+constexpr RevisionState kReady = RevisionState::kReady;
+
 struct World {
   std::map<std::string, RevisionState> revisions;
   std::map<std::string, std::string> latest;
   std::string port;
+  std::map<std::string, std::string> created = {};
+
+  static std::string at(const std::map<std::string, std::string>& names, const std::string& name) {
+    const auto it = names.find(name);
+    return it == names.end() ? std::string() : it->second;
+  }
 
   TrafficView view() const {
     return {.state_of =
@@ -18,11 +26,8 @@ struct World {
                   const auto it = revisions.find(name);
                   return it == revisions.end() ? RevisionState::kMissing : it->second;
                 },
-            .latest_ready =
-                [this](const std::string& name) {
-                  const auto it = latest.find(name);
-                  return it == latest.end() ? std::string() : it->second;
-                },
+            .latest_ready = [this](const std::string& name) { return at(latest, name); },
+            .latest_created = [this](const std::string& name) { return at(created, name); },
             .url_of = [this](const std::string& tag) { return "http://" + tag + port; }};
   }
 };
@@ -39,7 +44,7 @@ const Json kServed =
     Json::array({{{"revisionName", "hello-v0"}, {"percent", 100}, {"latestRevision", true}}});
 
 TEST(Traffic, NamesTheRevisionsOfItsTargets) {
-  const World world{{{"hello-v1", RevisionState::kReady}}, {{"hello", "hello-v2"}}, ""};
+  const World world{{{"hello-v1", kReady}, {"hello-v2", kReady}}, {{"hello", "hello-v2"}}, ""};
   const Assignment out = assign_traffic(route(kCanary, kServed), world.view());
   EXPECT_EQ(out.condition.status, "True");
   EXPECT_TRUE(out.awaited.empty());
@@ -52,7 +57,7 @@ TEST(Traffic, NamesTheRevisionsOfItsTargets) {
 }
 
 TEST(Traffic, KeepsWhatItServedWhileARevisionIsMissing) {
-  World world{{}, {{"hello", "hello-v2"}}, ""};
+  World world{{{"hello-v0", kReady}, {"hello-v2", kReady}}, {{"hello", "hello-v2"}}, ""};
   const Json object = route(kCanary, kServed);
   const Assignment out = assign_traffic(object, world.view());
   EXPECT_EQ(out.condition.status, "False");
@@ -67,12 +72,12 @@ TEST(Traffic, KeepsWhatItServedWhileARevisionIsMissing) {
   world.revisions["hello-v1"] = RevisionState::kFailed;
   EXPECT_EQ(assign_traffic(object, world.view()).condition.status, "False");
   EXPECT_EQ(assign_traffic(object, world.view()).traffic, kServed);
-  world.revisions["hello-v1"] = RevisionState::kReady;
+  world.revisions["hello-v1"] = kReady;
   EXPECT_EQ(assign_traffic(object, world.view()).traffic[0]["revisionName"], "hello-v1");
 }
 
 TEST(Traffic, KeepsWhatItServedWhileAConfigurationHasNoRevision) {
-  const World world{{{"hello-v1", RevisionState::kReady}}, {}, ""};
+  const World world{{{"hello-v0", kReady}, {"hello-v1", kReady}}, {}, ""};
   const Assignment out = assign_traffic(route(kCanary, kServed), world.view());
   EXPECT_EQ(out.condition.status, "Unknown");
   EXPECT_EQ(out.traffic, kServed);
@@ -85,6 +90,35 @@ TEST(Traffic, ServesNothingBeforeItsFirstGoodAssignment) {
   EXPECT_EQ(assign_traffic(route(Json::array()), world.view()).condition.status, "Unknown");
 }
 
+TEST(Traffic, LosesWhatWasDeletedAndKeepsTheRest) {
+  const World world{{{"b", kReady}}, {}, ""};
+  const Json split = {{{"revisionName", "a"}, {"percent", 50}},
+                      {{"revisionName", "b"}, {"percent", 50}}};
+  const Assignment out = assign_traffic(route(split, split), world.view());
+  EXPECT_EQ(out.condition.status, "False");
+  EXPECT_EQ(out.condition.reason, "RevisionMissing");
+  EXPECT_EQ(out.condition.message, "Revision \"a\" referenced in traffic not found.");
+  EXPECT_EQ(out.traffic, Json::array({split[1]}));
+  EXPECT_EQ(out.awaited, (std::set<std::string>{"a"}));
+}
+
+TEST(Traffic, TellsWhenTheLatestRevisionWasDeleted) {
+  const Json latest = Json::array({{{"configurationName", "hello"}, {"percent", 100}}});
+  World world{{}, {{"hello", "hello-v1"}}, ""};
+  world.created = {{"hello", "hello-v2"}};
+  const Assignment out = assign_traffic(route(latest), world.view());
+  EXPECT_EQ(out.condition.status, "False");
+  EXPECT_EQ(out.condition.reason, "RevisionMissing");
+  EXPECT_EQ(out.traffic, Json::array());
+  // Its Configuration makes the one that it made last again.
+  world.created = {{"hello", "hello-v1"}};
+  EXPECT_EQ(assign_traffic(route(latest), world.view()).condition.status, "Unknown");
+  EXPECT_EQ(assign_traffic(route(latest), world.view()).awaited,
+            (std::set<std::string>{"hello-v1"}));
+  world.revisions["hello-v1"] = RevisionState::kNotReady;
+  EXPECT_EQ(assign_traffic(route(latest), world.view()).condition.status, "True");
+}
+
 TEST(Traffic, TellsOfAMissingRevisionBeforeOneThatStarts) {
   const World world{{{"b", RevisionState::kNotReady}}, {}, ""};
   const Assignment out = assign_traffic(
@@ -95,7 +129,7 @@ TEST(Traffic, TellsOfAMissingRevisionBeforeOneThatStarts) {
 }
 
 TEST(Traffic, KeepsTagsAtTheAddressOfToday) {
-  const World world{{}, {}, ":81"};
+  const World world{{{"hello-v0", kReady}}, {}, ":81"};
   const Json served = Json::array(
       {{{"revisionName", "hello-v0"}, {"percent", 100}, {"tag", "old"}, {"url", "http://old:80"}}});
   EXPECT_EQ(assign_traffic(route(kCanary, served), world.view()).traffic[0]["url"],

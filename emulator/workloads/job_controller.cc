@@ -103,14 +103,17 @@ std::string context_config_map(const Json& job) {
   return {};
 }
 
-Status unpack_context(const std::string& archive, const std::filesystem::path& folder) {
+Status unpack_context(const std::string& archive, const std::filesystem::path& folder,
+                      const builder::BuildRequest& request) {
   const base::UniqueFd file(::memfd_create("context", MFD_CLOEXEC));
   if (!file) return fail(system_error(errno, "memfd"));
   HEARTH_CHECK_OK(base::write_all(file.get(), archive));
   ::lseek(file.get(), 0, SEEK_SET);
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  HEARTH_CHECK_OK(oci::extract_archive(file.get(), folder, {}));
+  const auto unpacked = oci::extract_archive(
+      file.get(), folder, {.checkpoint = [&request] { return builder::check_time(request); }});
+  if (!unpacked) return fail(with_context(unpacked.error(), "build context"));
   return {};
 }
 
@@ -265,9 +268,7 @@ Task<Result<std::string>> JobController::State::read_context(Json job, std::stri
 Task<Result<builder::BuildResult>> JobController::State::build(
     Json job, std::filesystem::path folder, std::shared_ptr<std::atomic<bool>> cancelled) {
   const KanikoArguments arguments = parse_arguments(*kaniko_container(job));
-  HEARTH_CO_TRY(archive, co_await read_context(job, arguments.context));
-  HEARTH_CO_CHECK_OK(co_await pool.run(
-      [bytes = std::move(archive), folder] { return unpack_context(bytes, folder); }));
+  // The time limit counts from here.
   builder::BuildRequest request{.id = name_of(job),
                                 .context = folder,
                                 .dockerfile_path = arguments.dockerfile,
@@ -278,6 +279,10 @@ Task<Result<builder::BuildResult>> JobController::State::build(
                                 .cancelled = std::move(cancelled)};
   request.timeout =
       std::chrono::seconds(base::int_at(job, {"spec", "activeDeadlineSeconds"}).value_or(1800));
+  HEARTH_CO_TRY(archive, co_await read_context(job, arguments.context));
+  HEARTH_CO_CHECK_OK(co_await pool.run([bytes = std::move(archive), folder, request] {
+    return unpack_context(bytes, folder, request);
+  }));
   request.log = [this, id = pod_name(job)](std::string_view line) {
     loop.post([this, id, text = std::string(line) + "\n"] { logs.append(id, text); });
   };

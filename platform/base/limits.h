@@ -36,6 +36,11 @@ inline constexpr std::size_t kYamlNodesMax = 1'000'000;
 inline constexpr std::size_t kContextFilesMax = 20'000;
 inline constexpr std::size_t kContextBytesMax = 512ULL * 1024 * 1024;
 inline constexpr std::size_t kConfigMapContextBytesMax = 700 * 1024;
+// Of a path in them, and in a layer. Bytes: half of the kernel's PATH_MAX; the other half is for
+// the folder that they are unpacked to. Components: much work on a path looks at each folder above
+// it; the deepest trees of package managers have a few dozen.
+inline constexpr std::size_t kPathBytesMax = 2048;
+inline constexpr std::size_t kPathDepthMax = 256;
 
 // Watches
 inline constexpr std::size_t kWatchQueueMax = 2'000;

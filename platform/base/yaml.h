@@ -9,8 +9,9 @@
 
 namespace hearth::base {
 
-// All documents of a stream; empty documents are left out. Errors begin with where: "line 3, column
-// 5: …", or "ORIGIN:3:5: …" when the text has an origin, its file's name.
+// All documents of a stream; empty documents are left out. One that begins with "{" may be JSON
+// documents, as with kubectl. Errors begin with where: "line 3, column 5: …", or "ORIGIN:3:5: …"
+// when the text has an origin, its file's name.
 Result<std::vector<Json>> parse_yaml_documents(std::string_view text, std::string_view origin = {});
 // Exactly one document.
 Result<Json> parse_yaml(std::string_view text);

@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "platform/base/limits.h"
+#include "platform/base/yaml_json.h"
 
 namespace hearth::base {
 namespace {
@@ -181,7 +182,16 @@ Result<std::vector<YamlDocument>> parse_yaml_nodes(std::string_view text, std::s
                 fmt::format("{}{}YAML of {} bytes is over the limit of {}", origin,
                             origin.empty() ? "" : ": ", text.size(), limits::kYamlBytesMax));
   }
-  return Composer(text, origin).run();
+  // What editors of Windows begin a file with.
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  if (begin == text.npos || text[begin] != '{') return Composer(text, origin).run();
+  auto json = parse_json_nodes(text, origin);
+  if (json) return json;
+  auto yaml = Composer(text, origin).run();
+  // A key in quotes: it was meant as JSON, and YAML's reasons would confuse.
+  const auto key = text.find_first_not_of(" \t\r\n", begin + 1);
+  return yaml || key == text.npos || text[key] != '"' ? std::move(yaml) : std::move(json);
 }
 
 std::string place_text(TextPosition place, std::string_view origin) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "platform/base/text.h"
+#include "platform/http/message.h"
 
 namespace hearth::http {
 namespace {
@@ -24,8 +25,10 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input, std:
       return Step{part, input.substr(0, part)};
     }
     case State::kDataEnd:
+      if (!std::string_view("\r\n").starts_with(input.substr(0, 2))) {
+        return fail(Code::kBadRequest, "chunk has no CRLF behind it");
+      }
       if (input.size() < 2) return Step{};
-      if (!input.starts_with("\r\n")) return fail(Code::kBadRequest, "chunk has no CRLF behind it");
       state_ = State::kSize;
       return Step{2, {}};
     case State::kTrailer:
@@ -38,6 +41,7 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::decode(std::string_view input, std:
 
 Result<ChunkedDecoder::Step> ChunkedDecoder::size_line(std::string_view input) {
   const auto end = input.find("\r\n");
+  if (has_bare_lf(input.substr(0, end))) return fail(Code::kBadRequest, "malformed chunk size");
   if (end == input.npos) {
     // The longest line may have its CR, too.
     if (input.size() > kSizeLineMax + 1)
@@ -48,7 +52,7 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::size_line(std::string_view input) {
   const std::string_view line = input.substr(0, end);
   const std::string_view digits = base::trim(line.substr(0, line.find(';')));
   const auto size = base::parse_int<std::uint64_t>(digits, 16);
-  if (!size || digits.size() > 16 || line.contains('\n') || line.starts_with(' ')) {
+  if (!size || digits.size() > 16 || line.starts_with(' ')) {
     return fail(Code::kBadRequest, "malformed chunk size");
   }
   left_ = *size;
@@ -58,6 +62,7 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::size_line(std::string_view input) {
 
 Result<ChunkedDecoder::Step> ChunkedDecoder::trailer_line(std::string_view input) {
   const auto end = input.find("\r\n");
+  if (has_bare_lf(input.substr(0, end))) return fail(Code::kBadRequest, "malformed trailer");
   if (end == input.npos) {
     if (input.size() > kTrailerBytesMax) return fail(Code::kBadRequest, "trailer is too long");
     return Step{};

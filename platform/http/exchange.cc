@@ -103,8 +103,11 @@ void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t
   append_status_line(out_, head.status);
   append_fields(out_, head.headers);
   if (!head.headers.contains("date")) append_date(out_);
-  // An unread body would be taken for the next request: such a connection ends.
-  if (!reader_.done() && reader_.bytes_left() > limits::kHeadBytesMax) keep_alive_ = false;
+  // An unread body would be taken for the next request: such a connection ends, unless little is
+  // left. Of chunks nobody knows.
+  if (!reader_.done() && (!content_length() || reader_.bytes_left() > limits::kHeadBytesMax)) {
+    keep_alive_ = false;
+  }
   if (owes_continue() && !reader_.done()) keep_alive_ = false;
   if (!keep_alive_) append_field(out_, "Connection", "close");
   if (!is_bodiless(head.status)) {

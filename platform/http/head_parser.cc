@@ -2,6 +2,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
+#include <fmt/format.h>
 
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
@@ -107,9 +108,20 @@ void use_absolute_form(RequestHead& head) {
   head.target = std::move(path);
 }
 
-}  // namespace
+// Whether a whole head is at the front of the text; an error when it can't become one.
+Result<bool> contains_whole_head(std::string_view text, std::string_view what) {
+  const auto end = text.find("\r\n\r\n");
+  // RFC 9112 §2.2 lets a bare LF end a line. Those who do and those who don't see other heads in
+  // the same bytes, and requests are smuggled through the difference.
+  if (has_bare_lf(text.substr(0, end))) {
+    return fail(Code::kBadRequest, "malformed HTTP head: a line ends with LF, not with CRLF");
+  }
+  if (end != text.npos) return true;
+  if (text.size() <= limits::kHeadBytesMax) return false;
+  return fail(Code::kTooLarge, fmt::format("{} head is over 64 KiB", what));
+}
 
-bool contains_whole_head(std::string_view buffer) { return buffer.contains("\r\n\r\n"); }
+}  // namespace
 
 Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, RequestHead& out) {
   // RFC 9112 §2.2: empty lines before a request line are ignored.
@@ -121,12 +133,8 @@ Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, Re
   if (!text.empty() && !is_token(text.substr(0, 1)) && text[0] != '\r') {
     return fail(Code::kBadRequest, "malformed HTTP head: this port speaks plain HTTP");
   }
-  if (!contains_whole_head(text)) {
-    if (text.size() > limits::kHeadBytesMax) {
-      return fail(Code::kTooLarge, "request head is over 64 KiB");
-    }
-    return std::optional<ParsedHead>();
-  }
+  HEARTH_TRY(whole, contains_whole_head(text, "request"));
+  if (!whole) return std::optional<ParsedHead>();
   out.headers.clear();
   Parser<true> parser(out.headers);
   parser.method = &out.method;
@@ -158,12 +166,8 @@ Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, Re
 
 Result<std::optional<ParsedHead>> parse_response_head(std::string_view buffer,
                                                       bool request_was_head, ResponseHead& out) {
-  if (!contains_whole_head(buffer)) {
-    if (buffer.size() > limits::kHeadBytesMax) {
-      return fail(Code::kTooLarge, "response head is over 64 KiB");
-    }
-    return std::optional<ParsedHead>();
-  }
+  HEARTH_TRY(whole, contains_whole_head(buffer, "response"));
+  if (!whole) return std::optional<ParsedHead>();
   out.headers.clear();
   Parser<false> parser(out.headers);
   parser.status = &out.status;

@@ -30,14 +30,12 @@ struct ParsedHead {
 // Parses the head at the front of `buffer`. An empty optional means: more bytes are needed.
 // Errors: kTooLarge (431), kUnsupported (501, unknown transfer coding), kBadRequest (400).
 // Refuses what makes request smuggling possible: Content-Length beside Transfer-Encoding, several
-// or malformed Content-Length, a transfer coding but "chunked", HTTP/1.1 without exactly one Host.
+// or malformed Content-Length, a transfer coding but "chunked", HTTP/1.1 without exactly one Host,
+// a line that ends with a bare LF (at once: the rest of such a head need not come).
 Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, RequestHead& out);
 
 // `request_was_head`: the answer to HEAD has no body whatever it says.
 Result<std::optional<ParsedHead>> parse_response_head(std::string_view buffer,
                                                       bool request_was_head, ResponseHead& out);
-
-// Is there a whole head in the buffer? Cheap; avoids parsing a slow client's bytes again and again.
-bool contains_whole_head(std::string_view buffer);
 
 }  // namespace hearth::http

@@ -61,6 +61,23 @@ TEST(RequestHead, RefusesSmugglingShapes) {
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost : a\r\n\r\n"), Code::kBadRequest);
 }
 
+TEST(RequestHead, RefusesABareLineFeedAsSoonAsItIsSeen) {
+  for (const char* text :
+       {"GET / HTTP/1.1\n", "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\nX: b",
+        "GET / HTTP/1.1\r\nHost: a\r\n\n", "\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n"}) {
+    EXPECT_EQ(refusal(text), Code::kBadRequest) << text;
+  }
+}
+
+TEST(RequestHead, LooksForBareLineFeedsInTheHeadOnly) {
+  RequestHead head;
+  const auto parsed =
+      parse_request_head("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\n\n\n", head);
+  ASSERT_TRUE(parsed && *parsed);
+  EXPECT_EQ((*parsed)->framing.length, 3U);
+}
+
 TEST(RequestHead, DemandsExactlyOneHost) {
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\n\r\n"), Code::kBadRequest);
   EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), Code::kBadRequest);
@@ -82,6 +99,13 @@ TEST(ResponseHead, HasNoBodyForHead204And304) {
             BodyFraming::Kind::kNone);
   EXPECT_EQ((*parse_response_head("HTTP/1.1 200 OK\r\n\r\n", false, head))->framing.kind,
             BodyFraming::Kind::kUntilClose);
+}
+
+TEST(ResponseHead, RefusesABareLineFeedAsSoonAsItIsSeen) {
+  ResponseHead head;
+  const auto parsed = parse_response_head("HTTP/1.1 200 OK\nContent-Length: 0\n\n", false, head);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, Code::kBadRequest);
 }
 
 TEST(ResponseHead, RefusesAStatusBelow100) {
@@ -118,6 +142,17 @@ TEST(Chunked, DecodesWhateverThePiecesAre) {
 TEST(Chunked, TheLongestSizeLineMayArriveInPieces) {
   const std::string coded = "1;" + std::string(254, 'e') + "\r\na\r\n0\r\n\r\n";
   for (const std::size_t piece : {1U, 1000U}) EXPECT_EQ(decode_all(coded, piece), "a");
+}
+
+// None of these is whole: what waited for the rest would wait for ever.
+TEST(Chunked, RefusesABareLineFeedAsSoonAsItIsSeen) {
+  for (const char* coded : {"5\n", "5\nhello\n0\n\n", "5;x=y\n", "5\r\nhello\n", "0\r\nA: b\n",
+                            "0\r\n\n", "0\r\nA: b\nC: d\r\n"}) {
+    for (const std::size_t piece : {1U, 100U}) {
+      const std::string got = decode_all(coded, piece);
+      EXPECT_TRUE(got.starts_with("error") && got != "error: short") << coded << ": " << got;
+    }
+  }
 }
 
 TEST(Chunked, RefusesMalformedSizes) {

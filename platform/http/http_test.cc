@@ -98,8 +98,8 @@ TEST_F(HttpTest, CarriesALargeBodyAndRefusesATooLargeOne) {
   EXPECT_EQ(fetch("POST", "/", std::string(2'000'000, 'x'))->head.status, 413);
 }
 
-// What a client that waits for "100 Continue" sees first.
-std::string first_bytes(std::uint16_t port, const std::string& request) {
+// What a client sees first that sends all of this.
+std::string first_bytes(std::uint16_t port, const std::string& request, std::size_t size = 12) {
   const base::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -107,8 +107,9 @@ std::string first_bytes(std::uint16_t port, const std::string& request) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return {};
-  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return {};
-  std::string out(12, '\0');
+  const auto sent = ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
+  if (sent != static_cast<ssize_t>(request.size())) return {};
+  std::string out(size, '\0');
   const auto got = ::recv(fd.get(), out.data(), out.size(), MSG_WAITALL);
   out.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
   return out;
@@ -128,6 +129,23 @@ TEST_F(HttpTest, WhoExpectsIsToldToContinueAlsoWithNothingToSend) {
 TEST_F(HttpTest, WhoExpectsIsAnsweredAtOnceWhereTheBodyIsNotWanted) {
   EXPECT_EQ(first_bytes(port_, put_that_expects("/unread", 5)), "HTTP/1.1 200");
   EXPECT_EQ(first_bytes(port_, put_that_expects("/unread", 0)), "HTTP/1.1 100");
+}
+
+TEST_F(HttpTest, WhoStillSendsWhatIsNotWantedGetsTheAnswerAllTheSame) {
+  const std::string head = "POST /unread HTTP/1.1\r\nHost: a\r\n";
+  const std::string body(8'000'000, 'x');
+  EXPECT_EQ(first_bytes(port_, head + "Content-Length: 8000000\r\n\r\n" + body), "HTTP/1.1 200");
+  const std::string coded = "7a1200\r\n" + body + "\r\n0\r\n\r\n";
+  EXPECT_EQ(first_bytes(port_, head + "Transfer-Encoding: chunked\r\n\r\n" + coded),
+            "HTTP/1.1 200");
+  const std::string endless = "GET / HTTP/1.1\r\nHost: a\r\nX: " + body;
+  EXPECT_EQ(first_bytes(port_, endless), "HTTP/1.1 431");
+}
+
+TEST_F(HttpTest, WhoSentAnUnreadBodyInChunksIsToldThatTheConnectionEnds) {
+  const std::string answer = first_bytes(
+      port_, "POST /unread HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 4096);
+  EXPECT_TRUE(answer.contains("\r\nConnection: close\r\n")) << answer;
 }
 
 // Takes rooms in a row, notes in which order they came, and gives each back at once.

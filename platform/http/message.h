@@ -91,6 +91,8 @@ std::optional<std::vector<QueryParameter>> parse_query(std::string_view query);
 bool is_hop_by_hop(std::string_view name);
 // True for a token of RFC 9110; header names and methods.
 bool is_token(std::string_view text);
+// An LF without a CR before it: no line of HTTP/1.1 ends like that.
+bool has_bare_lf(std::string_view text);
 // No CR, LF or NUL: safe to write as a header value.
 bool is_field_value(std::string_view text);
 

@@ -32,6 +32,8 @@ using boost::system::error_code;
 namespace {
 constexpr telemetry::Log kLog("http");
 constexpr std::size_t kReadBytes = 16 * 1024;
+// How long a client may go on sending what nobody wants.
+constexpr std::chrono::seconds kLingerTime{5};
 
 // What the last connection leaves for the files, instances and own connections of those that are
 // connected already.
@@ -98,6 +100,7 @@ class ServerConnection {
   Task<bool> read_head();
   Task<void> handle();
   Task<bool> drain_body();
+  Task<void> linger();
   Task<void> refuse(const Error& error);
 
   Server::State& server_;
@@ -130,6 +133,7 @@ Task<void> ServerConnection::serve() {
     if (!co_await drain_body()) break;
     idle_ = true;
   }
+  if (exchange_.finished() && !exchange_.reader_.done()) co_await linger();
 }
 
 Task<bool> ServerConnection::read_head() {
@@ -187,11 +191,25 @@ Task<bool> ServerConnection::drain_body() {
   co_return true;
 }
 
+// RFC 9112 §9.6: to close while the client still sends resets the connection, and the reset may
+// destroy the answer before the client has read it.
+Task<void> ServerConnection::linger() {
+  if (!stream_->end_writing()) co_return;
+  idle_ = true;
+  stream_->expire_after(kLingerTime);
+  buffer_.resize(kReadBytes);
+  while (true) {
+    const auto got = co_await stream_->read_some(buffer_.data(), buffer_.size());
+    if (!got || *got == 0) co_return;
+  }
+}
+
 Task<void> ServerConnection::refuse(const Error& error) {
   exchange_.request_.method = "GET";
   exchange_.start(ParsedHead{});
   exchange_.close_after();
   co_await exchange_.respond(status_of(error), "text/plain; charset=utf-8", error.message + "\n");
+  co_await linger();
 }
 
 struct ServerTasks {

@@ -7,6 +7,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -19,6 +20,7 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "platform/async/loop.h"
@@ -269,10 +271,39 @@ Task<Status> Stream::write(std::string_view first, std::string_view second) {
   co_return Status();
 }
 
+Task<Result<std::size_t>> Stream::write_until_answered(std::string_view data) {
+  using namespace asio::experimental::awaitable_operators;
+  Socket& socket = state_->socket;
+  std::size_t put = 0;
+  while (put < data.size()) {
+    error_code error;
+    put += socket.write_some(asio::buffer(data.substr(put)), error);
+    if (error == asio::error::would_block || error == asio::error::try_again) {
+      const auto first = co_await (socket.async_wait(Socket::wait_write, kToken) ||
+                                   socket.async_wait(Socket::wait_read, kToken));
+      error = std::visit([](const auto& outcome) { return std::get<0>(outcome); }, first);
+      if (!error && first.index() == 1) co_return put;
+    }
+    if (error) co_return fail(io_error(error, state_->expired, "writing"));
+  }
+  co_return put;
+}
+
 void Stream::expire_after(std::chrono::milliseconds duration) {
   state_->deadline = Clock::now() + duration;
 }
 void Stream::never_expire() { state_->deadline = kNever; }
+
+bool Stream::end_writing() {
+  error_code ignored;
+  if (!state_->tls) state_->socket.shutdown(Socket::shutdown_send, ignored);
+  return !state_->tls;
+}
+
+bool Stream::ended_by_peer() const {
+  pollfd entry{fd(), POLLRDHUP, 0};
+  return ::poll(&entry, 1, 0) > 0;
+}
 
 void Stream::close() {
   error_code ignored;

@@ -50,9 +50,17 @@ class Stream {
   Task<Result<std::size_t>> read_some(char* data, std::size_t size);
   // All of both pieces.
   Task<Status> write(std::string_view first, std::string_view second = {});
+  // What the peer took: all, or what it took until it had sent something and took no more. Not for
+  // TLS.
+  Task<Result<std::size_t>> write_until_answered(std::string_view data);
 
   void expire_after(std::chrono::milliseconds duration);
   void never_expire();
+  // The peer learns that no more comes, and can still send. False under TLS, whose end is a message
+  // of its own.
+  bool end_writing();
+  // Whether the peer has ended its side: it has gone, or just sends no more.
+  bool ended_by_peer() const;
   // Operations under way end with an error. Idempotent.
   void close();
   bool is_open() const;

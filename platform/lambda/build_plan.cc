@@ -9,6 +9,7 @@
 #include "platform/base/json.h"
 #include "platform/base/limits.h"
 #include "platform/oci/layer_writer.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::lambda {
 namespace {
@@ -24,14 +25,31 @@ std::string dependency_text(const Language& language, const std::string& text) {
   return base::dump_json_pretty({{"name", "function"}, {"private", true}, {"dependencies", *json}});
 }
 
+// Files, and the folders that their paths imply: sorted as they are, those that share a folder
+// stand together.
+std::size_t count_entries(const SourceTree& tree) {
+  std::size_t out = tree.size();
+  std::string_view last;
+  for (const auto& [path, content] : tree) {
+    const auto differs = std::ranges::mismatch(last, path).in2;
+    out += static_cast<std::size_t>(std::count(differs, path.end(), '/'));
+    last = path;
+  }
+  return out;
+}
+
 Status check_bounds(const SourceTree& tree) {
   std::size_t bytes = 0;
-  for (const auto& [path, content] : tree) bytes += content.size();
-  if (tree.size() > limits::kContextFilesMax || bytes > limits::kContextBytesMax) {
-    return fail(Code::kTooLarge, fmt::format("the source has {} files and {} bytes; the limits are "
-                                             "{} and {}",
-                                             tree.size(), bytes, limits::kContextFilesMax,
-                                             limits::kContextBytesMax));
+  for (const auto& [path, content] : tree) {
+    HEARTH_CHECK_OK(oci::check_path(path));
+    bytes += content.size();
+  }
+  const std::size_t entries = count_entries(tree);
+  if (entries > limits::kContextFilesMax || bytes > limits::kContextBytesMax) {
+    return fail(Code::kTooLarge,
+                fmt::format("the source has {} files and folders and {} bytes; the limits are {} "
+                            "and {}",
+                            entries, bytes, limits::kContextFilesMax, limits::kContextBytesMax));
   }
   return {};
 }
@@ -45,23 +63,16 @@ std::string image_name(const std::string& reference, const BuildSettings& settin
   return settings.base_registry.empty() ? image : settings.base_registry + "/" + image;
 }
 
-Result<std::string> archive(const SourceTree& tree) {
+// Takes the files along: of a large source there is never a second copy.
+Result<std::string> archive(SourceTree tree) {
   std::string out;
   oci::LayerWriter writer({.compression = oci::Compression::kGzip}, [&](std::string_view bytes) {
     out += bytes;
     return Status();
   });
-  for (const auto& [path, bytes] : tree) writer.add_bytes(path, bytes, 0644);
+  for (auto& [path, bytes] : tree) writer.add_bytes(path, std::move(bytes), 0644);
   HEARTH_CHECK_OK(writer.finish());
   return out;
-}
-
-// Is the handler's module there under its own name? Then a single file keeps its name.
-bool has_module(const SourceTree& tree, const std::string& handler, const Language& language) {
-  const std::string module = handler.substr(0, handler.find('.'));
-  return std::ranges::any_of(language.extensions, [&](const std::string& extension) {
-    return tree.contains(module + extension);
-  });
 }
 
 // What the image depends on: every file of the context, by path. Hashing the files and not the
@@ -81,13 +92,9 @@ Result<BuildPlan> plan_build(const std::string& ns, const std::string& name,
                              const FunctionSpec& spec, const Languages& languages,
                              SourceTree source, const BuildSettings& settings) {
   HEARTH_TRY(language, languages.find(spec.language));
+  HEARTH_TRY(tree, with_main_file(std::move(source), *language, spec.handler));
   if (!spec.source.dependencies.empty() && !language->dependency_manifest.empty()) {
-    source[language->dependency_manifest] = dependency_text(*language, spec.source.dependencies);
-  }
-  SourceTree tree = std::move(source);
-  if (spec.handler.empty() || !has_module(tree, spec.handler, *language)) {
-    HEARTH_TRY(named, with_main_file(std::move(tree), language->main_file, language->extensions));
-    tree = std::move(named);
+    tree[language->dependency_manifest] = dependency_text(*language, spec.source.dependencies);
   }
   const std::string version = spec.version.empty() ? language->default_version : spec.version;
   const std::map<std::string, std::string> values{
@@ -106,7 +113,7 @@ Result<BuildPlan> plan_build(const std::string& ns, const std::string& name,
   HEARTH_CHECK_OK(check_bounds(tree));
   BuildPlan plan;
   plan.hash = content_hash(tree);
-  HEARTH_TRY(bytes, archive(tree));
+  HEARTH_TRY(bytes, archive(std::move(tree)));
   plan.context_tar_gz = std::move(bytes);
   const std::string path = fmt::format("/{}/{}:{}", ns, name, plan.hash.substr(0, kTagHashLength));
   plan.push_image = settings.push_registry + path;

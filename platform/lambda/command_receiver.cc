@@ -63,6 +63,16 @@ Result<Json> parse_data(const event::CloudEvent& event) {
   return data;
 }
 
+Status check_unprivileged(const Json& function) {
+  const auto field = privileged_field(function);
+  if (!field) return {};
+  return fail(Code::kForbidden,
+              fmt::format("{}: Forbidden: commands need no login, so they can't deploy, change or "
+                          "rebuild a function that names a Secret, a ServiceAccount or files of "
+                          "this machine: apply it over the Kubernetes API",
+                          *field));
+}
+
 void merge_strings(const Json& from, Json& object, const char* field) {
   const Json* map = base::find(from, {"metadata", field});
   if (map == nullptr || !map->is_object()) return;
@@ -186,9 +196,11 @@ Task<Status> CommandReceiver::deploy(event::CloudEvent event, Json data) {
   for (int attempt = 0; attempt < 5; ++attempt) {
     auto current = co_await store_.get(kFunctions, {ns, name});
     Json object = current ? Json(**current) : new_object(kFunctions, {ns, name});
+    HEARTH_CO_CHECK_OK(check_unprivileged(object));
     merge_strings(data, object, "labels");
     merge_strings(data, object, "annotations");
     object["spec"] = data["spec"];
+    HEARTH_CO_CHECK_OK(check_unprivileged(object));
     Json& annotations = object["metadata"]["annotations"];
     annotations["lambda.knative.io/last-cloudevent-id"] = event.id;
     if (!current) {
@@ -214,6 +226,14 @@ Task<Status> CommandReceiver::remove(Target target) {
   auto removed = co_await store_.remove(kFunctions, {target.ns, target.name}, {});
   if (!removed && removed.error().code != Code::kNotFound) co_return fail(removed.error());
   co_return Status();
+}
+
+Task<Result<ObjectPtr>> CommandReceiver::function_of(Target target) {
+  auto function = co_await store_.get(kFunctions, {target.ns, target.name});
+  if (!function && function.error().code == Code::kNotFound) {
+    co_return fail(co_await unknown_function(std::move(target)));
+  }
+  co_return function;
 }
 
 Task<Error> CommandReceiver::unknown_function(Target target) {
@@ -242,34 +262,41 @@ Task<Status> CommandReceiver::annotate(Target target, Json annotations) {
 }
 
 Task<Status> CommandReceiver::rebuild(Target target) {
-  co_return co_await annotate(std::move(target), {{std::string(kRebuildAnnotation),
-                                                   base::format_rfc3339_micros(clock_.wall())},
-                                                  {std::string(kCancelAnnotation), nullptr}});
+  HEARTH_CO_TRY(function, co_await function_of(target));
+  HEARTH_CO_CHECK_OK(check_unprivileged(*function));
+  Json annotations;
+  annotations[std::string(kRebuildAnnotation)] = base::format_rfc3339_micros(clock_.wall());
+  annotations[std::string(kCancelAnnotation)] = nullptr;
+  annotations[std::string(kCancelReasonAnnotation)] = nullptr;
+  co_return co_await annotate(std::move(target), std::move(annotations));
 }
 
 Task<Status> CommandReceiver::cancel(Target target) {
-  auto function = co_await store_.get(kFunctions, {target.ns, target.name});
-  if (!function && function.error().code == Code::kNotFound) {
-    co_return fail(co_await unknown_function(std::move(target)));
+  HEARTH_CO_TRY(function, co_await function_of(target));
+  if (base::string_at(*function, {"status", "phase"}) != "Building") co_return Status();
+  const std::string reason = base::string_at(target.data, {"reason"});
+  if (reason.size() > kCancelReasonBytesMax) {
+    co_return fail(Code::kInvalid,
+                   fmt::format("reason: Too long: at most {} bytes", kCancelReasonBytesMax));
   }
-  if (!function) co_return fail(function.error());
-  const std::string job = base::string_at(**function, {"status", "buildStatus", "jobName"});
-  if (base::string_at(**function, {"status", "phase"}) != "Building") co_return Status();
-  co_return co_await annotate(std::move(target), {{std::string(kCancelAnnotation), job}});
+  Json annotations;
+  annotations[std::string(kCancelAnnotation)] =
+      base::string_at(*function, {"status", "buildStatus", "jobName"});
+  annotations[std::string(kCancelReasonAnnotation)] = reason.empty() ? Json() : Json(reason);
+  co_return co_await annotate(std::move(target), std::move(annotations));
 }
 
 Task<Status> CommandReceiver::roll_back(Target target) {
   const std::string revision = base::string_at(target.data, {"revision"});
   const std::string reason = base::string_at(target.data, {"reason"});
-  if (const auto function = co_await store_.get(kFunctions, {target.ns, target.name});
-      !function && function.error().code == Code::kNotFound) {
-    co_return fail(co_await unknown_function(std::move(target)));
-  }
+  HEARTH_CO_TRY(function, co_await function_of(target));
+  HEARTH_CO_CHECK_OK(check_unprivileged(*function));
   if (!revision.empty() && !co_await store_.get(kRevisions, {target.ns, revision})) {
     co_return fail(Code::kInvalid, fmt::format("revision: Not found: \"{}\"", revision));
   }
-  Json annotations{{"lambda.knative.io/rollback-requested", base::format_rfc3339(clock_.wall())},
-                   {"lambda.knative.io/rollback-reason", reason}};
+  Json annotations;
+  annotations[std::string(kRollbackRequestedAnnotation)] = base::format_rfc3339(clock_.wall());
+  annotations[std::string(kRollbackReasonAnnotation)] = reason;
   // Without a revision: back to the latest.
   annotations[std::string(kRollbackTargetAnnotation)] = revision.empty() ? Json() : Json(revision);
   co_return co_await annotate(std::move(target), std::move(annotations));

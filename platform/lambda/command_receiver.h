@@ -3,7 +3,8 @@
 //
 // Stricter than the reference: an invalid spec is 400, deleting what is not there is accepted, an
 // event is applied once per (source, id), privileged annotations are dropped, bodies and rate are
-// bounded.
+// bounded. Commands need no login, so a function that has what only the API's administrator may
+// give away (privileged_field) is neither made, changed nor rebuilt by them.
 #pragma once
 
 #include <deque>
@@ -21,6 +22,8 @@
 namespace hearth::lambda {
 
 inline constexpr std::string_view kCancelAnnotation = "lambda.knative.io/cancel-requested";
+inline constexpr std::string_view kCancelReasonAnnotation = "lambda.knative.io/cancel-reason";
+inline constexpr std::size_t kCancelReasonBytesMax = 1024;
 
 struct CommandReceiverOptions {
   std::string default_namespace = "knative-lambda";
@@ -53,6 +56,7 @@ class CommandReceiver {
   Task<Status> rebuild(Target target);
   Task<Status> cancel(Target target);
   Task<Status> roll_back(Target target);
+  Task<Result<resource::ObjectPtr>> function_of(Target target);
   // kNotFound that names similar functions of the namespace.
   Task<Error> unknown_function(Target target);
   Task<Status> annotate(Target target, Json annotations);

@@ -1,5 +1,7 @@
 #include "platform/lambda/function.h"
 
+#include <fmt/format.h>
+
 #include "platform/resource/object.h"
 
 namespace hearth::lambda {
@@ -79,7 +81,47 @@ Scaling parse_scaling(const Json& spec) {
   return out;
 }
 
+// Known by the names that Kubernetes and the schema give such fields, wherever they stand: a field
+// that a later schema adds is found, too.
+bool is_privileged(const std::string& field, const Json& value) {
+  if (field == "serviceAccountName" || field == "imagePullSecret") {
+    return value.is_string() && value != "";
+  }
+  if (field == "imagePullSecrets") return !value.empty();
+  if (field == "secretKeyRef") return true;
+  if (field.ends_with("secretRef") || field.ends_with("SecretRef")) {
+    return !string_at(value, {"name"}).empty();
+  }
+  return field == "url" && value.is_string() &&
+         value.get_ref<const std::string&>().starts_with("file:");
+}
+
+std::optional<std::string> find_privileged(const Json& value, const std::string& path) {
+  if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (auto found = find_privileged(value[i], fmt::format("{}[{}]", path, i))) return found;
+    }
+  }
+  if (!value.is_object()) return std::nullopt;
+  for (const auto& [field, item] : value.items()) {
+    const std::string at = path + "." + field;
+    if (is_privileged(field, item)) return at;
+    if (auto found = find_privileged(item, at)) return found;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+bool uses_broker(const Json& object, std::string_view broker) {
+  return bool_at(object, {"spec", "eventing", "enabled"}).value_or(true) &&
+         string_at(object, {"spec", "eventing", "brokerName"}, kDefaultBroker) == broker;
+}
+
+std::optional<std::string> privileged_field(const Json& object) {
+  const Json* spec = find(object, {"spec"});
+  return spec != nullptr ? find_privileged(*spec, "spec") : std::nullopt;
+}
 
 FunctionSpec parse_function(const Json& object) {
   FunctionSpec out;
@@ -94,7 +136,7 @@ FunctionSpec parse_function(const Json& object) {
   out.limits = resources_of(spec, "limits", "128Mi", "100m");
   if (const Json* env = find(spec, {"env"}); env != nullptr && env->is_array()) out.env = *env;
   out.eventing_enabled = bool_at(spec, {"eventing", "enabled"}).value_or(true);
-  out.broker_name = string_at(spec, {"eventing", "brokerName"}, "lambda-broker");
+  out.broker_name = string_at(spec, {"eventing", "brokerName"}, kDefaultBroker);
   out.dlq_enabled = bool_at(spec, {"eventing", "dlq", "enabled"}).value_or(true);
   out.retry_max_attempts = int_at(spec, {"eventing", "dlq", "retryMaxAttempts"}).value_or(5);
   out.retry_backoff_delay = string_at(spec, {"eventing", "dlq", "retryBackoffDelay"}, "PT1S");

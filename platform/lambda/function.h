@@ -17,7 +17,11 @@ inline constexpr std::string_view kManagedBy = "knative-lambda-operator";
 inline constexpr std::string_view kNameLabel = "lambda.knative.io/name";
 inline constexpr std::string_view kRebuildAnnotation = "lambda.knative.io/rebuild-requested";
 inline constexpr std::string_view kRollbackTargetAnnotation = "lambda.knative.io/rollback-target";
+inline constexpr std::string_view kRollbackRequestedAnnotation =
+    "lambda.knative.io/rollback-requested";
+inline constexpr std::string_view kRollbackReasonAnnotation = "lambda.knative.io/rollback-reason";
 inline constexpr std::string_view kReplyAnnotation = "lambda.knative.io/reply";
+inline constexpr std::string_view kDefaultBroker = "lambda-broker";
 
 enum class SourceType { kInline, kMinio, kS3, kGcs, kGit, kImage };
 
@@ -57,7 +61,7 @@ struct FunctionSpec {
   Json limits;
   Json env = Json::array();
   bool eventing_enabled = true;
-  std::string broker_name = "lambda-broker";
+  std::string broker_name{kDefaultBroker};
   bool dlq_enabled = true;
   std::int64_t retry_max_attempts = 5;
   std::string retry_backoff_delay = "PT1S";
@@ -69,6 +73,11 @@ struct FunctionSpec {
 };
 
 FunctionSpec parse_function(const Json& object);
+// True when its Trigger is at that Broker of its namespace.
+bool uses_broker(const Json& object, std::string_view broker);
+// The first field of the spec by which the function gets what only the API's administrator may
+// give away: a Secret, a ServiceAccount's token, a repository among this machine's files.
+std::optional<std::string> privileged_field(const Json& object);
 std::string_view source_type_name(SourceType type);
 
 }  // namespace hearth::lambda

@@ -9,13 +9,16 @@
 #include "platform/async/task_group.h"
 #include "platform/base/hash.h"
 #include "platform/base/limits.h"
+#include "platform/lambda/change_watch.h"
 #include "platform/lambda/command_receiver.h"
 #include "platform/lambda/function.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
 #include "platform/lambda/lifecycle_event.h"
+#include "platform/lambda/owned_objects.h"
 #include "platform/lambda/source_reader.h"
 #include "platform/lambda/source_watch.h"
+#include "platform/lambda/status_note.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/controller.h"
 #include "platform/resource/informer.h"
@@ -58,24 +61,11 @@ std::string source_hash(const Json& function) {
   return base::sha256_hex(base::dump_json({(*spec)["source"], (*spec)["runtime"]})).substr(0, 16);
 }
 
-// What a Job's conditions say: without a type while it runs.
-Condition job_outcome(const Json& job) {
-  for (const char* type : {"Complete", "Failed"}) {
-    Condition condition = condition_of(job, type);
-    if (condition.status == "True") return condition;
-  }
-  return {};
-}
-
-bool is_owned_by(const Json& object, const Json& function) {
-  const auto owner = controller_of(object);
-  return owner && owner->uid == uid_of(function);
-}
-
-std::string served_image(const Json& service) {
-  const Json* containers = base::find(service, {"spec", "template", "spec", "containers"});
-  if (containers == nullptr || !containers->is_array() || containers->empty()) return {};
-  return base::string_at(containers->front(), {"image"});
+std::string cancellation(const Json& function) {
+  const std::string reason = annotation_of(function, kCancelReasonAnnotation);
+  // An annotation that nobody checked may be longer than a condition's message.
+  if (reason.empty() || reason.size() > kCancelReasonBytesMax) return kCancelled;
+  return fmt::format("{}: {}", kCancelled, reason);
 }
 
 }  // namespace
@@ -94,6 +84,18 @@ struct FunctionController::State {
         functions(l, s, kFunctions),
         jobs(l, s, kJobs),
         services(l, s, kKnativeServices),
+        triggers(
+            s, kTriggers,
+            [this](const Json& trigger, bool deleted) {
+              if (deleted || is_edited(trigger)) wake_owner(trigger);
+            },
+            [this] { wake_all(); }),
+        brokers(
+            s, kBrokers,
+            [this](const Json& broker, bool deleted) {
+              if (deleted) wake_users(broker);
+            },
+            [this] { wake_all(); }),
         tasks(l),
         controller(l, "function", [this](ObjectKey key) { return reconcile(std::move(key)); }) {}
 
@@ -119,8 +121,11 @@ struct FunctionController::State {
   void condition(Pass& pass, const char* type, bool fine, const char* reason,
                  std::string message = {});
   void emit(const Json& before, Pass& pass);
-  void record_transition(const Json& before, const Json& after);
+  void note(const Json& function, EventNote what);
   void watch_owned(Informer& informer);
+  void wake_owner(const Json& object);
+  void wake_users(const Json& broker);
+  void wake_all();
 
   async::Loop& loop;
   async::BlockingPool& pool;
@@ -133,6 +138,8 @@ struct FunctionController::State {
   Informer functions;
   Informer jobs;
   Informer services;
+  ChangeWatch triggers;
+  ChangeWatch brokers;
   async::TaskGroup tasks;
   Controller controller;
   bool synced = false;
@@ -160,6 +167,8 @@ void FunctionController::start() {
   for (Informer* informer : {&state.functions, &state.jobs, &state.services}) {
     state.tasks.spawn(informer->run());
   }
+  // Not waited for: functions without events need no Knative Eventing.
+  for (ChangeWatch* watch : {&state.triggers, &state.brokers}) state.tasks.spawn(watch->run());
   state.tasks.spawn([](State& s) -> Task<void> {
     co_await s.functions.wait_synced();
     co_await s.jobs.wait_synced();
@@ -170,12 +179,25 @@ void FunctionController::start() {
 }
 
 void FunctionController::State::watch_owned(Informer& informer) {
-  informer.on_change([this](const ObjectPtr& object, bool) {
-    const auto owner = controller_of(*object);
-    if (owner && owner->kind == kFunctions.kind) {
-      controller.enqueue({namespace_of(*object), owner->name});
-    }
-  });
+  informer.on_change([this](const ObjectPtr& object, bool) { wake_owner(*object); });
+}
+
+void FunctionController::State::wake_owner(const Json& object) {
+  const auto owner = controller_of(object);
+  if (owner && owner->kind == kFunctions.kind) {
+    controller.enqueue({namespace_of(object), owner->name});
+  }
+}
+
+void FunctionController::State::wake_users(const Json& broker) {
+  for (const ObjectPtr& function : functions.in_namespace(namespace_of(broker))) {
+    if (uses_broker(*function, name_of(broker))) controller.enqueue(key_of(*function));
+  }
+}
+
+void FunctionController::State::wake_all() {
+  if (!synced) return;  // the start looks at all of them
+  for (const auto& [key, function] : functions.all()) controller.enqueue(key);
 }
 
 Task<void> FunctionController::stop() {
@@ -207,30 +229,9 @@ void FunctionController::State::emit(const Json& before, Pass& pass) {
   }
 }
 
-// An Event when the phase or what it stands on changed, and when a build ended well.
-void FunctionController::State::record_transition(const Json& before, const Json& after) {
-  if (!options.record) return;
-  const auto note = [&](EventType type, std::string reason, std::string message) {
-    options.record(after, {type, std::move(reason), std::move(message), "function-controller"});
-  };
-  if (!is_condition_true(before, "BuildReady") && is_condition_true(after, "BuildReady")) {
-    note(EventType::kNormal, condition_of(after, "BuildReady").reason,
-         "image " + base::string_at(after, {"status", "buildStatus", "imageURI"}));
-  }
-  const std::string phase = base::string_at(after, {"status", "phase"});
-  const Condition ready = condition_of(after, "Ready");
-  if (phase == base::string_at(before, {"status", "phase"}) &&
-      ready.reason == condition_of(before, "Ready").reason) {
-    return;
-  }
-  for (const char* step : {"SourceReady", "EventingReady", "BuildReady", "DeployReady"}) {
-    const Condition failed = condition_of(after, step);
-    if (failed.status == "False") {
-      return note(EventType::kWarning, failed.reason, failed.message);
-    }
-  }
-  note(EventType::kNormal, ready.reason.empty() ? phase : ready.reason,
-       ready.message.empty() ? "phase " + phase : ready.message);
+void FunctionController::State::note(const Json& function, EventNote what) {
+  what.component = "function-controller";
+  if (options.record) options.record(function, std::move(what));
 }
 
 Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
@@ -242,17 +243,28 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   const Json& function = **current;
   if (is_being_deleted(function)) co_return co_await finalize(function);
   Pass pass{function, parse_function(function), read_build_status(function), {}, {}};
-  if (add_finalizer(pass.function, kFunctionFinalizer)) {
+  const bool is_new = add_finalizer(pass.function, kFunctionFinalizer);
+  const bool rolls_forward = end_rollback(pass.function);
+  if (is_new || rolls_forward) {
     // The watch brings the stored form back; going on with it then keeps one writer per step.
     HEARTH_CO_CHECK_OK(co_await store.update(kFunctions, pass.function, {}));
+    if (rolls_forward) {
+      note(function, {EventType::kNormal,
+                      "RollbackEnded",
+                      "spec or source changed since: the latest revision is to serve",
+                      {}});
+    }
     co_return Requeue();
   }
   const Status advanced = co_await advance(pass);
   pass.function["status"]["observedGeneration"] = generation_of(pass.function);
   write_build_status(pass.function, pass.build);
+  note_rollback(pass.function);
   const Status written = co_await update_status(store, kFunctions, key, pass.function["status"]);
   if (!written && written.error().code != Code::kNotFound) co_return fail(written.error());
-  record_transition(function, pass.function);
+  for (EventNote& what : status_notes(function, pass.function)) {
+    note(pass.function, std::move(what));
+  }
   emit(function, pass);
   if (!advanced) co_return fail(advanced.error());
   co_return pass.requeue;
@@ -459,11 +471,13 @@ Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
   const Json job = render_build_job(pass.function, pass.spec, plan, attempt, options.render);
   if (annotation_of(pass.function, kCancelAnnotation) == name_of(job)) {
     // It ended an earlier Job for the same content and would end this one, too.
-    HEARTH_CO_TRY(
-        patched,
-        co_await store.patch(
-            kFunctions, key_of(pass.function), PatchType::kMerge,
-            {{"metadata", {{"annotations", {{std::string(kCancelAnnotation), nullptr}}}}}}, {}));
+    HEARTH_CO_TRY(patched,
+                  co_await store.patch(kFunctions, key_of(pass.function), PatchType::kMerge,
+                                       {{"metadata",
+                                         {{"annotations",
+                                           {{std::string(kCancelAnnotation), nullptr},
+                                            {std::string(kCancelReasonAnnotation), nullptr}}}}}},
+                                       {}));
   }
   co_await discard_context(pass.function, pass.build.job_name);
   HEARTH_CO_CHECK_OK(co_await store_context(pass.function, plan));
@@ -532,20 +546,16 @@ Task<Status> FunctionController::State::cancel_build(Pass& pass) {
   if (!pass.build.error.starts_with(kCancelled)) {
     co_await discard_context(pass.function, pass.build.job_name);
     (void)co_await store.remove(kJobs, {pass.ns(), pass.build.job_name}, {});
-    pass.build.error = kCancelled;
+    pass.build.error = cancellation(pass.function);
     pass.build.retry_at.clear();
-    pass.tell(
-        "lifecycle.build.cancelled",
-        {{"jobName", pass.build.job_name},
-         {"phase", "Cancelled"},
-         {"buildId", pass.build.job_name},
-         {"error",
-          {{"type", "CancellationError"}, {"code", "BUILD_CANCELLED"}, {"retryable", false}}}});
+    pass.told.push_back(build_ended(BuildEnd::kCancelled, pass.build.job_name, pass.build.error));
   }
   HEARTH_CO_TRY(serves, co_await keep_serving(pass));
   condition(pass, "BuildReady", false, "BuildCancelled",
-            serves ? "Cancelled; served is still " + pass.build.image : kCancelled);
-  if (!serves) set_phase(pass.function, "Failed", "BuildCancelled", kCancelled, clock.wall());
+            pass.build.error + (serves ? "; served is still " + pass.build.image : ""));
+  if (!serves) {
+    set_phase(pass.function, "Failed", "BuildCancelled", pass.build.error, clock.wall());
+  }
   co_return Status();
 }
 
@@ -563,23 +573,18 @@ Task<Result<bool>> FunctionController::State::keep_serving(Pass& pass) {
 void FunctionController::State::fail_build(Pass& pass, const Condition& outcome) {
   const auto delay = build_retry_delay(pass.build.attempt);
   const std::string message = outcome.message.empty() ? "Build job failed" : outcome.message;
-  const bool is_late = outcome.reason == "DeadlineExceeded";
   pass.build.error = message;
   pass.build.retry_at = base::format_rfc3339(clock.wall() + delay);
   condition(pass, "BuildReady", false, "BuildFailed", message);
+  const std::string served = served_revision(pass.function);
   set_phase(pass.function, "Failed", "BuildFailed",
-            fmt::format("attempt {} failed, next at {}", pass.build.attempt, pass.build.retry_at),
+            fmt::format("attempt {} failed, next at {}{}", pass.build.attempt, pass.build.retry_at,
+                        served.empty() ? "" : fmt::format("; {} still serves", served)),
             clock.wall());
   pass.look_again(delay);
-  pass.tell(is_late ? "lifecycle.build.timeout" : "lifecycle.build.failed",
-            {{"jobName", pass.build.job_name},
-             {"phase", is_late ? "Timeout" : "Failed"},
-             {"buildId", pass.build.job_name},
-             {"error",
-              {{"type", is_late ? "TimeoutError" : "BuildError"},
-               {"code", is_late ? "BUILD_TIMEOUT" : "BUILD_FAILED"},
-               {"message", message},
-               {"retryable", true}}}});
+  const bool is_late = outcome.reason == "DeadlineExceeded";
+  pass.told.push_back(
+      build_ended(is_late ? BuildEnd::kTimedOut : BuildEnd::kFailed, pass.build.job_name, message));
 }
 
 Task<Status> FunctionController::State::deploy(Pass& pass) {
@@ -613,24 +618,22 @@ Task<Status> FunctionController::State::deploy(Pass& pass) {
 }
 
 void FunctionController::State::follow_service(Pass& pass, const Json& service) {
-  Json& status = pass.function["status"]["serviceStatus"];
-  const Condition ready = condition_of(service, "Ready");
-  const bool observed =
-      base::int_at(service, {"status", "observedGeneration"}) == generation_of(service);
-  const bool is_ready = observed && ready.status == "True";
-  status["serviceName"] = name_of(service);
-  status["ready"] = is_ready;
-  const auto copy = [&](const char* from, const char* to) {
-    const std::string text = base::string_at(service, {"status", from});
-    if (!text.empty()) status[to] = text;
-  };
-  copy("url", "url");
-  copy("latestReadyRevisionName", "latestRevision");
-  if (is_ready) {
+  const Condition ready = service_outcome(service);
+  write_service_status(pass.function, service);
+  if (ready.status == "True") {
+    if (!is_condition_true(pass.function, "ServiceReady")) {
+      pass.told.push_back(service_ready(service));
+    }
     condition(pass, "DeployReady", true, "ServiceDeployed");
     condition(pass, "ServiceReady", true, "ServiceReady");
-    set_phase(pass.function, "Ready", "Ready", "", clock.wall());
-  } else if (observed && ready.status == "False") {
+    const std::string pinned = annotation_of(pass.function, kRollbackTargetAnnotation);
+    set_phase(pass.function, "Ready", "Ready",
+              pinned.empty() ? ""
+                             : fmt::format("traffic is pinned to {} by the annotation {}, until "
+                                           "spec or source change",
+                                           pinned, kRollbackTargetAnnotation),
+              clock.wall());
+  } else if (ready.status == "False") {
     condition(pass, "DeployReady", false, "ServiceUnhealthy", ready.message);
     condition(pass, "ServiceReady", false, "ServiceUnhealthy", ready.message);
     set_phase(pass.function, "Failed", ready.reason, ready.message, clock.wall());

@@ -1,13 +1,43 @@
 #include "platform/lambda/function_status.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "platform/lambda/function.h"
 #include "platform/resource/condition.h"
+#include "platform/resource/object.h"
 
 namespace hearth::lambda {
 
 using base::int_at;
 using base::string_at;
+
+namespace {
+
+struct Pin {
+  std::string revision;
+  std::int64_t generation = 0;
+  std::string content_hash;
+
+  bool operator==(const Pin&) const = default;
+};
+
+// What the annotation asks for, at the spec and content of now.
+std::optional<Pin> wanted_pin(const Json& object) {
+  std::string revision = resource::annotation_of(object, kRollbackTargetAnnotation);
+  if (revision.empty()) return std::nullopt;
+  return Pin{std::move(revision), resource::generation_of(object),
+             read_build_status(object).content_hash};
+}
+
+std::optional<Pin> noted_pin(const Json& object) {
+  const Json* found = base::find(object, {"status", "serviceStatus", "pinned"});
+  if (found == nullptr) return std::nullopt;
+  return Pin{string_at(*found, {"revision"}), int_at(*found, {"generation"}).value_or(0),
+             string_at(*found, {"contentHash"})};
+}
+
+}  // namespace
 
 BuildStatus read_build_status(const Json& object) {
   const Json* found = base::find(object, {"status", "buildStatus"});
@@ -41,6 +71,32 @@ void write_build_status(Json& object, const BuildStatus& build) {
   put("contentHash", build.content_hash);
   put("error", build.error);
   put("retryAt", build.retry_at);
+}
+
+void note_rollback(Json& object) {
+  const auto wanted = wanted_pin(object);
+  const auto noted = noted_pin(object);
+  if (!wanted && noted) object["status"]["serviceStatus"].erase("pinned");
+  if (!wanted || (noted && noted->revision == wanted->revision)) return;
+  object["status"]["serviceStatus"]["pinned"] = {{"revision", wanted->revision},
+                                                 {"generation", wanted->generation},
+                                                 {"contentHash", wanted->content_hash}};
+}
+
+bool end_rollback(Json& object) {
+  const auto wanted = wanted_pin(object);
+  const auto noted = noted_pin(object);
+  if (!wanted || !noted || wanted->revision != noted->revision || wanted == noted) return false;
+  Json& annotations = object["metadata"]["annotations"];
+  for (const std::string_view name :
+       {kRollbackTargetAnnotation, kRollbackRequestedAnnotation, kRollbackReasonAnnotation}) {
+    annotations.erase(std::string(name));
+  }
+  return true;
+}
+
+std::string served_revision(const Json& object) {
+  return string_at(object, {"status", "serviceStatus", "servedRevision"});
 }
 
 std::chrono::seconds build_retry_delay(std::int64_t attempt) {

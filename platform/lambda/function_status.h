@@ -27,6 +27,15 @@ struct BuildStatus {
 BuildStatus read_build_status(const Json& object);
 void write_build_status(Json& object, const BuildStatus& build);
 
+// A rollback is of one spec and one content: with the next of either the function rolls forward, as
+// who applied it expects. Notes what they were when it was first seen; behind write_build_status.
+void note_rollback(Json& object);
+// True when a newer spec or content ended the rollback, and its annotations were removed.
+bool end_rollback(Json& object);
+
+// The revision that requests go to, by the status; empty when none does yet.
+std::string served_revision(const Json& object);
+
 // 10 s doubling to 5 min.
 std::chrono::seconds build_retry_delay(std::int64_t attempt);
 

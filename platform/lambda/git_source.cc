@@ -8,6 +8,7 @@
 #include "platform/base/c_handle.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::lambda {
 namespace {
@@ -124,10 +125,12 @@ Result<Object> resolve(git_repository* repository, const GitLocation& location) 
                                            location.url, location.ref));
 }
 
+constexpr const char* kTooMuch = "the repository is over the limits of a build context";
+
 struct Walk {
   git_repository* repository;
-  std::string prefix;
   SourceTree files;
+  std::size_t entries = 0;  // a tree may name another again and again: few objects, endless paths
   std::size_t bytes = 0;
   std::string problem;
 };
@@ -136,6 +139,14 @@ int visit(const char* root, const git_tree_entry* entry, void* payload) {
   auto& walk = *static_cast<Walk*>(payload);
   const std::string path = std::string(root) + git_tree_entry_name(entry);
   const git_filemode_t mode = git_tree_entry_filemode(entry);
+  if (const Status bounded = oci::check_path(path); !bounded) {
+    walk.problem = bounded.error().message;
+    return -1;
+  }
+  if (++walk.entries > limits::kContextFilesMax) {
+    walk.problem = kTooMuch;
+    return -1;
+  }
   if (mode == GIT_FILEMODE_TREE) return 0;
   if (mode == GIT_FILEMODE_LINK || mode == GIT_FILEMODE_COMMIT) {
     // Neither links nor submodules take part: what a build needs must be in the tree.
@@ -146,8 +157,8 @@ int visit(const char* root, const git_tree_entry* entry, void* payload) {
   const Blob blob(reinterpret_cast<git_blob*>(object));
   const auto size = static_cast<std::size_t>(git_blob_rawsize(blob.get()));
   walk.bytes += size;
-  if (walk.bytes > limits::kContextBytesMax || walk.files.size() >= limits::kContextFilesMax) {
-    walk.problem = "the repository is over the limits of a build context";
+  if (walk.bytes > limits::kContextBytesMax) {
+    walk.problem = kTooMuch;
     return -1;
   }
   walk.files[path] = std::string(static_cast<const char*>(git_blob_rawcontent(blob.get())), size);
@@ -181,7 +192,7 @@ Result<SourceTree> read_tree(git_repository* repository, git_object* commit,
     }
     tree.reset(reinterpret_cast<git_tree*>(object));
   }
-  Walk walk{repository, location.path, {}, 0, {}};
+  Walk walk{.repository = repository, .files = {}, .problem = {}};
   if (git_tree_walk(tree.get(), GIT_TREEWALK_PRE, visit, &walk) != 0) {
     return fail(Code::kTooLarge,
                 walk.problem.empty() ? "reading the repository failed" : walk.problem);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "platform/base/limits.h"
 #include "platform/base/yaml.h"
 #include "platform/lambda/build_plan.h"
 #include "platform/lambda/function_status.h"
@@ -163,12 +164,82 @@ TEST(Status, ReadySaysWhatThePhaseSays) {  // B-11
   EXPECT_TRUE(resource::is_condition_true(object, "Ready"));
 }
 
-TEST_F(BuildPlanTest, ASingleFileKeepsTheNameThatItsHandlerHas) {
+TEST_F(BuildPlanTest, ASingleFileTakesTheNameThatItsHandlerAsksFor) {
   const std::string spec =
       "source: {type: minio, minio: {bucket: b, key: k.tar.gz}}\n"
       "runtime: {language: nodejs, version: '20', handler: app.buy}\n";
-  EXPECT_NE(plan(spec, {{"app.js", "x"}}).hash, plan(spec, {{"other.js", "x"}}).hash);
-  EXPECT_EQ(plan(spec, {{"index.js", "x"}}).hash, plan(spec, {{"other.js", "x"}}).hash);
+  EXPECT_EQ(plan(spec, {{"app.js", "x"}}).hash, plan(spec, {{"other.js", "x"}}).hash);
+  EXPECT_EQ(plan(spec, {{"app.js", "x"}}).hash, plan(spec, {{"index.js", "x"}}).hash);
+  EXPECT_NE(plan(spec, {{"app.js", "x"}}).hash, plan(spec, {{"app.mjs", "x"}}).hash);
+}
+
+// What is wrong with a source of these files; empty: nothing.
+class SourceFilesTest : public testing::Test {
+ protected:
+  std::string problem(const std::string& runtime, SourceTree tree) {
+    const std::string spec =
+        "source: {type: minio, minio: {bucket: b, key: k/}}\nruntime: {" + runtime + "}\n";
+    const auto plan = plan_build("demo", "hello", parse_function(function(spec)), languages_,
+                                 std::move(tree), {});
+    return plan ? std::string() : plan.error().message;
+  }
+  Languages languages_ = Languages::load("").value();
+};
+
+TEST_F(SourceFilesTest, PythonNeedsTheHandlersModuleOrPackage) {
+  const std::string main = "language: python, handler: main.handler";
+  EXPECT_EQ(problem(main, {{"main.py", ""}, {"helper.py", ""}}), "");
+  EXPECT_EQ(problem(main, {{"main/__init__.py", ""}, {"helper.py", ""}}), "");
+  EXPECT_EQ(problem("language: python, handler: app.fn", {{"app.py", ""}, {"b.py", ""}}), "");
+  EXPECT_EQ(problem("language: python", {{"main.py", ""}, {"b.py", ""}}), "");
+  EXPECT_EQ(problem(main, {{"a.py", ""}, {"helper.py", ""}}),
+            "the source has no main.py; it has a.py, helper.py; the handler main.handler is looked "
+            "for in main.py or main/__init__.py");
+  EXPECT_THAT(problem("language: python, handler: app.fn", {{"main.py", ""}, {"b.txt", ""}}),
+              testing::HasSubstr("no app.py; it has b.txt, main.py"));
+  EXPECT_THAT(problem("language: python", {{"src/main.py", ""}, {"b.txt", ""}}),
+              testing::HasSubstr("no main.py; it has b.txt, src/main.py"));
+}
+
+TEST_F(SourceFilesTest, NodeNeedsTheHandlersFileInAnyOfItsEndings) {
+  const std::string index = "language: nodejs, handler: index.handler";
+  for (const char* file : {"index.js", "index.mjs", "index.cjs"}) {
+    EXPECT_EQ(problem(index, {{file, ""}, {"package.json", "{}"}}), "") << file;
+  }
+  EXPECT_THAT(problem(index, {{"server.js", ""}, {"package.json", R"({"main": "server.js"})"}}),
+              testing::HasSubstr("looked for in index.js or index.mjs or index.cjs"));
+}
+
+TEST_F(SourceFilesTest, GoNeedsPackageMain) {
+  const std::string go = "language: go, handler: main.Handler";
+  const char* const code = "// Package main serves.\npackage main // here\n";
+  EXPECT_EQ(problem(go, {{"serve.go", code}, {"go.mod", ""}}), "");
+  EXPECT_THAT(problem(go, {{"lib.go", "package lib\n"}, {"go.mod", ""}}),
+              testing::HasSubstr("it has go.mod, lib.go; missing is a .go file of package main"));
+  EXPECT_NE(problem(go, {{"cmd/main.go", code}, {"x_test.go", code}}), "");
+}
+
+TEST_F(SourceFilesTest, ALanguageOfTheUsersOwnMayFindHandlersAnyhow) {
+  Language ruby{.name = "ruby",
+                .default_handler = "main.handler",
+                .main_file = "lib/main.rb",
+                .extensions = {".rb"}};
+  EXPECT_TRUE(with_main_file({{"any.rb", ""}, {"Gemfile", ""}}, ruby, "Orders.buy"));
+  EXPECT_TRUE(with_main_file({{"lib/main.rb", ""}, {"Gemfile", ""}}, ruby, "Orders.buy"));
+  EXPECT_FALSE(with_main_file({{"lib/other.rb", ""}, {"Gemfile", ""}}, ruby, "Orders.buy"));
+}
+
+TEST_F(SourceFilesTest, BoundsTheFoldersThatPathsImply) {
+  std::string deep = "x.py";
+  for (std::size_t i = 0; i < limits::kPathDepthMax; ++i) deep.insert(0, "d/");
+  EXPECT_THAT(problem("language: python", {{"main.py", ""}, {deep, ""}}),
+              testing::HasSubstr("levels deep"));
+  SourceTree wide{{"main.py", ""}};
+  std::string folders;
+  for (int i = 0; i < 100; ++i) folders += "/d";
+  for (int i = 0; i < 250; ++i) wide[std::to_string(i) + folders + "/x"] = "";
+  EXPECT_THAT(problem("language: python", std::move(wide)),
+              testing::HasSubstr("files and folders"));
 }
 
 TEST(BuildJob, NamesTheBucketWhenTheContextIsTooLargeForAConfigMap) {

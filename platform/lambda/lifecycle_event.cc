@@ -1,5 +1,7 @@
 #include "platform/lambda/lifecycle_event.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "platform/base/random_id.h"
@@ -19,6 +21,19 @@ Json function_data(const Json& function) {
   copy("observedGeneration", {"status", "observedGeneration"});
   copy("runtime", {"spec", "runtime"});
   copy("conditions", {"status", "conditions"});
+  return out;
+}
+
+// The catalogue's data of a Service, as far as it is known yet.
+Json service_data(const Json& service) {
+  Json out{{"serviceName", resource::name_of(service)}};
+  const auto copy = [&](const char* name, std::initializer_list<std::string_view> path) {
+    if (const Json* found = base::find(service, path)) out[name] = *found;
+  };
+  copy("url", {"status", "url"});
+  copy("latestRevision", {"status", "latestCreatedRevisionName"});
+  copy("latestReadyRevision", {"status", "latestReadyRevisionName"});
+  copy("traffic", {"spec", "traffic"});
   return out;
 }
 
@@ -55,9 +70,32 @@ std::vector<LifecycleChange> lifecycle_changes(const Json& before, const Json& a
   return out;
 }
 
+LifecycleChange build_ended(BuildEnd end, const std::string& job, const std::string& message) {
+  struct Kind {
+    const char* type;
+    const char* phase;
+    const char* error_type;
+    const char* code;
+    bool retryable;
+  };
+  static constexpr Kind kKinds[] = {
+      {"lifecycle.build.failed", "Failed", "BuildError", "BUILD_FAILED", true},
+      {"lifecycle.build.timeout", "Timeout", "TimeoutError", "BUILD_TIMEOUT", true},
+      {"lifecycle.build.cancelled", "Cancelled", "CancellationError", "BUILD_CANCELLED", false}};
+  const Kind& kind = kKinds[std::to_underlying(end)];
+  return {kind.type,
+          {{"jobName", job},
+           {"buildId", job},
+           {"phase", kind.phase},
+           {"error",
+            {{"type", kind.error_type},
+             {"code", kind.code},
+             {"message", message},
+             {"retryable", kind.retryable}}}}};
+}
+
 std::vector<LifecycleChange> service_changes(const Json* before, const Json& after) {
-  Json data{{"serviceName", resource::name_of(after)}};
-  if (const Json* traffic = base::find(after, {"spec", "traffic"})) data["traffic"] = *traffic;
+  Json data = service_data(after);
   if (before == nullptr) return {{"lifecycle.service.created", std::move(data)}};
   // A new revision or other traffic: both are a new generation.
   if (resource::generation_of(*before) == resource::generation_of(after)) return {};
@@ -68,6 +106,12 @@ std::vector<LifecycleChange> service_changes(const Json* before, const Json& aft
   }
   out.push_back({"lifecycle.service.updated", std::move(data)});
   return out;
+}
+
+LifecycleChange service_ready(const Json& service) {
+  Json data = service_data(service);
+  data["ready"] = true;
+  return {"lifecycle.service.ready", std::move(data)};
 }
 
 event::CloudEvent lifecycle_event(const Json& function, const std::string& type, const Json& data,

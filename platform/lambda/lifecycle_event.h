@@ -22,9 +22,15 @@ struct LifecycleChange {
 std::vector<LifecycleChange> lifecycle_changes(const Json& before, const Json& after,
                                                std::vector<LifecycleChange> steps);
 
+enum class BuildEnd { kFailed, kTimedOut, kCancelled };
+LifecycleChange build_ended(BuildEnd end, const std::string& job, const std::string& message);
+
 // What a write of the function's Service made of it; `before` is null when there was none. Nothing
 // when the write changed nothing.
 std::vector<LifecycleChange> service_changes(const Json* before, const Json& after);
+
+// Told when the Service begins to be ready.
+LifecycleChange service_ready(const Json& service);
 
 // `type` without its prefix "io.knative.lambda.".
 event::CloudEvent lifecycle_event(const Json& function, const std::string& type, const Json& data,

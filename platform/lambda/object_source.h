@@ -13,8 +13,9 @@ class BlockingPool;
 
 namespace hearth::lambda {
 
-// A key ending in '/' is a prefix. A single object that is a tar or zip archive is unpacked (on the
-// pool, below `scratch`); what tries to leave the tree is refused. kNotFound names bucket and key.
+// A key ending in '/' is a prefix. A single object that is a tar or zip archive, by its name or its
+// first bytes, is unpacked (on the pool, below `scratch`); what tries to leave the tree is refused.
+// kNotFound names bucket and key.
 Task<Result<SourceTree>> fetch_objects(s3::Client& client, async::BlockingPool& pool,
                                        std::filesystem::path scratch, std::string bucket,
                                        std::string key);

@@ -1,6 +1,8 @@
 #include "platform/lambda/render.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -144,6 +146,31 @@ Json container_of(const Json& function, const FunctionSpec& spec, const std::str
   return container;
 }
 
+// The variable's last literal value, as the instance will see it; 0 when it is no number of
+// seconds.
+double timeout_seconds_of(const Json& env) {
+  double out = 0;
+  for (const Json& item : env) {
+    if (base::string_at(item, {"name"}) != "TIMEOUT_SECONDS") continue;
+    const std::string text = base::string_at(item, {"value"});
+    double seconds = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    const bool is_number = error == std::errc() && end == text.data() + text.size();
+    out = is_number && std::isfinite(seconds) ? seconds : 0;
+  }
+  return out;
+}
+
+// The wrapper's own limit can't end a handler that keeps its thread; the revision's can. It is a
+// second longer: the wrapper's answer spares the other requests of its instance.
+void set_timeout(Json& pod, const FunctionSpec& spec) {
+  const double seconds = timeout_seconds_of(spec.env);
+  if (spec.source.type == SourceType::kImage || seconds <= 0) return;
+  constexpr double kTimeoutSecondsMax = 600;  // Knative's max-revision-timeout-seconds
+  pod["timeoutSeconds"] =
+      static_cast<std::int64_t>(std::min(std::ceil(seconds) + 1, kTimeoutSecondsMax));
+}
+
 }  // namespace
 
 std::string build_job_name(const std::string& function, const std::string& hash,
@@ -214,6 +241,7 @@ Json render_service(const Json& function, const FunctionSpec& spec, const std::s
            {"automountServiceAccountToken", !spec.service_account.empty()},
            {"serviceAccountName",
             spec.service_account.empty() ? "knative-lambda-function" : spec.service_account}};
+  set_timeout(pod, spec);
   service["spec"] = {{"template",
                       {{"metadata",
                         {{"labels", labels_for(resource::name_of(function), "lambda")},

@@ -5,13 +5,14 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "platform/async/task.h"
 #include "platform/base/result.h"
 #include "platform/lambda/function.h"
 
 namespace hearth::lambda {
+
+struct Language;
 
 // Relative paths, '/' separated, no "..", → bytes.
 using SourceTree = std::map<std::string, std::string>;
@@ -53,9 +54,9 @@ struct SourceAccess {
   std::function<Task<Result<SourceTree>>(GitLocation)> git;
 };
 
-// The main file takes its expected name when a source is a single file of the language; kNotFound
-// lists what there is and says what is missing when no main file can be told.
-Result<SourceTree> with_main_file(SourceTree tree, const std::string& main_file,
-                                  const std::vector<std::string>& extensions);
+// A source that is a single file of the language takes the name that `handler` asks for. kNotFound
+// lists what there is and says what is missing when the handler's file isn't there.
+Result<SourceTree> with_main_file(SourceTree tree, const Language& language,
+                                  const std::string& handler);
 
 }  // namespace hearth::lambda

@@ -16,6 +16,7 @@
 #include "platform/base/file.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::oci {
 namespace {
@@ -23,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
-constexpr std::size_t kPathMax = 4096;
 constexpr std::size_t kBufferSize = 256UL * 1024;
 
 struct FreeReader {
@@ -60,9 +60,7 @@ Status open_archive(archive* reader, int fd) {
 // The components of an entry's path; "./" and trailing slashes are dropped, "" is the root itself.
 Result<std::vector<std::string>> safe_components(std::string_view path) {
   if (path.starts_with('/')) return fail(Code::kForbidden, fmt::format("{}: absolute path", path));
-  if (path.size() > kPathMax || path.contains('\0')) {
-    return fail(Code::kForbidden, "a path in the archive is too long");
-  }
+  HEARTH_CHECK_OK(check_path(path));
   std::vector<std::string> out;
   for (const std::string_view part : base::split(path, '/')) {
     if (part.empty() || part == ".") continue;
@@ -106,6 +104,7 @@ class Extractor {
       const int status = archive_read_next_header(reader_, &entry);
       if (status == ARCHIVE_EOF) break;
       if (status < ARCHIVE_WARN) return fail(Code::kInvalid, "reading: " + error_of(reader_));
+      HEARTH_CHECK_OK(pass(options_.checkpoint));
       HEARTH_CHECK_OK(extract(entry));
       // What has data and no use for them (a folder, a second name) is unpacked all the same.
       HEARTH_CHECK_OK(each_piece([](std::string_view) { return Status(); }));
@@ -122,9 +121,7 @@ class Extractor {
     if (path == nullptr) return fail(Code::kInvalid, "an entry without a path");
     HEARTH_TRY(parts, safe_components(path));
     if (parts.empty()) return {};  // "./": the folder itself
-    if (++done_.files > options_.files_max) {
-      return fail(Code::kTooLarge, fmt::format("over {} files", options_.files_max));
-    }
+    HEARTH_CHECK_OK(count_one());
     const std::string name = std::move(parts.back());
     parts.pop_back();
     auto parent = open_parent(parts);
@@ -136,6 +133,11 @@ class Extractor {
       status = create(entry, parent->get(), name, parts);
     }
     return status ? Status() : fail(with_context(status.error(), path));
+  }
+
+  Status count_one() {
+    if (++done_.files <= options_.files_max) return {};
+    return fail(Code::kTooLarge, fmt::format("over {} files", options_.files_max));
   }
 
   Status create(archive_entry* entry, int parent, const std::string& name,
@@ -156,7 +158,7 @@ class Extractor {
   }
 
   // Opens the folder of an entry, creating what is missing.
-  Result<base::UniqueFd> open_parent(const std::vector<std::string>& parts) const {
+  Result<base::UniqueFd> open_parent(const std::vector<std::string>& parts) {
     base::UniqueFd current(::openat(root_, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!current) return fail(system_error(errno, "opening the folder"));
     std::string walked;
@@ -168,11 +170,11 @@ class Extractor {
     return current;
   }
 
-  Result<base::UniqueFd> open_step(int parent, const std::string& part,
-                                   const std::string& walked) const {
+  Result<base::UniqueFd> open_step(int parent, const std::string& part, const std::string& walked) {
     constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     base::UniqueFd fd(::openat(parent, part.c_str(), kFlags));
     if (!fd && errno == ENOENT) {
+      HEARTH_CHECK_OK(count_one());
       if (::mkdirat(parent, part.c_str(), 0755) != 0) return fail(system_error(errno, "mkdir"));
       fd = base::UniqueFd(::openat(parent, part.c_str(), kFlags));
     }
@@ -226,6 +228,7 @@ class Extractor {
       const la_ssize_t got = archive_read_data(reader_, buffer_.data(), buffer_.size());
       if (got == 0) return {};
       if (got < 0) return fail(Code::kInvalid, "reading: " + error_of(reader_));
+      HEARTH_CHECK_OK(pass(options_.checkpoint));
       done_.bytes += static_cast<std::uint64_t>(got);
       if (done_.bytes > options_.bytes_max) {
         return fail(Code::kTooLarge, fmt::format("over {} bytes", options_.bytes_max));

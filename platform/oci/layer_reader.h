@@ -11,6 +11,7 @@
 
 #include "platform/base/limits.h"
 #include "platform/base/result.h"
+#include "platform/oci/checkpoint.h"
 
 namespace hearth::oci {
 
@@ -20,8 +21,10 @@ struct ExtractOptions {
   // own root), parents that are links are resolved as if the folder were the root, and ".wh."
   // entries remove what lower layers brought (OCI image specification, layer §whiteouts).
   enum class Kind { kBuildContext, kImageLayer } kind = Kind::kBuildContext;
+  // Files, folders and links; also folders that only the paths of others name.
   std::size_t files_max = limits::kContextFilesMax;
   std::uint64_t bytes_max = limits::kContextBytesMax;
+  Checkpoint checkpoint;
 };
 
 struct Extracted {
@@ -29,8 +32,9 @@ struct Extracted {
   std::uint64_t bytes = 0;
 };
 
-// Reads the archive from `fd` (from its current offset). Errors: kTooLarge over a limit, kForbidden
-// for an entry that tries to leave or is of a refused type, kInvalid for what is no archive.
+// Reads the archive from `fd` (from its current offset). Errors: kTooLarge over a limit (those of
+// path_bounds.h too), kForbidden for an entry that tries to leave or is of a refused type, kInvalid
+// for what is no archive, and what the checkpoint says.
 Result<Extracted> extract_archive(int fd, const std::filesystem::path& destination,
                                   const ExtractOptions& options);
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "platform/base/file.h"
+#include "platform/base/limits.h"
 #include "platform/base/random_id.h"
 #include "platform/base/unique_fd.h"
 #include "platform/oci/layer_reader.h"
@@ -216,6 +217,63 @@ TEST_F(LayerTest, KeepsTheLimits) {
   EXPECT_EQ(
       unpack(raw_tar({{"a", AE_IFREG, std::string(5000, 'x')}}), {.bytes_max = 4096}).error().code,
       Code::kTooLarge);
+}
+
+TEST_F(LayerTest, RefusesPathsThatAreTooDeepOrTooLong) {
+  std::string deep = "x";
+  for (std::size_t i = 0; i < limits::kPathDepthMax; ++i) deep.insert(0, "d/");
+  const std::string lengthy = std::string(200, 'n') + "/" + std::string(limits::kPathBytesMax, 'n');
+  for (const std::string& path : {deep, lengthy}) {
+    for (auto* format : {archive_write_set_format_pax_restricted, archive_write_set_format_zip}) {
+      const auto result = unpack(raw_archive({{path, AE_IFREG, "x"}}, format));
+      ASSERT_FALSE(result);
+      EXPECT_EQ(result.error().code, Code::kTooLarge) << result.error().message;
+      EXPECT_TRUE(result.error().message.starts_with(path.substr(0, 20)));
+    }
+    LayerWriter writer({}, [](std::string_view) { return Status(); });
+    writer.add_bytes(path, "x", 0644);
+    EXPECT_EQ(writer.finish().error().code, Code::kTooLarge);
+  }
+  EXPECT_TRUE(unpack(raw_tar({{deep.substr(2), AE_IFREG, "x"}})));
+}
+
+TEST_F(LayerTest, CountsFoldersThatNoEntryNames) {
+  const std::string tar = raw_tar({{"a/b/c/file", AE_IFREG, "x"}});
+  EXPECT_EQ(unpack(tar, {.files_max = 3}).error().code, Code::kTooLarge);
+  fs::remove_all(out() / "a");
+  EXPECT_EQ(unpack(tar, {.files_max = 4})->files, 4U);
+}
+
+TEST_F(LayerTest, AddsEachFolderAboveItsEntriesOnce) {
+  std::string tar;
+  LayerWriter writer({.compression = Compression::kNone}, [&](std::string_view piece) {
+    tar.append(piece);
+    return Status();
+  });
+  writer.add_directory("a/b", 0700);
+  writer.add_bytes("a/b/c/1", "x", 0644);
+  writer.add_bytes("a/b/c/2", "x", 0644);
+  writer.add_bytes("a-b/3", "x", 0644);
+  ASSERT_TRUE(writer.finish());
+  EXPECT_EQ(unpack(tar)->files, 7U);  // a, a-b, a-b/3, a/b, a/b/c, a/b/c/1, a/b/c/2
+}
+
+TEST_F(LayerTest, ACheckpointEndsReadingAndWriting) {
+  int left = 2;
+  const Checkpoint checkpoint = [&left]() -> Status {
+    if (left-- > 0) return {};
+    return fail(Code::kCancelled, "enough");
+  };
+  const std::string tar = raw_tar({{"a"}, {"b"}, {"c"}});
+  EXPECT_EQ(unpack(tar, {.checkpoint = checkpoint}).error().code, Code::kCancelled);
+  EXPECT_TRUE(fs::exists(out() / "b"));
+  EXPECT_FALSE(fs::exists(out() / "c"));
+  // In the middle of a file, too.
+  left = 2;
+  LayerWriter writer({.checkpoint = checkpoint}, [](std::string_view) { return Status(); });
+  writer.add_file("large", put("large", std::string(1024 * 1024, 'x')), 0644);
+  EXPECT_EQ(writer.finish().error().code, Code::kCancelled);
+  EXPECT_EQ(left, -1);
 }
 
 TEST_F(LayerTest, StopsABombEarly) {

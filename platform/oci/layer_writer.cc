@@ -15,6 +15,7 @@
 #include "platform/base/hash.h"
 #include "platform/base/unique_fd.h"
 #include "platform/oci/manifest.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::oci {
 namespace {
@@ -113,9 +114,11 @@ Status write_data(archive* writer, std::string_view bytes, std::string_view path
 }
 
 // Exactly `size` bytes: a file that shrinks or grows meanwhile would tear the tar.
-Status copy_file(archive* writer, int fd, std::uint64_t size, std::string_view path) {
+Status copy_file(archive* writer, int fd, std::uint64_t size, std::string_view path,
+                 const Checkpoint& checkpoint) {
   std::vector<char> buffer(kBufferBytes);
   while (size > 0) {
+    HEARTH_CHECK_OK(pass(checkpoint));
     const ssize_t got = ::read(fd, buffer.data(), std::min<std::uint64_t>(buffer.size(), size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(system_error(errno, path));
@@ -161,7 +164,8 @@ Status write_header(archive* writer, const TarEntry& item) {
   return {};
 }
 
-Status write_file(archive* writer, TarEntry item, const std::filesystem::path& source) {
+Status write_file(archive* writer, TarEntry item, const std::filesystem::path& source,
+                  const Checkpoint& checkpoint) {
   const base::UniqueFd fd(::open(source.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
   if (!fd || ::fstat(fd.get(), &status) != 0) return fail(system_error(errno, source.string()));
@@ -170,13 +174,13 @@ Status write_file(archive* writer, TarEntry item, const std::filesystem::path& s
   }
   item.size = static_cast<std::uint64_t>(status.st_size);
   HEARTH_CHECK_OK(write_header(writer, item));
-  return copy_file(writer, fd.get(), item.size, item.path);
+  return copy_file(writer, fd.get(), item.size, item.path, checkpoint);
 }
 
 }  // namespace
 
 LayerWriter::LayerWriter(LayerOptions options, Sink sink)
-    : options_(options), sink_(std::move(sink)) {}
+    : options_(std::move(options)), sink_(std::move(sink)) {}
 
 void LayerWriter::add(std::string_view path, Entry entry) {
   std::string key = normal(path);
@@ -212,15 +216,13 @@ unsigned LayerWriter::mode_of(const Entry& entry) const {
 }
 
 void LayerWriter::add_parents() {
-  // A parent sorts before its children, because it is a prefix of them.
-  std::vector<std::string> parents;
+  // A parent sorts before its children, because it is a prefix of them: one that is there has its
+  // own parents, so that each folder is looked at once.
   for (const auto& [path, entry] : entries_) {
-    for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
-      parents.push_back(path.substr(0, at));
+    for (std::size_t at = path.rfind('/'); at != std::string::npos; at = path.rfind('/', at - 1)) {
+      const Entry folder{.kind = Entry::Kind::kDirectory, .mode = 0755};
+      if (!entries_.try_emplace(path.substr(0, at), folder).second) break;
     }
-  }
-  for (std::string& path : parents) {
-    entries_.try_emplace(std::move(path), Entry{.kind = Entry::Kind::kDirectory, .mode = 0755});
   }
 }
 
@@ -228,7 +230,7 @@ Status LayerWriter::write(archive* writer, const std::string& path, const Entry&
   TarEntry item{.path = path, .mode = mode_of(entry), .time = options_.time};
   switch (entry.kind) {
     case Entry::Kind::kFile:
-      return write_file(writer, item, entry.source);
+      return write_file(writer, item, entry.source, options_.checkpoint);
     case Entry::Kind::kDirectory:
       item.type = AE_IFDIR;
       break;
@@ -245,6 +247,7 @@ Status LayerWriter::write(archive* writer, const std::string& path, const Entry&
 }
 
 Result<WrittenLayer> LayerWriter::finish() {
+  for (const auto& [path, entry] : entries_) HEARTH_CHECK_OK(check_path(path));
   if (options_.parents == ParentPolicy::kAdd) add_parents();
   Pipe pipe(options_.compression, sink_);
   const std::unique_ptr<archive, FreeArchive> writer(archive_write_new());
@@ -252,11 +255,13 @@ Result<WrittenLayer> LayerWriter::finish() {
   archive_write_set_bytes_per_block(writer.get(), kBufferBytes);
   archive_write_set_bytes_in_last_block(writer.get(), 1);
   archive_write_open(writer.get(), &pipe, nullptr, write_to_pipe, nullptr);
-  for (const auto& [path, entry] : entries_) {
+  for (auto& [path, entry] : entries_) {
+    HEARTH_CHECK_OK(pass(options_.checkpoint));
     const Status written = write(writer.get(), path, entry);
     // What the sink said is the reason; what the archive says then only follows from it.
     if (!pipe.status()) return fail(pipe.status().error());
     if (!written) return fail(written.error());
+    entry.bytes = std::string();
   }
   if (archive_write_close(writer.get()) != ARCHIVE_OK) {
     return fail(archive_error(writer.get(), "the end of the layer").error());

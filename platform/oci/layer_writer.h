@@ -3,8 +3,8 @@
 //
 // Entries are collected first; finish() sorts them, adds the parent directories that were not named
 // (when asked) and writes. Blocking: for a pool thread. Memory: the list of entries and fixed
-// buffers. Format: pax restricted (extensions only where a name or size needs them), OCI image
-// specification, layer.
+// buffers. A path is bounded as path_bounds.h says. Format: pax restricted (extensions only where a
+// name or size needs them), OCI image specification, layer.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "platform/base/result.h"
+#include "platform/oci/checkpoint.h"
 #include "platform/oci/digest.h"
 
 struct archive;
@@ -35,6 +36,7 @@ struct LayerOptions {
   ModePolicy modes = ModePolicy::kNormalise;
   ParentPolicy parents = ParentPolicy::kAdd;
   std::time_t time = 0;  // of every entry: SOURCE_DATE_EPOCH
+  Checkpoint checkpoint;
 };
 
 struct WrittenLayer {
@@ -60,7 +62,7 @@ class LayerWriter {
   void add_whiteout(std::string_view path);
 
   bool empty() const { return entries_.empty(); }
-  // Call once.
+  // Call once. Bytes that were added are freed as they are written.
   Result<WrittenLayer> finish();
 
  private:

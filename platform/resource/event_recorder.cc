@@ -19,7 +19,6 @@ using base::string_at;
 
 namespace {
 
-constexpr std::size_t kMessageBytesMax = 1024;
 constexpr std::size_t kNameBytesMax = 230;  // leaves room for the moment's digits
 constexpr std::size_t kSeriesMax = 4096;
 constexpr std::size_t kPendingMax = 1000;
@@ -33,8 +32,8 @@ constexpr double kRefillSeconds = 300;
 std::string text_of(EventType type) { return type == EventType::kNormal ? "Normal" : "Warning"; }
 
 std::string bounded_message(std::string text) {
-  if (text.size() <= kMessageBytesMax) return text;
-  std::size_t end = kMessageBytesMax - 3;
+  if (text.size() <= kEventMessageBytesMax) return text;
+  std::size_t end = kEventMessageBytesMax - 3;
   // Not within a UTF-8 sequence.
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end) + "...";

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,12 +24,15 @@ class Loop;
 
 namespace hearth::resource {
 
+// Of a message; what is longer loses its end. Kubernetes' limit.
+inline constexpr std::size_t kEventMessageBytesMax = 1024;
+
 enum class EventType { kNormal, kWarning };
 
 struct EventNote {
   EventType type = EventType::kNormal;
   std::string reason;     // CamelCase, for machines
-  std::string message;    // for people; cut at 1 KiB
+  std::string message;    // for people; at most kEventMessageBytesMax
   std::string component;  // who reports
 };
 

@@ -110,12 +110,13 @@ class FunctionControllerContract : public testing::TestWithParam<World> {
     until([&] { return phase() == wanted; }, wanted);
   }
 
-  void apply_function(const std::string& key) {
+  void apply_function(const std::string& key, const std::string& eventing = "{enabled: false}") {
     Json object = new_object(kFunctions, {"demo", "fn"});
     object["spec"] =
         base::parse_yaml("source: {type: minio, minio: {bucket: code, key: " + key +
                          "}}\nruntime: {language: python, version: '3.11', handler: main.handler}\n"
-                         "eventing: {enabled: false}\n")
+                         "eventing: " +
+                         eventing + "\n")
             .value();
     create(kFunctions, std::move(object));
   }
@@ -135,24 +136,51 @@ class FunctionControllerContract : public testing::TestWithParam<World> {
                Json::array({{{"type", outcome}, {"status", "True"}, {"message", message}}})}}}},
            {.subresource = Subresource::kStatus});
   }
+  void remove(const Type& type, const std::string& name) {
+    const auto done = kubernetes_.wait(kubernetes_.store().remove(type, {"demo", name}, {}));
+    ASSERT_TRUE(done) << done.error().message;
+  }
   void serve() {
     until([&] { return !get(kKnativeServices, "fn").is_null(); }, "a Service");
     change(kKnativeServices, "fn",
            {{"status",
              {{"observedGeneration", generation_of(get(kKnativeServices, "fn"))},
+              {"latestReadyRevisionName", "fn-00001"},
               {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}}})}}}},
            {.subresource = Subresource::kStatus});
   }
   // From nothing to Ready; the name of its Job.
-  std::string make_ready(const std::string& key) {
+  std::string make_ready(const std::string& key, const std::string& eventing = "{enabled: false}") {
     bucket_.objects = {{"main.py", kCode}};
-    apply_function(key);
+    apply_function(key, eventing);
     wait_phase("Building");
     std::string job = build("jobName");
     end_job(job, "Complete", "");
     serve();
     wait_phase("Ready");
     return job;
+  }
+  // Ready, and its traffic pinned to fn-00001.
+  void roll_back() {
+    make_ready("fn.py");
+    Json annotations;
+    annotations[std::string(lambda::kRollbackTargetAnnotation)] = "fn-00001";
+    change(kFunctions, "fn", {{"metadata", {{"annotations", annotations}}}});
+    until([&] { return traffic("revisionName") == "fn-00001"; }, "the pin");
+    serve();
+    until([&] { return condition_of(function(), "Ready").message.contains("pinned to fn-00001"); },
+          "a word of the pin");
+  }
+  // Of the Service's first target.
+  Json traffic(const char* field) {
+    return get(kKnativeServices, "fn")["spec"]["traffic"][0].value(field, Json());
+  }
+  // How a command posted to the receiver ends.
+  Status command(const std::string& name, const Json& data) {
+    event::CloudEvent event{.id = std::to_string(++commands_), .source = "/test"};
+    event.type = "io.knative.lambda.command." + name;
+    event.data = base::dump_json(data);
+    return kubernetes_.wait(receiver_.apply(std::move(event)));
   }
   // What was told since it was asked for last, once there are so many.
   std::vector<std::string> told(std::size_t count) {
@@ -181,12 +209,14 @@ class FunctionControllerContract : public testing::TestWithParam<World> {
   std::vector<std::string> told_;  // the loop's
   std::size_t heard_ = 0;
   std::unique_ptr<lambda::FunctionController> controller_;
+  lambda::CommandReceiver receiver_{kubernetes_.store(), clock_, {}};
+  int commands_ = 0;
 };
 
 TEST_P(FunctionControllerContract, EachTransitionIsToldOnceAndInOrder) {
   make_ready("fn.py");
-  EXPECT_THAT(told(5), ElementsAre("function.created", "build.started", "build.completed",
-                                   "service.created", "function.ready"));
+  EXPECT_THAT(told(6), ElementsAre("function.created", "build.started", "build.completed",
+                                   "service.created", "service.ready", "function.ready"));
   stop();
   start();
   change(kFunctions, "fn", {{"spec", {{"env", Json::array({{{"name", "A"}, {"value", "b"}}})}}}});
@@ -221,7 +251,7 @@ TEST_P(FunctionControllerContract, AnUploadRebuildsWhatIsReadyUnlessItIsTheSame)
   upload("main.py", "changed = 1\n", "other.py");
   upload("main.py", "changed = 2\n", "fn.py");
   until([&] { return build("jobName") != second; }, "a third build");
-  const auto events = told(10);
+  const auto events = told(11);
   EXPECT_EQ(std::ranges::count(events, "build.started"), 3);
   EXPECT_EQ(bucket_.looks, looks + 2);
 }
@@ -290,9 +320,9 @@ TEST_P(FunctionControllerContract, ACancelledRebuildLeavesWhatServes) {
   EXPECT_TRUE(is_condition_true(function(), "Ready"));
   EXPECT_EQ(condition_of(function(), "BuildReady").reason, "BuildCancelled");
   EXPECT_TRUE(get(kJobs, build("jobName")).is_null());
-  EXPECT_THAT(told(8),
-              ElementsAre("function.created", "build.started", "build.completed", "service.created",
-                          "function.ready", "build.started", "build.cancelled", "function.ready"));
+  EXPECT_THAT(told(9), ElementsAre("function.created", "build.started", "build.completed",
+                                   "service.created", "service.ready", "function.ready",
+                                   "build.started", "build.cancelled", "function.ready"));
 }
 
 TEST_P(FunctionControllerContract, ACancelledContentCanBeBuiltLater) {
@@ -315,25 +345,119 @@ TEST_P(FunctionControllerContract, ACancelledContentCanBeBuiltLater) {
 }
 
 TEST_P(FunctionControllerContract, ACommandForWhatIsNotThereIsRefusedWithItsReason) {
-  lambda::CommandReceiver receiver(kubernetes_.store(), clock_, {});
-  const auto refusal = [&](const std::string& command, const Json& data) {
-    event::CloudEvent event{.id = "1", .source = "/test"};
-    event.type = "io.knative.lambda.command." + command;
-    event.data = base::dump_json(data);
-    const Status done = kubernetes_.wait(receiver.apply(std::move(event)));
-    return done ? Error{} : done.error();
+  apply_function("fn.py");
+  for (const char* name : {"build.start", "build.cancel", "function.rollback"}) {
+    const Status done = command(name, {{"name", "fnn"}, {"namespace", "demo"}});
+    ASSERT_FALSE(done) << name;
+    EXPECT_EQ(done.error().code, Code::kNotFound) << name;
+    EXPECT_THAT(done.error().message, HasSubstr("did you mean \"fn\"?"));
+  }
+  const Status done =
+      command("function.deploy",
+              {{"metadata", {{"name", "x"}, {"namespace", "no"}}}, {"spec", function()["spec"]}});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::kNotFound);
+  EXPECT_THAT(done.error().message, HasSubstr("\"no\""));
+}
+
+TEST_P(FunctionControllerContract, ACommandGivesNoSecretAway) {
+  const auto deploy = [&](const Json& spec) {
+    return command("function.deploy",
+                   {{"metadata", {{"name", "fn"}, {"namespace", "demo"}}}, {"spec", spec}});
   };
   apply_function("fn.py");
-  for (const char* command : {"build.start", "build.cancel", "function.rollback"}) {
-    const Error error = refusal(command, {{"name", "fnn"}, {"namespace", "demo"}});
-    EXPECT_EQ(error.code, Code::kNotFound) << command;
-    EXPECT_THAT(error.message, HasSubstr("did you mean \"fn\"?"));
+  const Json harmless = function()["spec"];
+  Json spec = harmless;
+  spec["env"] =
+      base::parse_yaml("[{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]").value();
+  const Status wanted = deploy(spec);
+  ASSERT_FALSE(wanted);
+  EXPECT_EQ(wanted.error().code, Code::kForbidden);
+  EXPECT_THAT(wanted.error().message, HasSubstr("spec.env[0].valueFrom.secretKeyRef: Forbidden"));
+  EXPECT_THAT(wanted.error().message, HasSubstr("apply it over the Kubernetes API"));
+  EXPECT_EQ(function()["spec"], harmless);
+
+  change(kFunctions, "fn", {{"spec", spec}});  // whoever may, does
+  EXPECT_FALSE(deploy(harmless)) << "what names a Secret is not the sender's to change";
+  const Json target{{"name", "fn"}, {"namespace", "demo"}};
+  for (const char* name : {"build.start", "build.retry", "function.rollback"}) {
+    const Status done = command(name, target);
+    ASSERT_FALSE(done) << name;
+    EXPECT_EQ(done.error().code, Code::kForbidden) << name;
   }
-  const Error error =
-      refusal("function.deploy",
-              {{"metadata", {{"name", "x"}, {"namespace", "no"}}}, {"spec", function()["spec"]}});
-  EXPECT_EQ(error.code, Code::kNotFound);
-  EXPECT_THAT(error.message, HasSubstr("\"no\""));
+  EXPECT_EQ(function()["spec"], spec);
+  EXPECT_EQ(annotation_of(function(), lambda::kRebuildAnnotation), "");
+  EXPECT_TRUE(command("build.cancel", target));
+  EXPECT_TRUE(command("function.delete", target));
+}
+
+TEST_P(FunctionControllerContract, ACancelledBuildSaysWhy) {
+  bucket_.objects = {{"main.py", kCode}};
+  apply_function("fn.py");
+  wait_phase("Building");
+  Json target{{"name", "fn"}, {"namespace", "demo"}, {"reason", "wrong branch"}};
+  EXPECT_TRUE(command("build.cancel", target));
+  wait_phase("Failed");
+  EXPECT_EQ(build("error"), "Cancelled: wrong branch");
+  EXPECT_EQ(condition_of(function(), "BuildReady").message, "Cancelled: wrong branch");
+  EXPECT_EQ(condition_of(function(), "Ready").message, "Cancelled: wrong branch");
+  EXPECT_TRUE(command("build.start", target));
+  wait_phase("Building");
+  EXPECT_EQ(annotation_of(function(), lambda::kCancelReasonAnnotation), "");
+  target["reason"] = std::string(lambda::kCancelReasonBytesMax + 1, 'x');
+  EXPECT_FALSE(command("build.cancel", target));
+}
+
+TEST_P(FunctionControllerContract, AFailedRebuildSaysWhatStillServes) {
+  make_ready("fn.py");
+  upload("main.py", "changed = 1\n", "fn.py");
+  wait_phase("Building");
+  end_job(build("jobName"), "Failed", "no");
+  wait_phase("Failed");
+  EXPECT_THAT(condition_of(function(), "Ready").message, HasSubstr("; fn-00001 still serves"));
+}
+
+TEST_P(FunctionControllerContract, ARollbackEndsWithTheNextSpec) {
+  roll_back();
+  change(kFunctions, "fn", {{"spec", {{"env", Json::array({{{"name", "A"}, {"value", "b"}}})}}}});
+  until([&] { return traffic("latestRevision") == true; }, "the roll forward");
+  EXPECT_EQ(annotation_of(function(), lambda::kRollbackTargetAnnotation), "");
+  serve();
+  until([&] { return phase() == "Ready" && condition_of(function(), "Ready").message.empty(); },
+        "no word of a pin");
+}
+
+TEST_P(FunctionControllerContract, ARollbackEndsWithAnotherContentOnceThatIsBuilt) {
+  roll_back();
+  upload("main.py", "changed = 1\n", "fn.py");
+  wait_phase("Building");
+  EXPECT_EQ(traffic("revisionName"), "fn-00001");
+  end_job(build("jobName"), "Complete", "");
+  until([&] { return traffic("latestRevision") == true; }, "the roll forward");
+}
+
+TEST_P(FunctionControllerContract, WhatBringsItsEventsComesBack) {
+  make_ready("fn.py", "{brokerName: main}");
+  const auto uid = [&](const Type& type, const char* name) {
+    const Json object = get(type, name);
+    return object.is_null() ? std::string() : uid_of(object);
+  };
+  const auto comes_back = [&](const Type& type, const char* name) {
+    const std::string former = uid(type, name);
+    remove(type, name);
+    until(
+        [&] {
+          const std::string now = uid(type, name);
+          return !now.empty() && now != former;
+        },
+        name);
+  };
+  comes_back(kTriggers, "fn-trigger");
+  comes_back(kBrokers, "main");
+  const Json filters = get(kTriggers, "fn-trigger")["spec"]["filters"];
+  change(kTriggers, "fn-trigger",
+         {{"spec", {{"filters", Json::array({{{"exact", {{"type", "x"}}}}})}}}});
+  until([&] { return get(kTriggers, "fn-trigger")["spec"]["filters"] == filters; }, "its filter");
 }
 
 INSTANTIATE_TEST_SUITE_P(Worlds, FunctionControllerContract,

@@ -275,9 +275,11 @@ class WithDaemonTest(unittest.TestCase):
         sent = self.run_cli("event", "send", "--type", "test.sent", "--source", "/test", "--id",
                             "event-1", "--subject", "Zoë", "-d", '{"n":1}', "-e", "tenant=a b")
         self.assertEqual(sent.stdout, "event-1\n")
-        items = wait_for(lambda: self.cli.json("event", "list", "--type", "test.sent", "-o",
-                                               "json")["items"], 10, "the event")
-        self.assertEqual(items[0]["id"], "event-1")
+        wait_for(lambda: self.cli.json("event", "list", "--type", "test.sent", "-o",
+                                       "json")["items"], 10, "the event")
+        listed = self.cli.json("event", "list", "--type", "test.sent", "-o", "json")
+        self.assertEqual((listed["apiVersion"], listed["kind"]), ("hearth/v1", "EventList"))
+        self.assertEqual(listed["items"][0]["id"], "event-1")
         shown = self.cli.json("event", "show", "event-1", "-o", "json")
         self.assertEqual(shown["attributes"]["tenant"], "a b")
         self.assertEqual(shown["attributes"]["subject"], "Zoë")
@@ -286,8 +288,93 @@ class WithDaemonTest(unittest.TestCase):
         self.run_cli("event", "send", "--type", "t", "--source", "/s", "--broker", "no-such",
                      code=NOT_FOUND)
 
+    def test_what_the_server_does_not_want_is_answered_by_its_reason(self):
+        body = self.cli.folder / "large"
+        body.write_text("x" * 2_000_000)
+        done = self.run_cli("event", "send", "--type", "t", "--source", "/s", "-d", "@%s" % body,
+                            code=INVALID)
+        self.assertIn("(413): an event may have", done.stderr)
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "huge"},
+                    "data": {"x": "x" * 3_500_000}}
+        done = self.run_cli("apply", "-f", "-", input=json.dumps(manifest), code=1)
+        self.assertIn("body is over the limit", done.stderr)
+
+    def test_inline_code_may_be_longer_than_an_annotation(self):
+        code = "def handler(event):\n    return 1\n" + "#" * 400_000
+        function = {"apiVersion": "lambda.knative.io/v1alpha1", "kind": "LambdaFunction",
+                    "metadata": {"name": "long-code"},
+                    "spec": {"source": {"type": "inline", "inline": {"code": code}},
+                             "runtime": {"language": "python", "version": "3.11"},
+                             "env": [{"name": "A", "value": "1"}]}}
+        done = self.run_cli("apply", "-f", "-", input=json.dumps(function))
+        self.assertIn("created", done.stdout)
+        del function["spec"]["env"]
+        self.run_cli("apply", "-f", "-", input=json.dumps(function))
+        live = self.cli.json("get", "lf", "long-code", "-o", "json")
+        self.assertEqual(live["spec"]["source"]["inline"]["code"], code)
+        self.assertNotIn("env", live["spec"])
+        self.run_cli("delete", "lf", "long-code")
+
+    def test_kinds_of_one_name_are_told_apart_by_their_group(self):
+        text = json.dumps({"apiVersion": "serving.knative.dev/v1", "kind": "Service",
+                           "metadata": {"name": "plain"},
+                           "spec": {"template": {"spec": {"containers": [{"image": "x/y:z"}]}}}})
+        done = self.run_cli("apply", "-f", "-", input=text)
+        self.assertEqual(done.stdout, "service.serving.knative.dev/plain created\n")
+        done = self.run_cli("delete", "-f", "-", input=text)
+        self.assertIn("deleted", done.stdout)
+
+    def test_json_is_read_as_json(self):
+        one = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "party-a"},
+               "data": {"x": "\U0001F389"}}  # json.dumps writes two surrogates
+        two = {**one, "metadata": {"name": "party-b"}}
+        self.run_cli("apply", "-f", "-", input=json.dumps(one) + json.dumps(two))
+        for name in ("party-a", "party-b"):
+            self.assertEqual(self.cli.json("get", "cm", name, "-o", "json")["data"], one["data"])
+        self.run_cli("apply", "-f", "-", input="\ufeffapiVersion: v1\nkind: ConfigMap\n"
+                                               "metadata: {name: marked, annotations: null}\n")
+
+    def test_what_can_not_be_written_is_an_error(self):
+        for words in (["get", "lf", "-o", "json"], ["--help"], ["kubeconfig"],
+                      ["event", "list", "-o", "json"], ["dlq", "list", "-o", "json"],
+                      ["build", "logs", "hello-python"],
+                      ["render", "-f", str(SAMPLE)], ["invoke", "hello-python", "-d", "{}"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([BINARY, *words], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=60, env=self.cli.env)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("error: standard output: No space left on device", done.stderr, words)
+
+    def test_a_reader_that_has_gone_ends_it_quietly(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            done = subprocess.run([BINARY, "get", "lf", "-A", "-o", "json"], stdout=writing,
+                                  stderr=subprocess.PIPE, text=True, timeout=60, env=self.cli.env)
+        finally:
+            os.close(writing)
+        self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, ""))
+
+    def test_get_takes_several_kinds_and_pairs(self):
+        self.run_cli("apply", "-f", "-", input="apiVersion: v1\nkind: ConfigMap\n"
+                                               "metadata: {name: paired}\n")
+        text = self.run_cli("get", "cm,lf").stdout
+        self.assertRegex(text, "(?m)^configmap/paired ")
+        self.assertRegex(text, "(?m)^lambdafunction.lambda.knative.io/hello-python ")
+        kinds = {item["kind"] for item in self.cli.json("get", "cm/paired", "lf/hello-python", "-o",
+                                                        "json")["items"]}
+        self.assertEqual(kinds, {"ConfigMap", "LambdaFunction"})
+        done = self.run_cli("delete", "cm/paired", "lf/nobody", code=NOT_FOUND)
+        self.assertIn('configmap "paired" deleted', done.stdout)
+
+    def test_get_shows_what_it_found_beside_what_it_did_not(self):
+        done = self.run_cli("get", "lf", "hello-python", "nosuch", code=NOT_FOUND)
+        self.assertIn("hello-python", done.stdout)
+        self.assertIn('"nosuch" not found', done.stderr)
+
     def test_dead_letters(self):
-        self.assertEqual(self.cli.json("dlq", "list", "-o", "json"), {"items": []})
+        self.assertEqual(self.cli.json("dlq", "list", "-o", "json"),
+                         {"apiVersion": "hearth/v1", "kind": "DeadLetterList", "items": []})
         self.run_cli("dlq", "show", "99999", code=NOT_FOUND)
         self.assertEqual(self.run_cli("dlq", "replay", "--all").stdout, "0 queued for delivery\n")
         self.assertEqual(self.run_cli("dlq", "purge", "--all").stdout, "0 purged\n")
@@ -359,7 +446,10 @@ class WithoutDaemonTest(unittest.TestCase):
         for words in ([], ["invok"], ["invoke"], ["get"], ["get", "lf", "-o", "xml"],
                       ["get", "lf", "x", "-A"], ["delete"], ["delete", "lf"], ["describe", "lf"],
                       ["logs", "x", "--since", "yesterday"], ["invoke", "x", "-H", "nonsense"],
-                      ["completion", "tcsh"], ["dlq"], ["up", "--port", "99999"]):
+                      ["completion", "tcsh"], ["dlq"], ["up", "--port", "99999"], ["invoke", ""],
+                      ["logs", "function/"], ["get", "lf", "x", "-l", "a=b"], ["get", "cm/x", "y"],
+                      ["get", "cm,lf", "-w"], ["delete", "lf", "x", "-l", "a=b"],
+                      ["event", "send", "--type", "t", "--source", "/s", "-e", "id=zzz"]):
             self.cli.run(*words, code=USAGE)
         self.assertIn('did you mean "invoke"?', self.cli.run("invok", code=USAGE).stderr)
 
@@ -407,6 +497,10 @@ class WithoutDaemonTest(unittest.TestCase):
         self.assertTrue(not status.exists() or "State:\tZ" in status.read_text())
         self.assertFalse(endpoints.exists())
         self.assertTrue((self.cli.state / "daemon.log").stat().st_size > 0)
+
+    def test_a_url_that_is_none_is_refused_at_start(self):
+        done = self.cli.run("up", "--gcs-endpoint", "nota url", code=INVALID)
+        self.assertIn('error: --gcs-endpoint: "nota url" is no absolute URL', done.stderr)
 
     def test_config_file(self):
         file = self.cli.folder / "config.yaml"

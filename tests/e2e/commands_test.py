@@ -54,6 +54,20 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(self.command("service.delete", {"name": "commanded",
                                                          "namespace": "default"})[0], 202)
 
+    def test_a_change_after_a_rollback_is_served(self):
+        self.deploy("onward", 1)
+        self.hearth.wait_ready("onward")
+        self.deploy("onward", 2)
+        wait_for(lambda: self.answer("onward") == "2", 60, "the second revision")
+        self.command("function.rollback", {"name": "onward", "namespace": "default",
+                                           "revision": "onward-00001"})
+        wait_for(lambda: self.answer("onward") == "1", 60, "the first revision again")
+        wait_for(lambda: "pinned to onward-00001" in self.hearth.kubectl(
+            "get", "lambdafunction", "onward", "-o",
+            "jsonpath={.status.conditions[?(@.type=='Ready')].message}"), 20, "a word of the pin")
+        self.hearth.apply(self.hearth.function("onward", CODE % 3))
+        wait_for(lambda: self.answer("onward") == "3", 60, "what was applied last")
+
     def test_a_command_posted_to_the_broker_is_applied_once(self):
         identifier = str(uuid.uuid4())
         wait_for(lambda: (self.hearth.get("trigger", "lambda-command-receiver-trigger",
@@ -102,7 +116,7 @@ class CommandsTest(unittest.TestCase):
         self.deploy("living", 1)
         self.hearth.wait_ready("living")
         expected = ["function.created", "build.started", "build.completed", "service.created",
-                    "function.ready"]
+                    "service.ready", "function.ready"]
         wait_for(lambda: len(self.lifecycle("living")) >= len(expected), 20, "the events")
         self.assertEqual(self.lifecycle("living"), expected)
         self.deploy("living", 2)

@@ -80,6 +80,18 @@ class DeployTest(unittest.TestCase):
         (folder / "outside").symlink_to("/etc/passwd")
         self.assertIn("outside: the link leads out of the folder", self.deploy(folder, code=1))
 
+    def test_what_the_server_refuses_is_named(self):
+        folder = self.folder("refused", **{"main.py": "def handler(event):\n    return 1\n"})
+        self.assertIn("%s: LambdaFunction \"Bad_Name\"" % folder,
+                      self.deploy(folder, "--name", "Bad_Name", code=5))
+        self.assertIn("runtime.language", self.deploy(folder, "--language", "cobol", code=5))
+        manifest = folder / "function.yaml"
+        head = "apiVersion: lambda.knative.io/v1alpha1\nkind: LambdaFunction\n"
+        manifest.write_text(head + "spec:\n  scaling:\n    maxReplicas: abc\n")
+        self.assertIn("%s:5:5: LambdaFunction \"refused\"" % manifest, self.deploy(folder, code=5))
+        manifest.write_text(head + "spec: text\n")
+        self.assertIn("%s:3:1: spec: expected a mapping" % manifest, self.deploy(folder, code=5))
+
     def test_a_folder_without_code_is_told_what_to_do(self):
         self.assertIn("--language", self.deploy(self.folder("empty", notes="x"), code=5))
         self.assertIn("no such folder", self.deploy(self.hearth.folder / "nowhere", code=3))

@@ -1,8 +1,10 @@
 """The main job as a user does it: kubectl, curl, and the real binary."""
 
+import http.client
 import json
 import pathlib
 import subprocess
+import threading
 import time
 import unittest
 
@@ -117,6 +119,51 @@ class FunctionsTest(unittest.TestCase):
                          {"hello": "A"})
         self.hearth.wait_ready("gopher", timeout=180)
         self.assertIn("B", self.hearth.call("gopher.default.localhost", '{"name":"B"}')[2])
+
+    def test_a_body_over_the_wrappers_limit_is_a_413_that_says_so(self):
+        self.hearth.apply(self.hearth.function("narrow", HELLO))
+        self.hearth.wait_ready("narrow")
+        host, port = self.hearth.ready["gateway"].split("//")[1].split(":")
+        piece = b"x" * (1 << 20)
+        for chunked in (False, True):
+            with self.subTest(chunked=chunked):
+                connection = http.client.HTTPConnection(host, int(port), timeout=30)
+                self.addCleanup(connection.close)
+                headers = {"Host": "narrow.default.localhost"}
+                if not chunked:
+                    headers["Content-Length"] = str(40 * len(piece))
+                connection.request("POST", "/", iter([piece] * 40), headers,
+                                   encode_chunked=chunked)
+                answer = connection.getresponse()
+                self.assertEqual((answer.status, json.loads(answer.read())["error"]),
+                                 (413, "body_too_large"))
+        self.assertEqual(self.hearth.call("narrow.default.localhost", "{}")[0], 200)
+
+    def test_a_function_made_again_answers_though_somebody_waits_for_the_old_one(self):
+        self.hearth.apply(self.hearth.function(
+            "phoenix", "import os\ndef handler(event):\n    os._exit(3)\n"))
+        self.hearth.wait_ready("phoenix")
+        answers = []
+        caller = self.caller_who_waits(answers)
+        self.hearth.kubectl("delete", "lambdafunction", "phoenix")
+        caller.join(10)
+        self.assertFalse(caller.is_alive(), "nobody waits for what is gone")
+        self.assertIn(answers[-1], (502, 503))  # 502: its back-off ended first
+        self.hearth.apply(self.hearth.function("phoenix", HELLO))
+        self.hearth.wait_ready("phoenix")
+        self.assertEqual(self.hearth.call("phoenix.default.localhost", "{}", timeout=10)[0], 200)
+
+    def caller_who_waits(self, answers):
+        """The first who comes while the instance, which ended again and again, is held back."""
+        def call():
+            answers.append(self.hearth.call("phoenix.default.localhost", "{}")[0])
+        for _ in range(20):
+            caller = threading.Thread(daemon=True, target=call)
+            caller.start()
+            caller.join(2)
+            if caller.is_alive():
+                return caller
+        raise AssertionError("nobody had to wait: %s" % answers)
 
     def test_bad_manifests_name_the_field_and_store_nothing(self):
         bad = self.hearth.function("bad", HELLO)

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import unittest
+import urllib.request
 
 from daemon import Daemon, wait_for
 
@@ -79,7 +80,7 @@ class ImagesTest(unittest.TestCase):
     def push(self, name, dockerfile, **files):
         """Builds an image with buildah and pushes it; returns its name."""
         folder = self.work / name.replace("/", "-").replace(":", "-")
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "Dockerfile").write_text(dockerfile)
         for file, content in files.items():
             path = folder / file.replace("__", "/")
@@ -173,6 +174,60 @@ class ImagesTest(unittest.TestCase):
         self.hearth.kubectl("wait", "ksvc/plain", "--for=condition=Ready", "--timeout=120s")
         self.assertEqual(
             self.hearth.call("plain.default.localhost", path="/cgi-bin/count")[2].strip(), "1")
+
+    def service_moving(self, image, greeting, traffic):
+        self.hearth.apply({
+            "apiVersion": "serving.knative.dev/v1", "kind": "Service",
+            "metadata": {"name": "moving", "namespace": "default"},
+            "spec": {"traffic": traffic, "template": {"spec": {
+                "timeoutSeconds": 3, "containers": [
+                    {"image": image, "ports": [{"containerPort": 80}],
+                     "env": [{"name": "GREETING", "value": greeting}]}]}}}})
+        self.hearth.kubectl("wait", "ksvc/moving", "--for=condition=Ready", "--timeout=60s")
+
+    def digest_of(self, revision):
+        (status,) = self.hearth.get("revision", revision)["status"]["containerStatuses"]
+        self.assertEqual(status["name"], "user-container")
+        return status["imageDigest"]
+
+    def test_a_revision_keeps_the_image_that_its_tag_named(self):
+        httpd = ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"]
+        latest = [{"latestRevision": True, "percent": 100}]
+        image = self.push_busybox("foreign/moving:1", httpd, **{"www__index.html": "first\n"})
+        self.service_moving(image, "a", latest)
+        first = self.digest_of("moving-00001")
+        self.assertRegex(first, "^%s@sha256:[0-9a-f]{64}$" % image.removesuffix(":1"))
+        self.push_busybox("foreign/moving:1", httpd, **{"www__index.html": "second\n"})
+        self.hearth.stop()
+        self.hearth.start()
+        wait_for(lambda: self.hearth.call("moving.default.localhost")[2] == "first\n", 30,
+                 "the image of the revision, whatever the tag names now")
+        self.assertEqual(self.digest_of("moving-00001"), first)
+
+        old = {"revisionName": "moving-00001", "percent": 0, "tag": "old"}
+        self.service_moving(image, "b", latest + [old])
+        wait_for(lambda: self.hearth.call("moving.default.localhost")[2] == "second\n", 60,
+                 "the new revision to have the new image")
+        self.assertNotEqual(self.digest_of("moving-00002"), first)
+        self.assertEqual(self.hearth.call("old-moving.default.localhost")[2], "first\n")
+        self.check_a_deleted_digest_is_named(first)
+
+    def check_a_deleted_digest_is_named(self, image):
+        request = urllib.request.Request("http://%s/v2/foreign/moving/manifests/%s" % (
+            self.hearth.ready["registry"], image.split("@")[1]), method="DELETE")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            self.assertEqual(response.status, 202)
+        self.hearth.stop()
+        self.hearth.start()
+        wait_for(lambda: self.hearth.call("moving.default.localhost")[2] == "second\n", 30,
+                 "the other revision to be untouched")
+        self.assertGreaterEqual(self.hearth.call("old-moving.default.localhost")[0], 500)
+
+        def told():
+            events = json.loads(self.hearth.kubectl("get", "events", "-o", "json"))["items"]
+            return any(event["reason"] == "FailedToStart" and image in event["message"]
+                       for event in events)
+        wait_for(told, 30, "an Event that names the image")
 
     def test_what_stops_an_image_is_named(self):
         busybox = ["busybox", "httpd", "-f", "-p", "8080", "-h"]

@@ -3,12 +3,22 @@
 import base64
 import json
 import select
+import subprocess
 import unittest
 
-from daemon import wait_for
+from daemon import BINARY, wait_for
 from kubectl_client import KubectlTests, config_map, for_each_client
 
 HELLO = "def handler(event):\n    print('I was here')\n    return 'hello'\n"
+# Python's own way out would say nothing: what it wrote last is all there is.
+CRASHES = """import os
+def handler(event):
+    if event.get('crash'):
+        for i in range(100):
+            print('%d of a long story %s' % (i, '.' * 70))
+        print('the last words', flush=True)
+        os._exit(3)
+"""
 FOLDER_MANIFESTS = {
     "one.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one, labels: {app: many}}\n"
                 "data: {a: '1'}\n---\n"
@@ -435,6 +445,79 @@ class CommonTasks(KubectlTests):
         self.assertIn("not found", self.error("logs", "no-such-pod"))
         self.kubectl("delete", "lf", "hello", "--timeout=30s")
         wait_for(lambda: not self.get("ksvc")["items"], 30, "its Service to go")
+
+    def test_what_a_crashed_instance_said_last_can_be_read(self):
+        self.kubectl("apply", "-f", self.file("function.json", self.hearth.function(
+            "crashes", CRASHES, namespace=self.namespace)))
+        self.kubectl("wait", "--for=condition=Ready", "lf/crashes", "--timeout=90s")
+        host = "crashes.%s.localhost" % self.namespace
+        self.assertGreaterEqual(self.hearth.call(host, '{"crash": true}')[0], 500)
+
+        def crash_told():
+            return [event["message"] for event in self.get("events")["items"]
+                    if event["reason"] == "BackOff"]
+        message = wait_for(crash_told, 30, "the Event of the crash")[0]
+        self.assertRegex(message, r"^ExitCode3 \(exit code 3\); the next attempt waits \d+ s\n"
+                                  r"\d+ of a long story")
+        self.assertTrue(message.endswith("\nthe last words"), message)
+        self.assertLessEqual(len(message), 1024)
+
+        selector = "serving.knative.dev/service=crashes"
+        ended = wait_for(lambda: [pod for pod in self.get("pods", "-l", selector)["items"]
+                                  if pod["status"].get("phase") == "Failed"], 30,
+                         "the Pod of the crash")[0]
+        state = ended["status"]["containerStatuses"][0]["state"]["terminated"]
+        self.assertEqual((state["exitCode"], state["reason"]), (3, "Error"))
+        self.assertIn("the last words", self.kubectl("logs", ended["metadata"]["name"]))
+        told = subprocess.run([BINARY, "logs", "crashes", "-n", self.namespace], text=True,
+                              capture_output=True, timeout=60, env=self.hearth.environment())
+        self.assertIn("the last words", told.stdout)
+
+        self.assertEqual(self.hearth.call(host, "{}")[0], 200)
+        running = wait_for(lambda: [
+            pod for pod in self.get("pods", "-l", selector, "--field-selector",
+                                    "status.phase=Running")["items"]], 30, "the next instance")
+        running = running[0]["metadata"]["name"]
+        wait_for(lambda: len(self.get("pods", "-l", selector)["items"]) == 1, 30,
+                 "the Pod of the crash to go")
+        self.assertNotIn("the last words", self.kubectl("logs", running))
+        self.assertIn("the last words", self.kubectl("logs", running, "--previous"))
+
+    def split_service(self, image, colour, *revisions):
+        traffic = [{"revisionName": name, "percent": 100 // len(revisions)} for name in revisions]
+        self.kubectl("apply", "-f", self.file("service.json", {
+            "apiVersion": "serving.knative.dev/v1", "kind": "Service",
+            "metadata": {"name": "split"},
+            "spec": {"traffic": traffic or [{"latestRevision": True, "percent": 100}],
+                     "template": {"spec": {"containers": [
+                         {"image": image, "env": [{"name": "COLOUR", "value": colour}]}]}}}}))
+
+    def routed(self):
+        traffic = self.get("route", "split")["status"].get("traffic", [])
+        return [target["revisionName"] for target in traffic]
+
+    def test_a_route_tells_when_a_revision_that_it_names_was_deleted(self):
+        self.kubectl("apply", "-f", self.file("function.json", self.hearth.function(
+            "colour", HELLO, namespace=self.namespace)))
+        self.kubectl("wait", "--for=condition=Ready", "lf/colour", "--timeout=90s")
+        image = self.get("lf", "colour")["status"]["buildStatus"]["imageURI"]
+        self.split_service(image, "blue")
+        self.kubectl("wait", "ksvc/split", "--for=condition=Ready", "--timeout=60s")
+        self.split_service(image, "green", "split-00001", "split-00002")
+        wait_for(lambda: self.routed() == ["split-00001", "split-00002"], 60, "the split")
+        self.kubectl("delete", "revision", "split-00001")
+        self.kubectl("wait", "route/split", "--for=condition=AllTrafficAssigned=False",
+                     "--timeout=30s")
+        self.kubectl("wait", "ksvc/split", "--for=condition=Ready=False", "--timeout=30s")
+        for owner in (self.get("route", "split"), self.get("ksvc", "split")):
+            ready = [c for c in owner["status"]["conditions"] if c["type"] == "Ready"][0]
+            self.assertEqual((ready["reason"], ready["message"]), (
+                "RevisionMissing", 'Revision "split-00001" referenced in traffic not found.'))
+        self.assertEqual(self.routed(), ["split-00002"])
+        self.assertEqual(self.hearth.call("split.%s.localhost" % self.namespace, "{}")[0], 200)
+        self.split_service(image, "green")
+        self.kubectl("wait", "ksvc/split", "--for=condition=Ready", "--timeout=60s")
+        self.assertEqual(self.hearth.call("split.%s.localhost" % self.namespace, "{}")[0], 200)
 
 
 for_each_client(CommonTasks, globals())

@@ -188,14 +188,71 @@ users: [{name: eks, user: {exec: {apiVersion: client.authentication.k8s.io/v1, c
         self.assertEqual(done.returncode, 3)
         self.assertIn('did you mean "eks"?', done.stderr)
 
+    def kubeconfig_with(self, name, change):
+        with open(self.hearth.ready["kubeconfig"], encoding="utf-8") as file:
+            config = yaml.safe_load(file)
+        change(config)
+        path = self.hearth.folder / name
+        path.write_text(json.dumps(config))
+        return path
+
+    def test_a_token_that_can_not_be_sent_is_an_error_at_once(self):
+        def set_token(config):
+            config["users"][0]["user"] = {"token": "two\nlines"}
+        path = self.kubeconfig_with("torn-token.yaml", set_token)
+        done = subprocess.run([BINARY, "operator", "--kubeconfig", str(path), "--port", "0"],
+                              text=True, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 5)
+        self.assertRegex(done.stderr, '%s: user ".*": token: holds a line break' % path)
+
+    def test_an_authority_of_another_cluster_is_named(self):
+        # Of the same name as ours, as every cluster's is.
+        made = self.hearth.folder / "other-ca.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-subj",
+                        "/O=Hearth/CN=hearth-ca", "-out", str(made)], check=True,
+                       capture_output=True, timeout=60)
+
+        def set_authority(config):
+            cluster = config["clusters"][0]["cluster"]
+            cluster.pop("certificate-authority-data")
+            cluster["certificate-authority"] = str(made)
+        operator = Operator(self.hearth, kubeconfig=self.kubeconfig_with("wrong-ca.yaml",
+                                                                         set_authority))
+        operator.start(synced=False)
+        try:
+            wait_for(lambda: "was not issued by the authority" in operator.output(), 60,
+                     "it to say what is wrong")
+        finally:
+            operator.__exit__()
+
+    def test_what_a_killed_operator_left_goes_with_the_next(self):
+        temporary = self.hearth.folder / "tmp"
+        temporary.mkdir()
+        before = os.environ.get("TMPDIR")
+        os.environ["TMPDIR"] = str(temporary)
+        try:
+            first = Operator(self.hearth)
+            first.start(synced=False)
+            left = os.listdir(temporary)
+            first.kill()
+            self.assertEqual(os.listdir(temporary), left)
+            with Operator(self.hearth) as second:
+                now = os.listdir(temporary)
+                self.assertEqual((len(left), len(now)), (1, 1))
+                self.assertNotEqual(now, left)
+                self.assertEqual(second.stop(), 0)
+            self.assertEqual(os.listdir(temporary), [])
+        finally:
+            os.environ.pop("TMPDIR")
+            if before is not None:
+                os.environ["TMPDIR"] = before
+
     def test_it_waits_for_a_server_that_is_not_there_yet(self):
         hearth = self.hearth
-        config = json.loads(json.dumps(yaml.safe_load(
-            open(hearth.ready["kubeconfig"], encoding="utf-8"))))
-        config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
-        path = hearth.folder / "unreachable.yaml"
-        path.write_text(json.dumps(config))
-        operator = Operator(hearth, kubeconfig=path)
+        def set_server(config):
+            config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+        operator = Operator(hearth, kubeconfig=self.kubeconfig_with("unreachable.yaml", set_server))
         operator.start(synced=False)
         try:
             wait_for(lambda: "watch_broken" in operator.output(), 60, "it to say what is wrong")

@@ -38,6 +38,26 @@ class RestartTest(unittest.TestCase):
             wait_for(lambda: hearth.call("phoenix.default.localhost", "{}")[2] == "alive", 30,
                      "the function to answer after the restart")
 
+    def test_what_a_crash_left_of_builds_is_removed_and_no_link_followed(self):
+        with Daemon() as hearth:
+            hearth.kill()
+            scratch = hearth.folder / "state/scratch"
+            kept = hearth.folder / "kept"
+            for folder in (scratch / "context-0a1b2c/deep", scratch / "archive-0a1b2c", kept):
+                folder.mkdir(parents=True)
+                (folder / "file").write_text("left")
+            (scratch / "link").symlink_to(kept)
+            hearth.start()
+            self.assertEqual(list(scratch.iterdir()), [])
+            self.assertTrue((kept / "file").exists())
+            # The folder itself is a link: it goes, what it led to stays.
+            hearth.kill()
+            scratch.rmdir()
+            scratch.symlink_to(kept)
+            hearth.start()
+            self.assertTrue((kept / "file").exists())
+            self.assertFalse(scratch.is_symlink())
+
     def test_sigterm_ends_with_0_and_a_second_daemon_is_refused(self):
         with Daemon() as hearth:
             second = Daemon()

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import unittest
+import uuid
 
 import yaml
 
@@ -412,6 +413,32 @@ class ReachingOut(SandboxTest):
         self.assertTrue("read-only" in seen["write"] or "denied" in seen["write"], seen)
         self.assertEqual(seen["kill"], "no such process")
 
+    def command(self, kind, data):
+        """What anybody's command is answered: a function reaches the gateway, too."""
+        headers = {"ce-id": str(uuid.uuid4()), "ce-source": "x", "ce-specversion": "1.0",
+                   "content-type": "application/json", "ce-type": "io.knative.lambda.command." + kind}
+        status, _, body = self.hearth.call("localhost", json.dumps(data), "/events", headers)
+        return status, json.loads(body)
+
+    def test_commands_give_away_neither_secrets_nor_files(self):
+        self.hearth.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"k": "v"},
+                           "metadata": {"name": "safe", "namespace": "default"}})
+        reader = self.hearth.function("reader", PYTHON, env=[
+            {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "safe", "key": "k"}}}])
+        files = self.hearth.function("files", PYTHON)
+        files["spec"]["source"] = {"type": "git", "git": {"url": "file:///root/repository"}}
+        self.hearth.apply(reader)
+        thief = self.hearth.function("reader", PYTHON)
+        for kind, data in (("function.deploy", {**reader, "metadata": {"name": "another"}}),
+                           ("function.deploy", files), ("function.deploy", thief),
+                           ("build.start", {"name": "reader", "namespace": "default"})):
+            status, answer = self.command(kind, data)
+            self.assertEqual((status, answer["error"]), (400, "refused"))
+            self.assertIn("apply it over the Kubernetes API", answer["message"])
+        # What names none of them anybody may deploy: that door is open.
+        self.assertEqual(self.command("function.deploy",
+                                      self.hearth.function("anybodys", PYTHON))[0], 202)
+
 
 def memory_is_bounded():
     """Whether the daemon may make groups here: as root, with a memory controller."""
@@ -483,6 +510,12 @@ class UsingUp(SandboxTest):
         status, _, body = self.ask("hangs", run="while True: pass", timeout=120)
         self.assertEqual(status, 504, body)
         self.recovers("hangs")
+
+    def test_a_node_function_that_never_yields_is_answered_504_and_replaced(self):
+        self.deploy("spins", NODE, "nodejs", "20", env=[{"name": "TIMEOUT_SECONDS", "value": "2"}])
+        status, _, body = self.ask("spins", **{"try": {"x": "for (;;);"}}, timeout=120)
+        self.assertEqual(status, 504, body)
+        self.recovers("spins")
 
     def test_a_function_that_ignores_sigterm_is_killed(self):
         self.deploy("stubborn")

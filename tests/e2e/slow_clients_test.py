@@ -194,6 +194,16 @@ class SlowClientsTest(unittest.TestCase):
                     self.assertTrue(answer.startswith(b"HTTP/1.1 431 "), answer[:200])
                     self.assertEqual(answer.count(b"HTTP/1.1 "), 1)
 
+    def test_lines_that_end_with_a_bare_line_feed_are_refused_at_once(self):
+        for port in PORTS:
+            for head in (b"GET / HTTP/1.1\nHost: localhost\n\n",
+                         b"GET / HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n" + WHOLE,
+                         b"GET / HTTP/1.1\r\nHost: localhost\r\n\n"):
+                with self.subTest(port=port, head=head):
+                    answer = self.ask(port, head, seconds=5)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer[:200])
+                    self.assertEqual(answer.count(b"HTTP/1.1 "), 1, answer)
+
     def test_nothing_is_answered_behind_a_head_with_two_meanings(self):
         for fields, status in (
                 (b"Content-Length: 5\r\nTransfer-Encoding: chunked", 400),

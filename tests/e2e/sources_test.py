@@ -6,16 +6,17 @@ import os
 import subprocess
 import tarfile
 import unittest
+import zipfile
 
 from daemon import Daemon, wait_for
 
 HELLO = "def handler(event):\n    return 'hello'\n"
 
 
-def archive(*entries):
-    """A tar.gz of (TarInfo, bytes) pairs."""
+def archive(*entries, packed="gz"):
+    """A tar of (TarInfo, bytes) pairs."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
+    with tarfile.open(fileobj=out, mode="w:" + packed) as tar:
         for info, data in entries:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
@@ -26,6 +27,12 @@ def entry(name, kind=tarfile.REGTYPE, link="", mode=0o644):
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.mode = kind, link, mode
     return info
+
+
+def peak_bytes(pid):
+    """The most memory that a process ever held (proc(5), VmHWM)."""
+    with open("/proc/%d/status" % pid) as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
 
 class SourcesTest(unittest.TestCase):
@@ -242,6 +249,58 @@ class SourcesTest(unittest.TestCase):
                 self.assertIn(expected, message)
                 self.assertIn("exit code", message)
                 self.assertLessEqual(len(message.splitlines()), 22)
+
+    def test_archives_are_known_by_what_is_in_them(self):
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w") as out:
+            out.writestr("main.py", HELLO)
+        main = (entry("main.py"), HELLO.encode())
+        keys = {"fn.tar.xz": archive(main, packed="xz"), "fn.tar.bz2": archive(main, packed="bz2"),
+                "release-1.2": archive(main), "nameless": zipped.getvalue()}
+        self.s3(self.hearth, "mb", "s3://kinds")
+        for i, (key, data) in enumerate(keys.items()):
+            self.s3(self.hearth, "cp", "-", "s3://kinds/" + key, input=data)
+            self.apply_source("kind-%d" % i, "minio", bucket="kinds", key=key)
+        for i, key in enumerate(keys):
+            with self.subTest(key):
+                self.hearth.wait_ready("kind-%d" % i)
+                self.assertEqual(self.answers("kind-%d" % i), "hello")
+        self.s3(self.hearth, "cp", "-", "s3://kinds/fn.7z", input=b"7z\xbc\xaf\x27\x1c\x00\x04")
+        self.apply_source("foreign", "minio", bucket="kinds", key="fn.7z")
+        self.assertIn(".tar.gz", self.wait_condition("foreign", "SourceReady", "False")["message"])
+
+    def test_an_archive_of_folders_without_end_is_refused_and_holds_nothing_up(self):
+        deep = archive((entry("main.py"), HELLO.encode()), (entry("d/" * 2000 + "x"), b"1"))
+        self.upload("deep", "fn.tar.gz", deep)
+        self.apply_source("deep", "minio", bucket="deep", key="fn.tar.gz")
+        message = self.wait_condition("deep", "SourceReady", "False")["message"]
+        self.assertIn("d/d/d/", message)
+        self.assertLess(len(message), 400)
+        self.hearth.apply(self.hearth.function("shallow", HELLO))
+        self.hearth.wait_ready("shallow")
+
+    def test_a_prefix_without_the_handlers_file_is_told_what_is_there(self):
+        self.upload("helpers", "fn/helper.py", b"A = 1\n")
+        self.s3(self.hearth, "cp", "-", "s3://helpers/fn/other.py", input=b"B = 2\n")
+        self.apply_source("helpers", "minio", bucket="helpers", key="fn/")
+        message = self.wait_condition("helpers", "SourceReady", "False", "other.py")["message"]
+        self.assertIn("no main.py; it has helper.py, other.py", message)
+        self.s3(self.hearth, "cp", "-", "s3://helpers/fn/main.py", input=HELLO.encode())
+        self.hearth.wait_ready("helpers")
+
+    def test_a_source_is_held_in_memory_once(self):
+        size = 250 << 20
+        with Daemon() as hearth:
+            self.s3(hearth, "mb", "s3://zeros")
+            self.s3(hearth, "cp", "-", "s3://zeros/fn.tar.gz",
+                    input=archive((entry("main.py"), HELLO.encode()), (entry("z"), bytes(size))))
+            before = peak_bytes(hearth.process.pid)
+            manifest = hearth.function("zeros", HELLO)
+            manifest["spec"]["source"] = {"type": "minio",
+                                          "minio": {"bucket": "zeros", "key": "fn.tar.gz"}}
+            hearth.apply(manifest)
+            hearth.wait_ready("zeros", timeout=120)
+            self.assertLess(peak_bytes(hearth.process.pid) - before, size * 3 // 2)
 
     def test_a_broken_archive_is_named(self):
         self.upload("broken-archives", "fn.tar.gz", b"this is no archive")

@@ -616,6 +616,16 @@ class HttpCases(WrapperCase):
                                b"Connection: close\r\n\r\n" + chunk * 3 + b"0\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413"), answer[:100])
 
+    def test_who_still_sends_a_refused_body_gets_the_reply(self):
+        if self.language.name == GO.name:
+            self.skipTest("net/http ends its own side and waits before it closes")
+        content = b"x" * (16 << 20)
+        for body in (b"Content-Length: %d\r\n\r\n%s" % (len(content), content),
+                     b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" %
+                     (len(content), content)):
+            answer = self.exchange(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + body)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 413"), answer[:100])
+
     def test_expect_continue(self):
         answer = self.exchange(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
                                b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")

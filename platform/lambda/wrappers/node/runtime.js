@@ -30,6 +30,8 @@ const DATA_BYTES_MAX = 1 << 16;
 const HEAD_BYTES_MAX = 1 << 16;
 // Longer than the 90 s after which Go's clients (the usual callers) drop an idle connection.
 const IDLE_MS_MAX = 120_000;
+// How long a client may go on sending what is refused.
+const LINGER_MS = 2_000;
 // setTimeout() fires at once for anything longer.
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -950,8 +952,12 @@ function readHttpBody(incoming) {
     }
     incoming.on('data', (part) => {
       size += part.length;
-      if (size > settings.bodyBytesMax) reject(bodyTooLarge());
-      else parts.push(part);
+      if (size <= settings.bodyBytesMax) {
+        parts.push(part);
+      } else {
+        parts.length = 0;
+        reject(bodyTooLarge());
+      }
     });
     incoming.on('end', () => resolve(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
     incoming.on('error', reject);
@@ -975,19 +981,42 @@ async function serveHttp(incoming, outgoing) {
       outgoing.destroy(); // the client went away in the middle of its body
       return;
     }
-    reply = badRequestReply(request, problem);
-    outgoing.shouldKeepAlive = false; // what is left of the body isn't read
+    refuseHttp(incoming, outgoing, badRequestReply(request, problem));
+    return;
   }
   sendHttp(outgoing, reply);
 }
 
-function sendHttp(outgoing, { status, head, body, afterwards }) {
+// RFC 9112 §9.6: to close while the client still sends resets the connection, and the reset may
+// destroy the reply before the client has read it. So what it sends is read, for a while.
+function refuseHttp(incoming, outgoing, reply) {
+  outgoing.shouldKeepAlive = false;
+  if (incoming.complete) {
+    sendHttp(outgoing, reply);
+    return;
+  }
+  startHttp(outgoing, reply);
+  outgoing.write(reply.body);
+  const timer = setTimeout(() => outgoing.end(), LINGER_MS);
+  timer.unref();
+  incoming.on('end', () => {
+    clearTimeout(timer);
+    outgoing.end();
+  });
+  incoming.resume();
+}
+
+function sendHttp(outgoing, reply) {
   if (stopping) outgoing.shouldKeepAlive = false;
+  startHttp(outgoing, reply);
+  outgoing.end(reply.body);
+  reply.afterwards?.();
+}
+
+function startHttp(outgoing, { status, head, body }) {
   const flat = head.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
   if (status !== 204 && status !== 304) flat.push('content-length', String(body.length));
   outgoing.writeHead(status, flat);
-  outgoing.end(body);
-  afterwards?.();
 }
 
 // ---- started ahead ------------------------------------------------------------------------

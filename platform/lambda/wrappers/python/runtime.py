@@ -34,6 +34,8 @@ HEADERS_MAX = 200
 # Longer than the 90 s after which Go's clients (the usual callers) drop an idle connection, so
 # that the caller closes first and never writes a request into a closing connection.
 IDLE_SECONDS_MAX = 120
+# How long a client may go on sending what is refused.
+LINGER_SECONDS = 2
 FOREVER = float("inf")
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -856,7 +858,13 @@ class Connection:
                 self.last = True
                 request = Request("POST", "/", {}, b"")
                 reply = function.replies.bad_request(request, problem)
+                self.sock.sendall(self.encode_reply(request.method, *reply))
+                self.linger()
+                return
             self.sock.sendall(self.encode_reply(request.method, *reply))
+
+    def linger(self):
+        """A local host finds the reply also when the connection is closed at once."""
 
     def finish(self):
         if self.loop is not None:
@@ -1046,6 +1054,16 @@ class HttpConnection(Connection):
         while self.read_until(b"\r\n", HEAD_BYTES_MAX, malformed):
             pass  # trailers have no meaning here
         return b"".join(parts)
+
+    def linger(self):
+        """RFC 9112 section 9.6: to close while the client still sends resets the connection, and
+        the reset may destroy the reply before the client has read it."""
+        self.sock.shutdown(socket.SHUT_WR)
+        end = time.monotonic() + LINGER_SECONDS
+        limit = struct.pack("@ll", LINGER_SECONDS, 0)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        while self.receive(RECEIVE_BYTES) and time.monotonic() < end:
+            pass
 
     def encode_reply(self, method, status, head, body):
         lines = "HTTP/1.1 %d %s\r\n%s" % (status, REASONS.get(status, "Status"),

@@ -1,0 +1,15 @@
+// The Kubernetes Events of a function: what people are told of a status that was written. Pure.
+#pragma once
+
+#include <vector>
+
+#include "platform/base/json.h"
+#include "platform/resource/event_recorder.h"
+
+namespace hearth::lambda {
+
+// One when the phase or what it stands on changed, and one when a build ended well. Without their
+// component.
+std::vector<resource::EventNote> status_notes(const Json& before, const Json& after);
+
+}  // namespace hearth::lambda

@@ -1,0 +1,15 @@
+// Archives told by their first bytes, for files whose names say nothing.
+#pragma once
+
+#include <string_view>
+
+namespace hearth::oci {
+
+// kForeign: an archive that extract_archive() doesn't read.
+enum class ArchiveMark { kNone, kReadable, kForeign };
+
+// `bytes` is the file or its beginning, 512 bytes or more. A tar without a magic number (before
+// POSIX.1-1988) is kNone.
+ArchiveMark archive_mark(std::string_view bytes);
+
+}  // namespace hearth::oci
