@@ -49,9 +49,10 @@ Result<std::vector<Doomed>> from_files(const DeleteFlags& flags, const Kinds& ki
 Result<std::vector<Doomed>> from_words(const DeleteFlags& flags, ApiClient& api,
                                        const Kinds& kinds) {
   HEARTH_TRY(objects, parse_object_words(flags.words));
+  HEARTH_TRY(asked_kinds, kinds_of(std::move(objects), kinds));
   std::vector<Doomed> out;
-  for (const ObjectWords& asked : objects) {
-    HEARTH_TRY(kind, kinds.find(asked.type));
+  for (const KindWords& asked : asked_kinds) {
+    const Kind& kind = asked.kind;
     const std::string ns = kind.type.namespaced ? flags.target.ns : "";
     std::vector<std::string> names = asked.names;
     if (!flags.selector.empty()) {

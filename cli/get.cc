@@ -189,9 +189,10 @@ Result<std::vector<ObjectWords>> objects_of(const GetFlags& flags) {
 Result<std::vector<Query>> queries_from(const GetFlags& flags, const Kinds& kinds) {
   HEARTH_TRY(output, Output::parse(flags.output));
   HEARTH_TRY(objects, objects_of(flags));
+  HEARTH_TRY(asked_kinds, kinds_of(std::move(objects), kinds));
   std::vector<Query> out;
-  for (ObjectWords& asked : objects) {
-    HEARTH_TRY(kind, kinds.find(asked.type));
+  for (KindWords& asked : asked_kinds) {
+    const Kind& kind = asked.kind;
     const bool everywhere = flags.all_namespaces || !kind.type.namespaced;
     out.push_back({.kind = kind,
                    .ns = everywhere ? "" : flags.target.ns,

@@ -67,9 +67,10 @@ class TlsStream final : public httplib::Stream {
   }
 
   bool wait_for(short events, milliseconds timeout) const {
+    constexpr milliseconds kLongest{std::numeric_limits<int>::max()};
     pollfd entry{fd_, events, 0};
     int ready = 0;
-    do ready = ::poll(&entry, 1, static_cast<int>(timeout.count()));
+    do ready = ::poll(&entry, 1, static_cast<int>(std::min(timeout, kLongest).count()));
     while (ready < 0 && errno == EINTR);
     return ready > 0;
   }

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "platform/base/random_id.h"
+
 namespace hearth::cli {
 namespace {
 
@@ -14,8 +16,8 @@ using testing::HasSubstr;
 
 class Manifests : public testing::Test {
  public:
-  Manifests() : folder_(fs::path(testing::TempDir()) / "hearth-manifests") {
-    fs::remove_all(folder_);
+  Manifests()
+      : folder_(fs::path(testing::TempDir()) / ("hearth-manifests-" + base::random_hex(8))) {
     fs::create_directories(folder_);
   }
   ~Manifests() override { fs::remove_all(folder_); }

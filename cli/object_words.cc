@@ -31,6 +31,12 @@ Result<std::vector<ObjectWords>> parse_pairs(const std::vector<std::string>& wor
   return out;
 }
 
+void add_missing(std::vector<std::string>& names, const std::vector<std::string>& others) {
+  for (const std::string& name : others) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+}
+
 }  // namespace
 
 Result<std::vector<ObjectWords>> parse_object_words(const std::vector<std::string>& words) {
@@ -45,6 +51,20 @@ Result<std::vector<ObjectWords>> parse_object_words(const std::vector<std::strin
       return fail(Code::kBadRequest, fmt::format("\"{}\" names no type", words.front()));
     }
     entry_of(out, std::string(type)).names = names;
+  }
+  return out;
+}
+
+Result<std::vector<KindWords>> kinds_of(std::vector<ObjectWords> asked, const Kinds& kinds) {
+  std::vector<KindWords> out;
+  for (ObjectWords& words : asked) {
+    HEARTH_TRY(kind, kinds.find(words.type));
+    const auto is_same = [&](const KindWords& known) { return known.kind.type == kind.type; };
+    const auto known = std::ranges::find_if(out, is_same);
+    if (known == out.end())
+      out.push_back({std::move(kind), std::move(words.names)});
+    else
+      add_missing(known->names, words.names);
   }
   return out;
 }

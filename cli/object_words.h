@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/kinds.h"
 #include "platform/base/result.h"
 
 namespace hearth::cli {
@@ -16,7 +17,15 @@ struct ObjectWords {
   friend bool operator==(const ObjectWords&, const ObjectWords&) = default;
 };
 
+struct KindWords {
+  Kind kind;
+  std::vector<std::string> names;  // none: all
+};
+
 // One entry a type, in the order of their first mention. kBadRequest says what is mixed up.
 Result<std::vector<ObjectWords>> parse_object_words(const std::vector<std::string>& words);
+
+// One entry a kind, by whatever names it was asked for.
+Result<std::vector<KindWords>> kinds_of(std::vector<ObjectWords> asked, const Kinds& kinds);
 
 }  // namespace hearth::cli

@@ -30,6 +30,28 @@ TEST(ObjectWords, ArePairsGatheredByType) {
               ElementsAre(ObjectWords{"cm", {"a", "b"}}, ObjectWords{"lf", {"x"}}));
 }
 
+TEST(ObjectWords, OfOneKindAreGathered) {
+  const Json resource{{"resource", "lambdafunctions"},
+                      {"responseKind", {{"kind", "LambdaFunction"}}},
+                      {"scope", "Namespaced"},
+                      {"shortNames", {"lf"}}};
+  const Json version{{"version", "v1alpha1"}, {"resources", Json::array({resource})}};
+  const Json group{{"metadata", {{"name", "lambda.knative.io"}}},
+                   {"versions", Json::array({version})}};
+  Kinds kinds;
+  ASSERT_TRUE(kinds.add_groups({{"items", Json::array({group})}}));
+  const auto names = [&](const std::vector<std::string>& words) {
+    const auto found = kinds_of(parsed(words), kinds);
+    EXPECT_TRUE(found);
+    EXPECT_EQ(found->size(), 1U);
+    return found->front().names;
+  };
+  EXPECT_THAT(names({"lf,functions"}), testing::IsEmpty());
+  EXPECT_THAT(names({"lf,functions", "a", "b"}), ElementsAre("a", "b"));
+  EXPECT_THAT(names({"lf/a", "function/b", "lambdafunctions/a"}), ElementsAre("a", "b"));
+  EXPECT_FALSE(kinds_of(parsed({"lf,nothing"}), kinds));
+}
+
 TEST(ObjectWords, ThatMixTheFormsAreRefused) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"cm/a", "b"},
                                                                                      {"cm", "lf/a"},

@@ -16,6 +16,7 @@
 #include "cli/registry_flags.h"
 #include "cli/scratch_folder.h"
 #include "cli/server_process.h"
+#include "cli/standard_output.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
 
@@ -84,6 +85,7 @@ Status serve(const OperatorFlags& flags, const sigset_t& stop_signals) {
 }
 
 Status run(const OperatorFlags& flags) {
+  outlive_reader();
   configure_log(flags.log_level, flags.log_format);
   const sigset_t stop_signals = block_stop_signals();
   HEARTH_CHECK_OK(check_url("--gcs-endpoint", flags.options.gcs_endpoint));

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "platform/base/random_id.h"
+
 namespace hearth::cli {
 namespace {
 
@@ -11,7 +13,8 @@ namespace fs = std::filesystem;
 
 class ScratchFolders : public testing::Test {
  public:
-  ScratchFolders() : parent_(fs::path(testing::TempDir()) / "hearth-scratch") {
+  ScratchFolders()
+      : parent_(fs::path(testing::TempDir()) / ("hearth-scratch-" + base::random_hex(8))) {
     fs::remove_all(parent_);
     fs::create_directories(parent_);
   }

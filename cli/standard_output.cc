@@ -1,5 +1,6 @@
 #include "cli/standard_output.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
@@ -11,6 +12,11 @@
 #include "cli/exit_code.h"
 
 namespace hearth::cli {
+namespace {
+
+std::atomic<bool> outlives_reader = false;
+
+}  // namespace
 
 StandardOutput::StandardOutput() : before_(std::cout.rdbuf(this)) {
   // Who looks at a terminal sees each line when it is written.
@@ -53,7 +59,8 @@ bool StandardOutput::write(const char* bytes, std::size_t size) {
       bytes += put;
       size -= static_cast<std::size_t>(put);
     } else if (errno == EPIPE) {
-      end_without_reader();
+      if (!outlives_reader) end_without_reader();
+      return true;  // nobody is left to be told
     } else if (errno == EAGAIN) {
       // Whoever shares our terminal or pipe has made it non-blocking.
       pollfd entry{STDOUT_FILENO, POLLOUT, 0};
@@ -64,6 +71,8 @@ bool StandardOutput::write(const char* bytes, std::size_t size) {
   }
   return size == 0;
 }
+
+void outlive_reader() { outlives_reader = true; }
 
 void end_without_reader() {
   ::signal(SIGPIPE, SIG_DFL);

@@ -32,6 +32,9 @@ class StandardOutput final : public std::streambuf {
   int error_ = 0;  // of the first write that failed
 };
 
+// For servers: from now on a reader that has gone ends nothing; what is written for it is dropped.
+void outlive_reader();
+
 // Ends the process as SIGPIPE does where it is not ignored.
 [[noreturn]] void end_without_reader();
 

@@ -16,6 +16,7 @@
 #include "cli/exit_code.h"
 #include "cli/port_holder.h"
 #include "cli/server_process.h"
+#include "cli/standard_output.h"
 #include "cli/state_location.h"
 #include "cli/up_flags.h"
 #include "emulator/emulator.h"
@@ -191,6 +192,7 @@ void raise_descriptor_limit() {
 
 int run_daemon(const UpFlags& flags, const Configuration& configuration, const fs::path& state,
                Detached detached) {
+  outlive_reader();
   configure_log(flags.log_level, flags.log_format, flags.access_log);
   raise_descriptor_limit();
   remove_ready_file(flags.ready_file);

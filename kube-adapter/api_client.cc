@@ -25,11 +25,12 @@ Failure unanswered(Error error, const ClusterAccess& access) {
   // Half a body, or one that is no HTTP: the connection is as good as broken.
   if (error.code == Code::kBadRequest) error.code = Code::kUnavailable;
   if (error.message.contains(kNotBelieved)) {
+    const std::string trusting =
+        access.context.empty() ? "the kubeconfig" : fmt::format("context \"{}\"", access.context);
     error.message += fmt::format(
-        "; the certificate of {} was not issued by the authority that context \"{}\" trusts, or "
-        "not "
-        "for this name or time: a cluster that was made anew needs its kubeconfig fetched again",
-        access.server.authority(), access.context);
+        "; the certificate of {} was not issued by the authority that {} trusts, or not for this "
+        "name or time: a cluster that was made anew needs its kubeconfig fetched again",
+        access.server.authority(), trusting);
   }
   return {0, std::move(error), std::nullopt};
 }

@@ -19,6 +19,12 @@ constexpr std::size_t kIdleConnectionsMax = 64;
 // a system call a request, and an instance that just died is found out by the next write.
 constexpr auto kTrustedRest = std::chrono::milliseconds(20);
 
+Error gone_error(const Revision& revision) {
+  return {Code::kExpired,
+          fmt::format("{} was deleted or replaced while the request waited for it", revision.key()),
+          {}};
+}
+
 bool closed_by_peer(int fd) {
   pollfd entry{fd, POLLIN | POLLRDHUP, 0};
   return ::poll(&entry, 1, 0) != 0;
@@ -30,14 +36,27 @@ struct Activator::RevisionState {
   std::weak_ptr<Revision> revision;
   std::list<Waiter*> waiting;  // first come, first served
   std::size_t next = 0;        // round robin
+
+  // A place may be free. Whoever leaves the list calls this too: what he was told, or was about to
+  // find out, is the next one's now.
+  void wake_first();
 };
 
 struct Activator::Waiter {
   Waiter(async::Loop& loop, RevisionPtr r, RevisionState& s, std::shared_ptr<const Route> by)
-      : signal(loop), revision(std::move(r)), state(s), route(std::move(by)) {
+      : signal(loop),
+        revision(std::move(r)),
+        state(s),
+        route(std::move(by)),
+        position(state.waiting.insert(state.waiting.end(), this)) {
     revision->metrics.queued.add(1);
   }
-  ~Waiter() { revision->metrics.queued.add(-1); }
+  ~Waiter() {
+    revision->metrics.queued.add(-1);
+    if (gone) return;
+    state.waiting.erase(position);
+    state.wake_first();
+  }
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
@@ -51,15 +70,24 @@ struct Activator::Waiter {
   RevisionPtr revision;
   RevisionState& state;
   std::shared_ptr<const Route> route;
+  std::list<Waiter*>::iterator position;
   bool gone = false;
 };
 
+void Activator::RevisionState::wake_first() {
+  if (!waiting.empty()) waiting.front()->signal.notify();
+}
+
 struct Activator::InstanceState {
+  explicit InstanceState(const RevisionPtr& r) : revision(r) {}
+
   struct Idle {
     std::unique_ptr<InstanceConnection> connection;
     std::chrono::steady_clock::time_point since;
   };
+  std::weak_ptr<Revision> revision;
   std::int64_t running = 0;
+  bool ended = false;  // its revision knows it no more
   std::vector<Idle> idle;
 };
 
@@ -112,13 +140,14 @@ InstancePtr Activator::take(const RevisionPtr& revision, RevisionState& state) {
   }
   if (best == nullptr) return nullptr;
   auto& slot = instances_[best->id];
-  if (!slot) slot = std::make_unique<InstanceState>();
+  if (!slot) slot = std::make_unique<InstanceState>(revision);
   ++slot->running;
   best->requests->fetch_add(1, std::memory_order_relaxed);
   return {instances, best};  // the snapshot lives as long as the handle
 }
 
 Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision, Wait wait, bool& was_cold) {
+  if (revision->retired()) co_return fail(gone_error(*revision));
   RevisionState& state = state_of(revision);
   if (state.waiting.empty()) {
     if (auto instance = take(revision, state)) {
@@ -131,29 +160,31 @@ Task<Result<Activator::Place>> Activator::acquire(RevisionPtr revision, Wait wai
   was_cold = revision->instances()->empty();
   need_instance_(revision);
   Waiter waiter(loop_, revision, state, wait.route);
-  const auto position = state.waiting.insert(state.waiting.end(), &waiter);
   auto instance = co_await wait_for_instance(waiter, std::move(wait));
-  if (!waiter.gone) state.waiting.erase(position);
   if (!instance) co_return fail(std::move(instance).error());
   co_return Place(*this, std::move(revision), std::move(*instance));
 }
 
+// First come, first served, also when somebody further behind wakes earlier.
+InstancePtr Activator::take_in_turn(Waiter& waiter) {
+  if (waiter.state.waiting.front() != &waiter) return nullptr;
+  return take(waiter.revision, waiter.state);
+}
+
+// A place may have become free while he was about to wake for another reason: he looks each time.
 Task<Result<InstancePtr>> Activator::wait_for_instance(Waiter& waiter, Wait wait) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + wait.timeout;
   for (auto now = Clock::now(); now < deadline; now = Clock::now()) {
     const auto until = wait.client ? std::min(deadline, now + client_interval_) : deadline;
     const bool woken = co_await waiter.signal.wait_for(until - now);
-    if (waiter.gone) {
-      co_return fail(Code::kExpired,
-                     fmt::format("{} was deleted or replaced while the request waited for it",
-                                 waiter.revision->key()));
-    }
-    if (woken) {
-      if (auto instance = take(waiter.revision, waiter.state)) co_return instance;
-    } else if (Clock::now() < until) {
+    if (!woken && Clock::now() < until) {
       co_return fail(Code::kCancelled, "the request was cancelled");
     }
+    if (waiter.gone || waiter.revision->retired()) {
+      co_return fail(gone_error(*waiter.revision));
+    }
+    if (auto instance = take_in_turn(waiter)) co_return instance;
     if (wait.client && wait.client->ended_by_peer()) {
       co_return fail(Code::kCancelled, "the client has gone");
     }
@@ -166,6 +197,7 @@ namespace {
 // Whether nobody who comes by the route now could get to the revision either. One that lost its
 // traffic to a later one still lives, and answers who waits for it.
 bool is_gone(const RevisionPtr& revision, const Route& route, const RouteTable& table) {
+  if (revision->retired()) return true;
   const auto known = table.by_name.find(fmt::format("{}/{}", route.ns, route.name));
   if (known == table.by_name.end() || known->second->targets.empty()) return true;
   return std::ranges::any_of(known->second->targets, [&](const RouteTarget& target) {
@@ -180,26 +212,50 @@ void Activator::follow(const RouteTable& table) {
     return entry.second->waiting.empty() && entry.second->revision.expired();
   });
   for (auto& [key, state] : revisions_) {
-    std::erase_if(state->waiting, [&](Waiter* waiter) {
+    const std::size_t left = std::erase_if(state->waiting, [&](Waiter* waiter) {
       if (!is_gone(waiter->revision, *waiter->route, table)) return false;
       waiter->give_up();
       return true;
     });
+    if (left > 0) state->wake_first();
   }
+  drop_ended_instances();
+}
+
+namespace {
+
+bool knows(const Revision& revision, const std::string& instance) {
+  return std::ranges::any_of(*revision.instances(),
+                             [&](const InstanceEndpoint& known) { return known.id == instance; });
+}
+
+}  // namespace
+
+// Also of those that end later: their connections would hold descriptors for good.
+void Activator::drop_ended_instances() {
+  std::erase_if(instances_, [](auto& entry) {
+    InstanceState& state = *entry.second;
+    const RevisionPtr revision = state.revision.lock();
+    state.ended = !revision || !knows(*revision, entry.first);
+    if (state.ended) state.idle.clear();
+    return state.ended && state.running == 0;
+  });
 }
 
 void Activator::wake(const std::string& revision) {
+  drop_ended_instances();
   const auto it = revisions_.find(revision);
   if (it == revisions_.end()) return;
   for (Waiter* waiter : it->second->waiting) waiter->signal.notify();
 }
 
 void Activator::release(const std::string& revision, const std::string& instance) {
-  if (const auto it = instances_.find(instance); it != instances_.end()) --it->second->running;
-  const auto it = revisions_.find(revision);
-  if (it != revisions_.end() && !it->second->waiting.empty()) {
-    it->second->waiting.front()->signal.notify();
+  if (const auto known = instances_.find(instance); known != instances_.end()) {
+    --known->second->running;
+    if (known->second->ended && known->second->running == 0) instances_.erase(known);
   }
+  const auto it = revisions_.find(revision);
+  if (it != revisions_.end()) it->second->wake_first();
 }
 
 Task<Result<std::unique_ptr<InstanceConnection>>> Activator::connect(InstancePtr instance) {
@@ -224,15 +280,14 @@ Task<Result<std::unique_ptr<InstanceConnection>>> Activator::connect(InstancePtr
 void Activator::keep(const InstanceEndpoint& instance,
                      std::unique_ptr<InstanceConnection> connection) {
   const auto it = instances_.find(instance.id);
-  if (it == instances_.end() || it->second->idle.size() >= kIdleConnectionsMax) return;
+  if (it == instances_.end() || it->second->ended) return;
+  if (it->second->idle.size() >= kIdleConnectionsMax) return;
   it->second->idle.push_back({std::move(connection), std::chrono::steady_clock::now()});
 }
 
 void Activator::forget(const std::string& instance_id) {
   const auto it = instances_.find(instance_id);
-  if (it == instances_.end()) return;
-  it->second->idle.clear();
-  if (it->second->running == 0) instances_.erase(it);
+  if (it != instances_.end()) it->second->idle.clear();
 }
 
 }  // namespace hearth::gateway

@@ -62,6 +62,7 @@ class Activator {
   // Idle connections of an instance.
   Task<Result<std::unique_ptr<InstanceConnection>>> connect(InstancePtr instance);
   void keep(const InstanceEndpoint& instance, std::unique_ptr<InstanceConnection> connection);
+  // Closes what is idle.
   void forget(const std::string& instance_id);
 
  private:
@@ -70,6 +71,8 @@ class Activator {
   struct InstanceState;
   RevisionState& state_of(const RevisionPtr& revision);
   InstancePtr take(const RevisionPtr& revision, RevisionState& state);
+  InstancePtr take_in_turn(Waiter& waiter);
+  void drop_ended_instances();
   Task<Result<InstancePtr>> wait_for_instance(Waiter& waiter, Wait wait);
   void release(const std::string& revision, const std::string& instance);
 

@@ -2,10 +2,14 @@
 // both sides, that block.
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <sstream>
 #include <string>
+#include <thread>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -59,6 +63,26 @@ std::string receive_until(int fd, std::string_view mark) {
     out.append(piece, 0, static_cast<std::size_t>(got));
     if (!mark.empty() && out.find(mark, before) != out.npos) return out;
   }
+}
+
+// Bytes that the other end of a TCP connection has received and not read, by the kernel's table.
+std::string unread_by_peer(int fd) {
+  sockaddr_in peer{};
+  socklen_t size = sizeof peer;
+  ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size);
+  const std::string wanted = fmt::format(":{:04X}", ntohs(peer.sin_port));
+  std::ifstream table("/proc/net/tcp");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string number, local, remote, state, queues;
+    fields >> number >> local >> remote >> state >> queues;
+    if (local.ends_with(wanted)) return queues.substr(queues.find(':') + 1);
+  }
+  return "no such connection";
+}
+
+void wait_until_read(int fd) {
+  while (unread_by_peer(fd) != "00000000") std::this_thread::yield();
 }
 
 enum class Speaks { kFrames, kHttp };
@@ -181,6 +205,21 @@ TEST_P(ForwardingTest, ARefusalIsPassedOnWhenTheInstanceReadsNoMore) {
   EXPECT_TRUE(receive_until(instance.get(), kForwarded).contains(kForwarded));
   send_all(instance.get(), refusal());
   EXPECT_EQ(send_all(client.get(), std::string(kBodyBytes - 1, 'x')), kBodyBytes - 1);
+  EXPECT_TRUE(receive_until(client.get(), "").starts_with("HTTP/1.1 413 "));
+}
+
+TEST_P(ForwardingTest, ARefusalAfterAnInterimAnswerIsPassedOnWhenTheInstanceReadsNoMore) {
+  if (GetParam() == Speaks::kFrames) return;
+  const base::UniqueFd client = connect();
+  send_all(client.get(), kHead + "Content-Length: " + std::to_string(kBodyBytes) + "\r\n\r\nx");
+  const base::UniqueFd instance = accept();
+  EXPECT_TRUE(receive_until(instance.get(), kForwarded).contains(kForwarded));
+  const std::string body(kBodyBytes - 1, 'x');
+  auto rest = std::async(std::launch::async, [&] { return send_all(client.get(), body); });
+  send_all(instance.get(), "HTTP/1.1 100 Continue\r\n\r\n");
+  wait_until_read(instance.get());
+  send_all(instance.get(), refusal());
+  EXPECT_EQ(rest.get(), body.size());
   EXPECT_TRUE(receive_until(client.get(), "").starts_with("HTTP/1.1 413 "));
 }
 

@@ -37,6 +37,9 @@ struct Gateway::State {
   Task<Status> tunnel(http::Exchange& exchange, InstanceConnection& connection,
                       http::ResponseHead head);
   Task<void> fail_request(http::Exchange& exchange, const Error& error);
+  Task<void> blame_client(http::Exchange& exchange, const Error& error);
+  Task<void> blame_instance(http::Exchange& exchange, const std::string& instance,
+                            const Error& error);
 
   async::Loop& loop;
   GatewayHooks hooks;
@@ -237,6 +240,27 @@ Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& e
   (void)co_await exchange.respond(head, error.message + "\n");
 }
 
+// It broke off its request, or stalled until its stream expired.
+Task<void> Gateway::State::blame_client(http::Exchange& exchange, const Error& error) {
+  if (error.code != Code::kDeadlineExceeded || exchange.responded()) {
+    co_await fail_request(exchange, error);
+    co_return;
+  }
+  exchange.close_after();
+  (void)co_await exchange.respond(408, "text/plain; charset=utf-8", "the request stalled\n");
+}
+
+Task<void> Gateway::State::blame_instance(http::Exchange& exchange, const std::string& instance,
+                                          const Error& error) {
+  activator.forget(instance);
+  if (error.code != Code::kDeadlineExceeded) {
+    co_await fail_request(exchange, error);
+    co_return;
+  }
+  hooks.instance_broken(instance, "a request timed out", exchange.trace_id());
+  co_await fail_request(exchange, {Code::kDeadlineExceeded, "request timeout", {}});
+}
+
 Task<void> Gateway::State::forward(http::Exchange& exchange, std::shared_ptr<const Route> route,
                                    RevisionPtr revision) {
   const InFlight counted(revision);
@@ -262,17 +286,15 @@ Task<void> Gateway::State::forward(http::Exchange& exchange, std::shared_ptr<con
     co_return;
   }
   bool client_failed = false;
-  (*connection)->stream().expire_after(revision->settings().timeout);
+  (*connection)->expire_after(revision->settings().timeout);
   Status done = co_await (*connection)->send_request(exchange, client_failed);
   if (done) done = co_await relay(exchange, **connection, cold);
   if (!done) {
-    if (done.error().code == Code::kDeadlineExceeded && !client_failed) {
-      hooks.instance_broken(place->instance()->id, "a request timed out", exchange.trace_id());
-      co_await fail_request(exchange, {Code::kDeadlineExceeded, "request timeout", {}});
+    if (client_failed || !exchange.stream().is_open()) {
+      co_await blame_client(exchange, done.error());
     } else {
-      co_await fail_request(exchange, done.error());
+      co_await blame_instance(exchange, place->instance()->id, done.error());
     }
-    activator.forget(place->instance()->id);
     co_return;
   }
   (*connection)->stream().never_expire();
@@ -347,7 +369,7 @@ Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHea
                            revision, {.route = it->second, .timeout = timeout}, cold));
   if (cold) revision->metrics.cold_starts.observe(std::chrono::steady_clock::now() - started);
   HEARTH_CO_TRY(connection, co_await state->activator.connect(place.instance()));
-  connection->stream().expire_after(timeout);
+  connection->expire_after(timeout);
   HEARTH_CO_CHECK_OK(co_await connection->send_request(head, body));
   HEARTH_CO_TRY(start, co_await connection->read_head());
   http::Response response{std::move(start.head), {}};

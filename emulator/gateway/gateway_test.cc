@@ -1,8 +1,10 @@
 #include "emulator/gateway/gateway.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "emulator/gateway/frames.h"
+#include "emulator/gateway/instance_connection.h"
 #include "emulator/gateway/route_table.h"
 #include "platform/async/loop.h"
 
@@ -51,6 +53,34 @@ TEST(Frames, DropResponseFieldsThatWouldSmuggle) {
   EXPECT_EQ(head->headers.size(), 1U);
   EXPECT_FALSE(parse_response_head("abc\n"));
   EXPECT_FALSE(parse_response_head("99\n"));
+}
+
+// The response's body comes in two pieces; what the deadline is after the first.
+Task<void> read_a_piece(InstanceConnection& connection,
+                        std::chrono::steady_clock::time_point& deadline) {
+  connection.expire_after(std::chrono::hours(1));
+  EXPECT_TRUE(co_await connection.read_head());
+  EXPECT_TRUE(co_await connection.read_piece());
+  deadline = connection.stream().deadline();
+}
+
+TEST(HttpConnection, TheRequestsDeadlineHoldsForItsBodyToo) {
+  async::Loop loop("test");
+  loop.start();
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const base::UniqueFd instance(ends[1]);
+  const std::string_view answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx";
+  ASSERT_EQ(::send(instance.get(), answer.data(), answer.size(), 0),
+            static_cast<ssize_t>(answer.size()));
+  const auto before = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point deadline;
+  loop.run_blocking([](async::Loop& on, int fd, auto& out) -> Task<void> {
+    const auto connection = http_connection(http::Stream::adopt(on, base::UniqueFd(fd)));
+    co_await read_a_piece(*connection, out);
+  }(loop, ends[0], deadline));
+  EXPECT_GT(deadline - before, std::chrono::minutes(59));
+  EXPECT_LT(deadline - before, std::chrono::minutes(61));
 }
 
 TEST(Route, PicksByPercent) {

@@ -27,6 +27,7 @@ class HttpConnection final : public InstanceConnection {
     return keep_alive_ && !cut_ && reader_.done() && buffer_.empty() && stream_->is_open();
   }
   http::Stream& stream() override { return *stream_; }
+  void expire_after(std::chrono::milliseconds duration) override;
 
  private:
   void format_head(const http::RequestHead& head, std::string_view peer);
@@ -130,15 +131,19 @@ Task<Status> HttpConnection::send() {
 // When the instance says something and takes no more, a refusal ends the sending. Anything else
 // doesn't: one may well begin to answer what one still reads.
 Task<Status> HttpConnection::send_listening() {
-  HEARTH_CO_TRY(put, co_await stream_->write_until_answered(out_));
-  if (put == out_.size()) co_return Status();
-  HEARTH_CO_CHECK_OK(co_await read_more());
-  HEARTH_CO_TRY(start, take_head());
-  early_ = std::move(start);
-  if (early_ && early_->head.status >= 400) {
+  std::string_view rest = out_;
+  while (!early_) {
+    HEARTH_CO_TRY(put, co_await stream_->write_until_answered(rest));
+    rest.remove_prefix(put);
+    if (rest.empty()) co_return Status();
+    HEARTH_CO_CHECK_OK(co_await read_more());
+    HEARTH_CO_TRY(start, take_head());
+    early_ = std::move(start);  // nothing after an interim answer, or a part of one
+  }
+  if (early_->head.status >= 400) {
     co_return fail(Code::kUnavailable, "the instance refused the rest of the request");
   }
-  co_return co_await stream_->write(std::string_view(out_).substr(put));
+  co_return co_await stream_->write(rest);
 }
 
 Task<Status> HttpConnection::send_request(const http::RequestHead& head, std::string_view body) {
@@ -184,6 +189,12 @@ Task<Status> HttpConnection::read_more() {
   if (!got) co_return fail(got.error());
   if (*got == 0) co_return fail(Code::kUnavailable, "the instance closed the connection");
   co_return Status();
+}
+
+// The reader sets the stream's deadline anew with every piece: it has to be the same one.
+void HttpConnection::expire_after(std::chrono::milliseconds duration) {
+  stream_->expire_after(duration);
+  reader_.be_patient({.stall = duration, .end = std::chrono::steady_clock::now() + duration});
 }
 
 Task<Result<BodyPiece>> HttpConnection::read_piece() {

@@ -2,6 +2,7 @@
 // speak frames (frames.h) over a Unix socket, all other images HTTP/1.1 over TCP.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ class InstanceConnection {
   // After the response's end: may the connection carry another request?
   virtual bool reusable() const = 0;
   virtual http::Stream& stream() = 0;
+  // For the whole exchange, however its bytes flow.
+  virtual void expire_after(std::chrono::milliseconds duration) { stream().expire_after(duration); }
 };
 
 std::unique_ptr<InstanceConnection> frame_connection(std::unique_ptr<http::Stream> stream);

@@ -15,6 +15,11 @@ void Revision::set_instances(Instances instances) {
   instances_.store(std::make_shared<const Instances>(std::move(instances)));
 }
 
+void Revision::retire() {
+  retired_ = true;
+  set_instances({});
+}
+
 RevisionPtr Route::pick(std::int64_t dice) const {
   std::int64_t reached = 0;
   for (const RouteTarget& target : targets) {

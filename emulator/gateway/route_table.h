@@ -52,6 +52,9 @@ class Revision {
   const std::string& key() const { return key_; }
   std::shared_ptr<const Instances> instances() const { return instances_.load(); }
   void set_instances(Instances instances);
+  // It was deleted: its instances end, and it never gets another.
+  void retire();
+  bool retired() const { return retired_.load(); }
 
   // Requests that wait or run now, and all that ever came.
   std::atomic<std::int64_t> in_flight{0};
@@ -62,6 +65,7 @@ class Revision {
   RevisionSettings settings_;
   std::string key_;
   std::atomic<std::shared_ptr<const Instances>> instances_;
+  std::atomic<bool> retired_{false};
 };
 
 using RevisionPtr = std::shared_ptr<Revision>;

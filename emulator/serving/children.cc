@@ -1,5 +1,7 @@
 #include "emulator/serving/children.h"
 
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "platform/resource/well_known.h"
@@ -25,6 +27,16 @@ void copy_map(const Json& from, const char* field, Json& to) {
   }
 }
 
+// Outside a template they say nothing and a new object may not have them; an owner from before that
+// rule may.
+void drop_scaling_annotations(Json& object) {
+  if (!object["metadata"].contains("annotations")) return;
+  Json& annotations = object["metadata"]["annotations"];
+  for (auto it = annotations.begin(); it != annotations.end();) {
+    it = it.key().starts_with("autoscaling.knative.dev") ? annotations.erase(it) : std::next(it);
+  }
+}
+
 Json template_of(const Json& object) {
   const Json* found = base::find(object, {"spec", "template"});
   return found != nullptr && found->is_object() ? *found : Json::object();
@@ -34,6 +46,7 @@ Json child_of(const Type& type, const Json& owner, const std::string& name) {
   Json child = new_object(type, {namespace_of(owner), name});
   copy_map(owner, "labels", child);
   copy_map(owner, "annotations", child);
+  drop_scaling_annotations(child);
   set_controller(child, owner);
   return child;
 }

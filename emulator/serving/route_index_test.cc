@@ -29,5 +29,13 @@ TEST(RouteIndex, ForgetsWhatARouteNamesNoLonger) {
   EXPECT_EQ(index.routes_of({"a", "v2"}), Routes{});
 }
 
+TEST(RouteIndex, FindsTheFollowersOfAConfigurationOfAnyName) {
+  RouteIndex index;
+  index.set({"a", "web"}, {"other"});
+  index.set({"a", "other"}, {"other"});
+  EXPECT_EQ(index.routes_of({"a", "other"}), (Routes{{"a", "web"}, {"a", "other"}}));
+  EXPECT_EQ(index.routes_of({"a", "web"}), Routes{});
+}
+
 }  // namespace
 }  // namespace hearth::serving

@@ -7,11 +7,11 @@
 #include <fmt/format.h>
 
 #include "emulator/serving/crash.h"
+#include "emulator/serving/instance_env.h"
 #include "emulator/serving/pod_mirror.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
-#include "platform/base/bytes.h"
 #include "platform/base/random_id.h"
 #include "platform/resource/well_known.h"
 #include "platform/telemetry/log.h"
@@ -109,9 +109,14 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
     const auto it = entries.find(key);
     return it == entries.end() ? nullptr : it->second.get();
   }
+  // Null when it is gone, also when another was made under its name since.
+  Entry* entry_of(const gateway::Revision& revision) {
+    Entry* entry = find(revision.key());
+    return entry != nullptr && entry->shared.get() == &revision ? entry : nullptr;
+  }
   Entry* owner_of(const std::string& instance) {
     const auto it = owners.find(instance);
-    return it == owners.end() ? nullptr : find(it->second);
+    return it == owners.end() ? nullptr : entry_of(*it->second);
   }
   RunningInstance* find_instance(const std::string& id) {
     Entry* entry = owner_of(id);
@@ -138,12 +143,11 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
             std::string message) const;
   void set_health(Entry& entry, RevisionHealth::State health, std::string reason,
                   std::string message);
-  static Task<void> launch(std::shared_ptr<State> state, std::string key, std::string id);
+  static Task<void> launch(std::shared_ptr<State> state, gateway::RevisionPtr revision,
+                           std::string id);
   static Task<void> tick(std::shared_ptr<State> state);
-  static Task<void> retry(std::shared_ptr<State> state, std::string key,
+  static Task<void> retry(std::shared_ptr<State> state, gateway::RevisionPtr revision,
                           std::chrono::steady_clock::duration delay);
-  Task<Result<std::vector<std::pair<std::string, std::string>>>> resolve_env(RevisionSpec spec);
-  Task<Result<std::string>> resolve_reference(std::string ns, Json source);
   static Task<void> create_pod(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
                                std::chrono::milliseconds delay);
   static Task<void> write_pod_status(std::shared_ptr<State> state, RevisionSpec spec,
@@ -151,6 +155,7 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
   static Task<void> show_crash(std::shared_ptr<State> state, RevisionSpec spec, std::string id,
                                std::int64_t restarts);
   static Task<void> remove_pod(std::shared_ptr<State> state, std::string ns, std::string id);
+  static Task<void> remove_ended(std::shared_ptr<State> state, std::string ns, std::string id);
 
   async::Loop& loop;
   runtime::Runtime& runtime;
@@ -159,8 +164,8 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
   ScalerOptions options;
   async::TaskGroup tasks;
   std::map<std::string, std::unique_ptr<Entry>> entries;
-  std::map<std::string, std::string> owners;  // instance → revision key
-  std::map<std::string, Crash> crashes;       // the last of each configuration
+  std::map<std::string, gateway::RevisionPtr> owners;  // of instances
+  std::map<std::string, Crash> crashes;                // the last of each configuration
   HealthHandler health_handler;
   std::function<void(const std::string&)> instances_handler;
   int ticks = 0;
@@ -191,6 +196,9 @@ Task<void> Scaler::stop() {
 }
 
 gateway::RevisionPtr Scaler::put(const RevisionSpec& spec, bool known_good) {
+  // Made again under its name, and nobody told that the one before went.
+  const Entry* known = state_->find(spec.key());
+  if (known != nullptr && known->spec.uid != spec.uid) remove(spec.key());
   auto& slot = state_->entries[spec.key()];
   if (slot) return slot->shared;  // a revision's spec never changes
   slot = std::make_unique<Entry>(spec);
@@ -213,14 +221,16 @@ gateway::RevisionPtr Scaler::put(const RevisionSpec& spec, bool known_good) {
 void Scaler::remove(const std::string& key) {
   Entry* entry = state_->find(key);
   if (entry == nullptr) return;
-  entry->shared->set_instances({});
+  entry->shared->retire();
+  if (state_->instances_handler) state_->instances_handler(entry->spec.key());
   for (auto& [id, instance] : entry->instances) {
     state_->owners.erase(id);
     state_->runtime.stop(id, state_->options.drain_grace);
     state_->tasks.spawn(State::remove_pod(state_, entry->spec.ns, id));
   }
-  if (state_->last_crash(entry->spec) != nullptr) {
+  if (const Crash* crash = state_->last_crash(entry->spec)) {
     state_->hide_crash(entry->spec);
+    state_->runtime.logs().remove(crash->instance);
     state_->crashes.erase(configuration_key(entry->spec));
   }
   state_->entries.erase(key);
@@ -330,8 +340,8 @@ void Scaler::State::scale_to(Entry& entry, std::int64_t wanted) {
 void Scaler::State::start_one(Entry& entry) {
   ++entry.starting;
   std::string id = entry.spec.name.substr(0, 40) + "-deployment-" + base::random_suffix(10);
-  owners[id] = entry.spec.key();
-  tasks.spawn(launch(shared_from_this(), entry.spec.key(), std::move(id)));
+  owners[id] = entry.shared;
+  tasks.spawn(launch(shared_from_this(), entry.shared, std::move(id)));
 }
 
 void Scaler::State::stop_one(Entry& entry) {
@@ -348,51 +358,6 @@ void Scaler::State::stop_one(Entry& entry) {
   runtime.stop(youngest->id, options.drain_grace);
 }
 
-Task<Result<std::string>> Scaler::State::resolve_reference(std::string ns, Json source) {
-  const bool secret = source.contains("secretKeyRef");
-  const Json& reference = secret ? source["secretKeyRef"] : source["configMapKeyRef"];
-  const std::string name = base::string_at(reference, {"name"});
-  const std::string key = base::string_at(reference, {"key"});
-  auto object = co_await store.get(secret ? resource::kSecrets : resource::kConfigMaps, {ns, name});
-  if (!object) co_return fail(object.error());
-  const std::string text = base::string_at(**object, {"data", key});
-  const Json* data = base::find(**object, {"data"});
-  if (data == nullptr || !data->contains(key)) {
-    co_return fail(Code::kNotFound,
-                   fmt::format("{} {} has no key {}", secret ? "Secret" : "ConfigMap", name, key));
-  }
-  co_return secret ? base::from_base64(text).value_or("") : text;
-}
-
-Task<Result<std::vector<std::pair<std::string, std::string>>>> Scaler::State::resolve_env(
-    RevisionSpec spec) {
-  std::vector<std::pair<std::string, std::string>> out;
-  if (options.platform_env) out = options.platform_env(spec);
-  out.emplace_back("PORT", std::to_string(spec.port));
-  out.emplace_back("K_SERVICE", spec.service);
-  out.emplace_back("K_CONFIGURATION", spec.configuration);
-  out.emplace_back("K_REVISION", spec.name);
-  out.emplace_back("TIMEOUT_SECONDS", std::to_string(spec.timeout.count()));
-  for (const Json& item : spec.env) {
-    const std::string name = base::string_at(item, {"name"});
-    const Json* from = base::find(item, {"valueFrom"});
-    if (from == nullptr ||
-        (!from->contains("secretKeyRef") && !from->contains("configMapKeyRef"))) {
-      out.emplace_back(name, base::string_at(item, {"value"}));
-      continue;
-    }
-    auto value = co_await resolve_reference(spec.ns, *from);
-    const Json& reference =
-        from->contains("secretKeyRef") ? (*from)["secretKeyRef"] : (*from)["configMapKeyRef"];
-    if (value)
-      out.emplace_back(name, std::move(*value));
-    else if (!base::bool_at(reference, {"optional"}).value_or(false)) {
-      co_return fail(with_context(value.error(), "environment variable " + name));
-    }
-  }
-  co_return out;
-}
-
 // A tag may move; a revision stays what it was made of.
 void Scaler::State::pin_image(Entry& entry) {
   if (!entry.spec.image_digest.empty()) return;
@@ -402,13 +367,19 @@ void Scaler::State::pin_image(Entry& entry) {
   }
 }
 
-Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, std::string id) {
-  Entry* entry = state->find(key);
-  if (entry == nullptr) co_return;
+Task<void> Scaler::State::launch(std::shared_ptr<State> state, gateway::RevisionPtr revision,
+                                 std::string id) {
+  Entry* entry = state->entry_of(*revision);
+  if (entry == nullptr) {
+    state->owners.erase(id);
+    co_return;
+  }
   state->pin_image(*entry);
   const RevisionSpec spec = entry->spec;
   const bool known_good = entry->health.was_ready;
-  auto env = co_await state->resolve_env(spec);
+  auto env = co_await instance_env(
+      state->store, spec,
+      state->options.platform_env ? state->options.platform_env(spec) : Environment());
   auto started = env ? co_await state->runtime.start(
                            {.id = id,
                             .image = spec.image_digest.empty() ? spec.image : spec.image_digest,
@@ -421,8 +392,9 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
                             .port = spec.port,
                             .probe = {.path = spec.probe_path}})
                      : Result<runtime::Instance>(fail(env.error()));
-  entry = state->find(key);
+  entry = state->entry_of(*revision);
   if (entry == nullptr) {
+    state->owners.erase(id);
     if (started) state->runtime.stop(id, std::chrono::milliseconds(0));
     co_return;
   }
@@ -431,7 +403,8 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
     state->owners.erase(id);
     const Error why = env ? start_error(spec, started.error()) : started.error();
     state->publish(*entry);
-    state->handle_crash(*entry, {.revision = key, .reason = "StartFailed", .message = why.message});
+    state->handle_crash(*entry,
+                        {.revision = spec.key(), .reason = "StartFailed", .message = why.message});
     co_return;
   }
   if (!started->warning.empty()) {
@@ -456,7 +429,11 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, std::string key, 
 
 void Scaler::State::handle(const InstanceEvent& event) {
   Entry* entry = owner_of(event.id);
-  if (entry == nullptr) return;
+  if (entry == nullptr) {
+    // Its revision has gone, and with it the Pod by which the log is asked for.
+    if (event.kind == InstanceEvent::Kind::kExited) runtime.logs().remove(event.id);
+    return;
+  }
   const auto it = entry->instances.find(event.id);
   switch (event.kind) {
     case InstanceEvent::Kind::kReady:
@@ -516,7 +493,7 @@ void Scaler::State::handle_exit(Entry& entry, const InstanceEvent& event) {
     handle_crash(entry, std::move(crash));
     return;
   }
-  tasks.spawn(remove_pod(shared_from_this(), entry.spec.ns, event.id));
+  tasks.spawn(remove_ended(shared_from_this(), entry.spec.ns, event.id));
   if (entry.shared->in_flight.load() > 0 && entry.live() == 0) scale_to(entry, 1);
   if (health_handler) health_handler(entry.spec.ns, entry.spec.name);
 }
@@ -547,7 +524,7 @@ void Scaler::State::handle_crash(Entry& entry, Crash crash) {
     note(entry.spec, resource::EventType::kWarning, crash.reason, crash.message);
   }
   if (ran) keep_crash(entry, std::move(crash));
-  tasks.spawn(retry(shared_from_this(), entry.spec.key(), delay));
+  tasks.spawn(retry(shared_from_this(), entry.shared, delay));
 }
 
 const Crash* Scaler::State::last_crash(const RevisionSpec& spec) const {
@@ -556,9 +533,11 @@ const Crash* Scaler::State::last_crash(const RevisionSpec& spec) const {
 }
 
 // The Pod of the instance that crashed last stays, so that its log can be read, until the
-// configuration has an instance again.
+// configuration has an instance again; the log stays until the next crash (logs --previous).
 void Scaler::State::keep_crash(Entry& entry, Crash crash) {
   hide_crash(entry.spec);
+  const auto before = crashes.find(configuration_key(entry.spec));
+  if (before != crashes.end()) runtime.logs().remove(before->second.instance);
   crash.has_pod = true;
   tasks.spawn(show_crash(shared_from_this(), entry.spec, crash.instance, entry.crashes));
   crashes[configuration_key(entry.spec)] = std::move(crash);
@@ -571,10 +550,10 @@ void Scaler::State::hide_crash(const RevisionSpec& spec) {
 }
 
 // After a crash's back-off: again when someone waits, or when it must run anyway.
-Task<void> Scaler::State::retry(std::shared_ptr<State> state, std::string key,
+Task<void> Scaler::State::retry(std::shared_ptr<State> state, gateway::RevisionPtr revision,
                                 std::chrono::steady_clock::duration delay) {
   if (!co_await async::sleep_for(delay)) co_return;
-  Entry* entry = state->find(key);
+  Entry* entry = state->entry_of(*revision);
   if (entry == nullptr || !entry->reachable) co_return;
   const bool wanted = entry->shared->in_flight.load() > 0 || entry->spec.scaling.min_scale > 0 ||
                       !entry->health.was_ready;
@@ -682,6 +661,13 @@ Task<void> Scaler::State::show_crash(std::shared_ptr<State> state, RevisionSpec 
 
 Task<void> Scaler::State::remove_pod(std::shared_ptr<State> state, std::string ns, std::string id) {
   (void)co_await state->store.remove(resource::kPods, {ns, id}, {});
+}
+
+// With its log, after who follows it has seen the end.
+Task<void> Scaler::State::remove_ended(std::shared_ptr<State> state, std::string ns,
+                                       std::string id) {
+  co_await remove_pod(state, std::move(ns), id);
+  state->runtime.logs().remove(id);
 }
 
 }  // namespace hearth::serving

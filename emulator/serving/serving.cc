@@ -118,6 +118,7 @@ struct Serving::State {
   // The revisions that Routes name, follow or serve, and those of them that they wait for.
   RouteIndex users;
   RouteIndex waiting;
+  RouteIndex followers;  // of configurations
   bool rebuild_due = false;
   bool rebuild_waits = false;  // for its turn
   base::MonotonicTime rebuild_not_before;
@@ -165,9 +166,10 @@ void Serving::State::connect() {
   services.on_change(
       [this](const ObjectPtr& object, bool) { service_controller.enqueue(key_of(*object)); });
   configurations.on_change([this](const ObjectPtr& object, bool) {
-    configuration_controller.enqueue(key_of(*object));
-    service_controller.enqueue(key_of(*object));
-    route_controller.enqueue(key_of(*object));
+    const ObjectKey key = key_of(*object);
+    configuration_controller.enqueue(key);
+    service_controller.enqueue(key);
+    for (const ObjectKey& route : followers.routes_of(key)) route_controller.enqueue(route);
   });
   routes.on_change([this](const ObjectPtr& object, bool) {
     route_controller.enqueue(key_of(*object));
@@ -364,9 +366,12 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
   if (!cached || is_being_deleted(*cached)) {
     users.set(key, {});
     waiting.set(key, {});
+    followers.set(key, {});
     co_return Requeue();
   }
   Json object = *cached;
+  // Before the first look at them: what changes from now on brings the Route back here.
+  followers.set(key, configurations_of(object));
   Assignment assignment = assign_traffic(object, traffic_view(key));
   if (assignment.condition.status != "True") {
     // The copy may lag behind what was assigned a moment ago, and that must be kept.
@@ -389,7 +394,8 @@ Task<Result<Requeue>> Serving::State::route(ObjectKey key) {
   co_return Requeue();
 }
 
-// A Route hears of its Configuration by itself, but not of a revision that it names.
+// Of a revision that it follows a Route hears through its Configuration, but not of one that it
+// names.
 void Serving::State::wake_routes(const ObjectKey& revision, bool deleted) {
   for (const ObjectKey& route : (deleted ? users : waiting).routes_of(revision)) {
     route_controller.enqueue(route);
@@ -435,7 +441,7 @@ void Serving::State::add_to_table(const Json& object, gateway::RouteTable& table
     auto shared = scaler.revision(key.ns + "/" + base::string_at(target, {"revisionName"}));
     if (!shared) continue;
     reachable.insert(shared->key());
-    const std::int64_t percent = base::int_at(target, {"percent"}).value_or(count == 1 ? 100 : 0);
+    const std::int64_t percent = base::int_at(target, {"percent"}).value_or(0);
     if (percent > 0) route->targets.push_back({shared, percent});
     const std::string tag = base::string_at(target, {"tag"});
     if (tag.empty()) continue;

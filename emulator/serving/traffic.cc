@@ -60,10 +60,24 @@ void check_followed(const std::string& configuration, const std::string& name,
   }
 }
 
+bool is_lone_without_percent(const Json& targets) {
+  return targets.size() == 1 && targets[0].is_object() && !base::int_at(targets[0], {"percent"});
+}
+
+// A lone target without a percentage means all; admission has not always asked for a sum of 100.
+// What remains of several is not meant so.
+void complete_lone(const Json& wanted, Json& targets) {
+  if (is_lone_without_percent(wanted) && is_lone_without_percent(targets)) {
+    targets[0]["percent"] = 100;
+  }
+}
+
 // Of what was served last, what still exists.
 Json kept_traffic(const Json& route, const TrafficView& view) {
+  Json served = list_at(route, {"status", "traffic"});
+  complete_lone(list_at(route, {"spec", "traffic"}), served);
   Json out = Json::array();
-  for (const Json& target : list_at(route, {"status", "traffic"})) {
+  for (const Json& target : served) {
     const std::string name = string_at(target, {"revisionName"});
     if (view.state_of(name) != RevisionState::kMissing) out.push_back(target);
   }
@@ -94,6 +108,7 @@ Assignment assign_traffic(const Json& route, const TrafficView& view) {
   for (const Json& target : wanted) {
     if (target.is_object()) assign(target, route, view, out);
   }
+  complete_lone(wanted, out.traffic);
   if (wanted.empty()) blame(out.condition, "Unknown", "The Route has no traffic targets.");
   if (out.condition.status != "True") out.traffic = kept_traffic(route, view);
   // Also of what was kept: the daemon may listen at another port now.
@@ -114,6 +129,15 @@ std::set<std::string> revisions_of(const Json& route, const TrafficView& view) {
     out.insert(string_at(target, {"revisionName"}));
   }
   out.erase("");
+  return out;
+}
+
+std::set<std::string> configurations_of(const Json& route) {
+  std::set<std::string> out;
+  for (const Json& target : list_at(route, {"spec", "traffic"})) {
+    const bool follows = target.is_object() && string_at(target, {"revisionName"}).empty();
+    if (follows) out.insert(followed_configuration(target, route));
+  }
   return out;
 }
 

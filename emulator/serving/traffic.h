@@ -36,4 +36,7 @@ Assignment assign_traffic(const Json& route, const TrafficView& view);
 // Every revision that the Route names, follows or serves: those must stay.
 std::set<std::string> revisions_of(const Json& route, const TrafficView& view);
 
+// The configurations whose latest revision the Route wants.
+std::set<std::string> configurations_of(const Json& route);
+
 }  // namespace hearth::serving

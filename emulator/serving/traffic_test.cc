@@ -142,6 +142,38 @@ TEST(Traffic, HoldsOnToRevisionsThatAreNamedOrServed) {
             (std::set<std::string>{"hello-v0", "hello-v1", "hello-v2"}));
 }
 
+TEST(Traffic, TellsWhichConfigurationsItFollows) {
+  const Json wanted = {{{"configurationName", "other"}, {"percent", 50}},
+                       {{"latestRevision", true}, {"percent", 50}},
+                       {{"revisionName", "hello-v1"}, {"tag", "old"}}};
+  EXPECT_EQ(configurations_of(route(wanted)), (std::set<std::string>{"hello", "other"}));
+  EXPECT_EQ(configurations_of(route(Json::array({wanted[2]}))), std::set<std::string>{});
+}
+
+TEST(Traffic, GivesALoneTargetWithoutPercentAll) {
+  World world{{{"b", kReady}}, {}, ""};
+  const Json lone = Json::array({Json{{"revisionName", "b"}}});
+  const Json all = Json::array({{{"revisionName", "b"}, {"percent", 100}}});
+  EXPECT_EQ(assign_traffic(route(lone), world.view()).traffic, all);
+  // As it was stored before the percentage was written.
+  world.revisions["b"] = RevisionState::kFailed;
+  EXPECT_EQ(assign_traffic(route(lone, lone), world.view()).traffic, all);
+}
+
+TEST(Traffic, GivesATaggedTargetNothingWhenTheOthersWereDeleted) {
+  World world{{{"a", kReady}, {"b", kReady}}, {}, ""};
+  const Json wanted = {{{"revisionName", "a"}, {"percent", 100}},
+                       {{"revisionName", "b"}, {"tag", "t"}}};
+  const Json served = assign_traffic(route(wanted), world.view()).traffic;
+  ASSERT_EQ(served.size(), 2U);
+  EXPECT_FALSE(served[1].contains("percent"));
+  world.revisions.erase("a");
+  Json kept = assign_traffic(route(wanted, served), world.view()).traffic;
+  EXPECT_EQ(kept, Json::array({served[1]}));
+  // Also the next time, when it is all that the status has.
+  EXPECT_EQ(assign_traffic(route(wanted, kept), world.view()).traffic, kept);
+}
+
 TEST(Traffic, BearsObjectsOfAnyShape) {
   const World world;
   for (const Json& junk :
@@ -149,6 +181,7 @@ TEST(Traffic, BearsObjectsOfAnyShape) {
     const Assignment out = assign_traffic(route(junk, junk), world.view());
     EXPECT_NE(out.condition.status, "True");
     (void)revisions_of(route(junk, junk), world.view());
+    (void)configurations_of(route(junk, junk));
   }
 }
 

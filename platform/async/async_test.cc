@@ -1,4 +1,6 @@
 #include <future>
+#include <stdexcept>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -50,6 +52,23 @@ TEST(BlockingPool, ReturnsToTheLoopOfTheAwaitingTask) {
   loop.run_blocking(add_on_pool(pool, loop, sum, back_on_loop));
   EXPECT_EQ(sum, 42);
   EXPECT_TRUE(back_on_loop);
+}
+
+Task<void> throw_on_pool(BlockingPool& pool, std::string& caught) {
+  try {
+    (void)co_await pool.run([]() -> int { throw std::runtime_error("a bug"); });
+  } catch (const std::runtime_error& e) {
+    caught = e.what();
+  }
+}
+
+TEST(BlockingPool, ThrowsOnWhatItsWorkThrew) {
+  BlockingPool pool(1);
+  Loop loop("test");
+  loop.start();
+  std::string caught;
+  loop.run_blocking(throw_on_pool(pool, caught));
+  EXPECT_EQ(caught, "a bug");
 }
 
 TEST(TaskGroup, CancelEndsWaitingTasksAndDrainSeesTheEnd) {

@@ -11,6 +11,7 @@
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
+#include "platform/base/yaml_json.h"
 
 namespace hearth::base {
 namespace {
@@ -164,6 +165,26 @@ TEST(Yaml, FollowsTheScalarRulesOfKubectl) {
                           {"e", "1.5.2"},
                           {"f", nullptr},
                           {"g", 16}}));
+}
+
+TEST(Yaml, ReadsTheLeastAndTheGreatestInteger) {
+  const auto value = parse_yaml("a: -9223372036854775808\nb: 9223372036854775807\nc: -0x10\n");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(value->dump(), R"({"a":-9223372036854775808,"b":9223372036854775807,"c":-16})");
+  EXPECT_TRUE((*value)["a"].is_number_integer());
+  EXPECT_EQ(parse_yaml("a: --1\n").value()["a"], "--1");
+  EXPECT_EQ(parse_yaml("a: -+1\n").value()["a"], "-+1");
+}
+
+TEST(JsonNodes, SayWhereTheyAreWrong) {
+  const auto error_of = [](std::string_view text) {
+    const auto nodes = parse_json_nodes(text, "a.json");
+    return nodes ? std::string() : nodes.error().message;
+  };
+  EXPECT_EQ(error_of("{\"a\": [-9223372036854775808, 1e300, -0, 1.5E+3]}"), "");
+  EXPECT_EQ(error_of("{\"\u00e4\",\n \"\xff\": 1}"), "a.json:2:3: invalid JSON: it is no UTF-8");
+  EXPECT_EQ(error_of("{\"\u00e4\xc3"), "a.json:1:4: invalid JSON: it is no UTF-8");
+  EXPECT_EQ(error_of("{\"a\": 1e400}"), "a.json:1:7: invalid JSON: a number that is too large");
 }
 
 TEST(Yaml, NamesTheLineOfAnError) {

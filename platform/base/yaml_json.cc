@@ -1,5 +1,6 @@
 #include "platform/base/yaml_json.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -7,6 +8,7 @@
 
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
+#include "platform/base/yaml_scalar.h"
 
 namespace hearth::base {
 namespace {
@@ -71,6 +73,26 @@ class Cursor {
   std::string_view rest_;
   TextPosition at_;
 };
+
+Error invalid(std::string_view why, TextPosition at, std::string_view origin) {
+  return {Code::kBadRequest, fmt::format("{}: invalid JSON: {}", place_text(at, origin), why), {}};
+}
+
+// Of the character that `text` begins with; 0: it is none.
+std::size_t character_length(std::string_view text) {
+  for (std::size_t length = 1; length <= std::min<std::size_t>(4, text.size()); ++length) {
+    if (is_valid_utf8(text.substr(0, length))) return length;
+  }
+  return 0;
+}
+
+TextPosition first_non_utf8(std::string_view text) {
+  Cursor cursor(text);
+  while (const std::size_t length = character_length(cursor.rest())) {
+    cursor.take_if(cursor.rest().substr(0, length));
+  }
+  return cursor.at();
+}
 
 class JsonReader {
  public:
@@ -196,8 +218,13 @@ class JsonReader {
     const bool word =
         cursor_.take_if("true") || cursor_.take_if("false") || cursor_.take_if("null");
     if (!word && !number()) return refuse("expected a value");
-    document_.nodes[index].plain = true;
-    document_.nodes[index].text = begin.substr(0, begin.size() - cursor_.rest().size());
+    YamlNode& node = document_.nodes[index];
+    node.plain = true;
+    node.text = begin.substr(0, begin.size() - cursor_.rest().size());
+    // In YAML it would be a text.
+    if (!word && !plain_scalar(node.text).is_number()) {
+      return refuse("a number that is too large", node.at);
+    }
     return index;
   }
 
@@ -223,9 +250,10 @@ class JsonReader {
     return document_.nodes.size() - 1;
   }
 
-  std::unexpected<Error> refuse(std::string_view why) const {
-    return fail(Code::kBadRequest,
-                fmt::format("{}: invalid JSON: {}", place_text(cursor_.at(), origin_), why));
+  std::unexpected<Error> refuse(std::string_view why) const { return refuse(why, cursor_.at()); }
+
+  std::unexpected<Error> refuse(std::string_view why, TextPosition at) const {
+    return fail(invalid(why, at, origin_));
   }
 
   Cursor cursor_;
@@ -237,7 +265,9 @@ class JsonReader {
 }  // namespace
 
 Result<std::vector<YamlDocument>> parse_json_nodes(std::string_view text, std::string_view origin) {
-  if (!is_valid_utf8(text)) return fail(Code::kBadRequest, "invalid JSON: it is no UTF-8");
+  if (!is_valid_utf8(text)) {
+    return fail(invalid("it is no UTF-8", first_non_utf8(text), origin));
+  }
   return JsonReader(text, origin).run();
 }
 

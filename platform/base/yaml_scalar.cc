@@ -45,8 +45,10 @@ Json number(std::string_view text) {
   if (negative || body.starts_with('+')) body.remove_prefix(1);
   if (body.empty()) return nullptr;
   const Digits digits = digits_of(body);
-  const auto whole = parse_int<std::int64_t>(digits.text, digits.base);
-  if (whole && !digits.text.starts_with('-')) return negative ? -*whole : *whole;
+  // With its sign: the least integer has no positive counterpart.
+  const auto whole =
+      parse_int<std::int64_t>((negative ? "-" : "") + std::string(digits.text), digits.base);
+  if (whole && !digits.text.starts_with('-')) return *whole;
   if (body.find_first_not_of("0123456789.eE+-") != std::string_view::npos) return nullptr;
   if (body.front() != '.' && (body.front() < '0' || body.front() > '9')) return nullptr;
   const auto value = decimal(std::string(text));

@@ -63,9 +63,13 @@ void Exchange::continue_before_head() {
   out_ += kContinue;
 }
 
+// A deadline holds while the client is waited for. It must not outlast that: what the handler waits
+// for next may take longer, and is no fault of the client.
 Task<Result<std::size_t>> Exchange::read(char* data, std::size_t size) {
   if (owes_continue()) HEARTH_CO_CHECK_OK(co_await send_continue());
-  co_return co_await reader_.read(data, size);
+  auto got = co_await reader_.read(data, size);
+  stream_.never_expire();
+  co_return got;
 }
 
 // Small bodies always have room: whoever sends large ones slowly must not hold up everybody.
@@ -89,7 +93,9 @@ Task<Result<std::string>> Exchange::read_all(std::size_t bytes_max) {
   if (owes_continue() && reader_.bytes_left() <= bytes_max) {
     HEARTH_CO_CHECK_OK(co_await send_continue());
   }
-  co_return co_await http::read_all(reader_, bytes_max);
+  auto body = co_await http::read_all(reader_, bytes_max);
+  stream_.never_expire();
+  co_return body;
 }
 
 bool Exchange::is_bodiless(int status) const {
@@ -140,7 +146,9 @@ Task<Status> Exchange::begin(const ResponseHead& head, std::optional<std::uint64
   phase_ = Phase::kStreaming;
   body_left_ = length;
   stream_.expire_after(limits::kBodyStallTimeout);
-  co_return co_await stream_.write(out_);
+  Status sent = co_await stream_.write(out_);
+  stream_.never_expire();
+  co_return sent;
 }
 
 Task<Status> Exchange::write(std::string_view data) {
@@ -150,15 +158,21 @@ Task<Status> Exchange::write(std::string_view data) {
   if (chunked_) {
     out_ = chunk_head(data.size());
     out_.append(data).append("\r\n");
-    co_return co_await stream_.write(out_);
+    data = out_;
+  } else if (body_left_) {
+    *body_left_ -= std::min<std::uint64_t>(*body_left_, data.size());
   }
-  if (body_left_) *body_left_ -= std::min<std::uint64_t>(*body_left_, data.size());
-  co_return co_await stream_.write(data);
+  Status sent = co_await stream_.write(data);
+  stream_.never_expire();
+  co_return sent;
 }
 
 Task<Status> Exchange::finish() {
   phase_ = Phase::kFinished;
-  if (chunked_) co_return co_await stream_.write("0\r\n\r\n");
+  if (chunked_) {
+    stream_.expire_after(limits::kBodyStallTimeout);
+    co_return co_await stream_.write("0\r\n\r\n");
+  }
   // Fewer bytes than promised: only closing tells the client.
   if (send_body_ && body_left_.value_or(0) > 0) keep_alive_ = false;
   co_return Status();

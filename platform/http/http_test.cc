@@ -15,13 +15,29 @@
 namespace hearth::http {
 namespace {
 
+const char* deadline_of(Exchange& exchange) {
+  const bool none = exchange.stream().deadline() == std::chrono::steady_clock::time_point::max();
+  return none ? "none" : "some";
+}
+
 Task<void> echo(Exchange& exchange) {
   if (exchange.request().path() == "/throw") throw std::runtime_error("bug");
   if (exchange.request().path() == "/unread") {
     co_await exchange.respond(200, "text/plain", "unread");
     co_return;
   }
+  if (exchange.request().path() == "/pieces") {
+    char piece[16];
+    while ((co_await exchange.read(piece, sizeof piece)).value_or(0) > 0) {
+    }
+    co_await exchange.respond(200, "text/plain", deadline_of(exchange));
+    co_return;
+  }
   auto body = co_await exchange.read_all(1024 * 1024);
+  if (exchange.request().path() == "/whole") {
+    co_await exchange.respond(200, "text/plain", deadline_of(exchange));
+    co_return;
+  }
   if (!body) {
     co_await exchange.respond(413, "text/plain", body.error().message);
     co_return;
@@ -29,6 +45,7 @@ Task<void> echo(Exchange& exchange) {
   if (exchange.request().path() == "/stream") {
     co_await exchange.begin(ResponseHead{});
     for (int i = 0; i < 3; ++i) co_await exchange.write("piece" + std::to_string(i));
+    co_await exchange.write(deadline_of(exchange));
     co_await exchange.finish();
     co_return;
   }
@@ -77,7 +94,12 @@ TEST_F(HttpTest, EchoesOverOneKeptConnection) {
 TEST_F(HttpTest, StreamsChunked) {
   const auto response = fetch("GET", "/stream");
   ASSERT_TRUE(response);
-  EXPECT_EQ(response->body, "piece0piece1piece2");
+  EXPECT_EQ(response->body, "piece0piece1piece2none");
+}
+
+TEST_F(HttpTest, WhoseBodyWasReadMayWaitForItsAnswerAsLongAsThatTakes) {
+  EXPECT_EQ(fetch("POST", "/whole", "hello")->body, "none");
+  EXPECT_EQ(fetch("POST", "/pieces", std::string(100, 'x'))->body, "none");
 }
 
 TEST_F(HttpTest, AnswersHeadWithoutBody) {

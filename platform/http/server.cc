@@ -194,7 +194,8 @@ Task<bool> ServerConnection::drain_body() {
 // RFC 9112 §9.6: to close while the client still sends resets the connection, and the reset may
 // destroy the answer before the client has read it.
 Task<void> ServerConnection::linger() {
-  if (!stream_->end_writing()) co_return;
+  // The shutdown closes who is idle once, when it begins.
+  if (server_.stopping || !stream_->end_writing()) co_return;
   idle_ = true;
   stream_->expire_after(kLingerTime);
   buffer_.resize(kReadBytes);

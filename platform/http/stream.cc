@@ -293,6 +293,7 @@ void Stream::expire_after(std::chrono::milliseconds duration) {
   state_->deadline = Clock::now() + duration;
 }
 void Stream::never_expire() { state_->deadline = kNever; }
+Clock::time_point Stream::deadline() const { return state_->deadline; }
 
 bool Stream::end_writing() {
   error_code ignored;

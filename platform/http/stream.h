@@ -56,6 +56,8 @@ class Stream {
 
   void expire_after(std::chrono::milliseconds duration);
   void never_expire();
+  // max(): none.
+  std::chrono::steady_clock::time_point deadline() const;
   // The peer learns that no more comes, and can still send. False under TLS, whose end is a message
   // of its own.
   bool end_writing();

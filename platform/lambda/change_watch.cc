@@ -31,6 +31,7 @@ Task<void> ChangeWatch::run() {
   while (true) {
     followed_ = false;
     const Status ended = co_await follow();
+    is_first_ = false;
     if (ended.error().code == Code::kCancelled) co_return;
     if (followed_) pause = kPauseFirst;
     if (ended.error().code == Code::kExpired) {
@@ -51,10 +52,10 @@ Task<Status> ChangeWatch::follow() {
   HEARTH_CO_TRY(watch, co_await store_.watch(type_, {.resource_version = resource_version_}));
   while (true) {
     HEARTH_CO_TRY(event, co_await watch->next());
-    followed_ = true;
+    if (!in_state) followed_ = true;
     if (event.type == WatchEvent::Type::kBookmark) {
       resource_version_ = event.resource_version;
-      if (std::exchange(in_state, false)) missed_();
+      if (std::exchange(in_state, false) && !is_first_) missed_();
       continue;
     }
     if (in_state) continue;

@@ -2,7 +2,8 @@
 // function only to know that it went.
 //
 // On the store's loop. Reconnects by itself with back-off, as an Informer does. Whatever may have
-// been missed (before the first connection, in a gap of the store's history) is told as such.
+// been missed (before a connection that came late, in a gap of the store's history) is told as
+// such; not what is there when the first watch succeeds: the owner's start looks at that.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@ class ChangeWatch {
   Changed changed_;
   std::function<void()> missed_;
   std::uint64_t resource_version_ = 0;
-  bool followed_ = false;  // this watch was answered
+  bool is_first_ = true;   // no watch has broken or been refused yet
+  bool followed_ = false;  // this watch brought something beyond its first state
 };
 
 }  // namespace hearth::lambda

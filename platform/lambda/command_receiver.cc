@@ -295,7 +295,9 @@ Task<Status> CommandReceiver::roll_back(Target target) {
     co_return fail(Code::kInvalid, fmt::format("revision: Not found: \"{}\"", revision));
   }
   Json annotations;
-  annotations[std::string(kRollbackRequestedAnnotation)] = base::format_rfc3339(clock_.wall());
+  // As precise as a rebuild's: by its time a rollback is told from an earlier one to the same.
+  annotations[std::string(kRollbackRequestedAnnotation)] =
+      base::format_rfc3339_micros(clock_.wall());
   annotations[std::string(kRollbackReasonAnnotation)] = reason;
   // Without a revision: back to the latest.
   annotations[std::string(kRollbackTargetAnnotation)] = revision.empty() ? Json() : Json(revision);

@@ -1,7 +1,10 @@
 #include "platform/lambda/function.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "platform/base/text.h"
 #include "platform/resource/object.h"
 
 namespace hearth::lambda {
@@ -81,19 +84,23 @@ Scaling parse_scaling(const Json& spec) {
   return out;
 }
 
+// By itself or as a reference's name.
+bool names_secret(const Json& value) {
+  return value.is_string() ? value != "" : !string_at(value, {"name"}).empty();
+}
+
 // Known by the names that Kubernetes and the schema give such fields, wherever they stand: a field
 // that a later schema adds is found, too.
 bool is_privileged(const std::string& field, const Json& value) {
   if (field == "serviceAccountName" || field == "imagePullSecret") {
     return value.is_string() && value != "";
   }
-  if (field == "imagePullSecrets") return !value.empty();
-  if (field == "secretKeyRef") return true;
-  if (field.ends_with("secretRef") || field.ends_with("SecretRef")) {
-    return !string_at(value, {"name"}).empty();
+  if (field == "imagePullSecrets") return std::ranges::any_of(value, names_secret);
+  if (field == "secretKeyRef" || field.ends_with("secretRef") || field.ends_with("SecretRef")) {
+    return names_secret(value);
   }
   return field == "url" && value.is_string() &&
-         value.get_ref<const std::string&>().starts_with("file:");
+         base::lower(value.get_ref<const std::string&>()).starts_with("file:");
 }
 
 std::optional<std::string> find_privileged(const Json& value, const std::string& path) {

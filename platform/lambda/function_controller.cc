@@ -1,13 +1,13 @@
 #include "platform/lambda/function_controller.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
 #include "platform/async/task_group.h"
-#include "platform/base/hash.h"
 #include "platform/base/limits.h"
 #include "platform/lambda/change_watch.h"
 #include "platform/lambda/command_receiver.h"
@@ -37,8 +37,6 @@ constexpr telemetry::Log kLog("function");
 // this pace for sources nobody tells of (git, S3 elsewhere).
 constexpr std::chrono::seconds kSourceRetry{15};
 
-constexpr const char* kCancelled = "Cancelled";
-
 // One reconcile of one function: its object, the parsed spec, what is to be written back.
 struct Pass {
   Json function;
@@ -54,19 +52,10 @@ struct Pass {
     requeue = requeue ? std::min(*requeue, delay) : delay;
   }
   void tell(const char* type, Json data) { told.push_back({type, std::move(data)}); }
+  void tell(std::vector<LifecycleChange> changes) {
+    std::ranges::move(changes, std::back_inserter(told));
+  }
 };
-
-std::string source_hash(const Json& function) {
-  const Json* spec = base::find(function, {"spec"});
-  return base::sha256_hex(base::dump_json({(*spec)["source"], (*spec)["runtime"]})).substr(0, 16);
-}
-
-std::string cancellation(const Json& function) {
-  const std::string reason = annotation_of(function, kCancelReasonAnnotation);
-  // An annotation that nobody checked may be longer than a condition's message.
-  if (reason.empty() || reason.size() > kCancelReasonBytesMax) return kCancelled;
-  return fmt::format("{}: {}", kCancelled, reason);
-}
 
 }  // namespace
 
@@ -101,6 +90,7 @@ struct FunctionController::State {
 
   Task<Result<Requeue>> reconcile(ObjectKey key);
   Task<Status> advance(Pass& pass);
+  Task<Result<bool>> prepare(Pass& pass);
   Task<Status> ensure_eventing(Pass& pass);
   Task<Result<bool>> ensure_image(Pass& pass);
   Task<bool> rebuild_if_changed(Pass& pass);
@@ -113,7 +103,11 @@ struct FunctionController::State {
   Task<Status> follow_job(Pass& pass);
   Task<Status> cancel_build(Pass& pass);
   Task<Result<bool>> keep_serving(Pass& pass);
-  void fail_build(Pass& pass, const Condition& outcome);
+  Task<Status> fail_build(Pass& pass, Condition outcome);
+  Task<Status> await_retry(Pass& pass);
+  Task<Status> pin_traffic(Pass& pass);
+  Task<Status> roll_forward(Pass& pass);
+  Task<Result<ObjectPtr>> own_service(const Pass& pass);
   Task<Status> deploy(Pass& pass);
   void follow_service(Pass& pass, const Json& service);
   Task<Status> remove_owned(Json function, Type type, std::string name);
@@ -243,17 +237,9 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   const Json& function = **current;
   if (is_being_deleted(function)) co_return co_await finalize(function);
   Pass pass{function, parse_function(function), read_build_status(function), {}, {}};
-  const bool is_new = add_finalizer(pass.function, kFunctionFinalizer);
-  const bool rolls_forward = end_rollback(pass.function);
-  if (is_new || rolls_forward) {
+  if (add_finalizer(pass.function, kFunctionFinalizer)) {
     // The watch brings the stored form back; going on with it then keeps one writer per step.
     HEARTH_CO_CHECK_OK(co_await store.update(kFunctions, pass.function, {}));
-    if (rolls_forward) {
-      note(function, {EventType::kNormal,
-                      "RollbackEnded",
-                      "spec or source changed since: the latest revision is to serve",
-                      {}});
-    }
     co_return Requeue();
   }
   const Status advanced = co_await advance(pass);
@@ -270,21 +256,14 @@ Task<Result<Requeue>> FunctionController::State::reconcile(ObjectKey key) {
   co_return pass.requeue;
 }
 
-// The steps in order; each leaves its condition. Stops at the first that has to wait.
 Task<Status> FunctionController::State::advance(Pass& pass) {
-  if (const auto errors = validate_function(pass.function); !errors.empty()) {
-    const std::string message = errors.front().field + ": " + errors.front().message;
-    condition(pass, "SourceReady", false, "ValidationFailed", message);
-    set_phase(pass.function, "Failed", "ValidationFailed", message, clock.wall());
-    co_return Status();
+  const auto has_image = co_await prepare(pass);
+  if (!has_image || !*has_image) {
+    // A rollback waits for nothing: it is asked for when what comes next is broken.
+    const Status pinned = co_await pin_traffic(pass);
+    co_return has_image ? pinned : fail(has_image.error());
   }
-  if (const Status eventing = co_await ensure_eventing(pass); !eventing) {
-    condition(pass, "EventingReady", false, "EventingFailed", eventing.error().message);
-    set_phase(pass.function, "Pending", "EventingFailed", eventing.error().message, clock.wall());
-    co_return eventing;
-  }
-  HEARTH_CO_TRY(has_image, co_await ensure_image(pass));
-  if (!has_image) co_return Status();
+  HEARTH_CO_CHECK_OK(co_await roll_forward(pass));
   const Status deployed = co_await deploy(pass);
   if (!deployed) {
     condition(pass, "DeployReady", false, "ServiceCreationFailed", deployed.error().message);
@@ -292,6 +271,23 @@ Task<Status> FunctionController::State::advance(Pass& pass) {
               clock.wall());
   }
   co_return deployed;
+}
+
+// The steps up to an image, in order; each leaves its condition. False at the first that has to
+// wait.
+Task<Result<bool>> FunctionController::State::prepare(Pass& pass) {
+  if (const auto errors = validate_function(pass.function); !errors.empty()) {
+    const std::string message = errors.front().field + ": " + errors.front().message;
+    condition(pass, "SourceReady", false, "ValidationFailed", message);
+    set_phase(pass.function, "Failed", "ValidationFailed", message, clock.wall());
+    co_return false;
+  }
+  if (const Status eventing = co_await ensure_eventing(pass); !eventing) {
+    condition(pass, "EventingReady", false, "EventingFailed", eventing.error().message);
+    set_phase(pass.function, "Pending", "EventingFailed", eventing.error().message, clock.wall());
+    co_return fail(eventing.error());
+  }
+  co_return co_await ensure_image(pass);
 }
 
 Task<Status> FunctionController::State::ensure_eventing(Pass& pass) {
@@ -323,9 +319,8 @@ Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
     co_return false;
   }
   if (co_await rebuild_if_changed(pass)) co_return false;
-  const bool is_cancelled = pass.build.error.starts_with(kCancelled);
   const bool asked = annotation_of(pass.function, kCancelAnnotation) == pass.build.job_name;
-  if (is_cancelled || (asked && pass.build.image.empty())) {
+  if (is_cancelled(pass.build) || (asked && pass.build.image.empty())) {
     HEARTH_CO_CHECK_OK(co_await cancel_build(pass));
     co_return false;
   }
@@ -335,6 +330,7 @@ Task<Result<bool>> FunctionController::State::ensure_image(Pass& pass) {
     const auto wait = due ? *due - clock.wall() : std::chrono::nanoseconds(0);
     if (wait.count() > 0 && wait <= build_retry_delay(pass.build.attempt)) {
       pass.look_again(wait);
+      HEARTH_CO_CHECK_OK(co_await await_retry(pass));
       co_return false;
     }
     co_await begin_build(pass, pass.build.attempt + 1);
@@ -527,8 +523,7 @@ Task<Status> FunctionController::State::follow_job(Pass& pass) {
   co_await discard_context(pass.function, pass.build.job_name);
   pass.function["status"]["buildStatus"]["completedAt"] = base::format_rfc3339(clock.wall());
   if (outcome.type == "Failed") {
-    fail_build(pass, outcome);
-    co_return Status();
+    co_return co_await fail_build(pass, outcome);
   }
   pass.build.image = annotation_of(job, "lambda.knative.io/pull-uri");
   pass.build.error.clear();
@@ -543,7 +538,7 @@ Task<Status> FunctionController::State::follow_job(Pass& pass) {
 // The Job goes, and with it the work; nothing is tried again until a rebuild is asked for or the
 // source is another. What was built before goes on serving.
 Task<Status> FunctionController::State::cancel_build(Pass& pass) {
-  if (!pass.build.error.starts_with(kCancelled)) {
+  if (!is_cancelled(pass.build)) {
     co_await discard_context(pass.function, pass.build.job_name);
     (void)co_await store.remove(kJobs, {pass.ns(), pass.build.job_name}, {});
     pass.build.error = cancellation(pass.function);
@@ -562,29 +557,66 @@ Task<Status> FunctionController::State::cancel_build(Pass& pass) {
 // The status says what the Service serves, without a change of the Service: a newer spec has no
 // image to go with. False when there is no Service of this function.
 Task<Result<bool>> FunctionController::State::keep_serving(Pass& pass) {
-  const auto service = co_await store.get(kKnativeServices, {pass.ns(), pass.name()});
-  if (!service && service.error().code != Code::kNotFound) co_return fail(service.error());
-  if (!service || !is_owned_by(**service, pass.function)) co_return false;
-  pass.build.image = served_image(**service);
-  follow_service(pass, **service);
+  HEARTH_CO_TRY(service, co_await own_service(pass));
+  if (!service) co_return false;
+  pass.build.image = served_image(*service);
+  follow_service(pass, *service);
   co_return true;
 }
 
-void FunctionController::State::fail_build(Pass& pass, const Condition& outcome) {
+// Null when there is none of this function.
+Task<Result<ObjectPtr>> FunctionController::State::own_service(const Pass& pass) {
+  auto service = co_await store.get(kKnativeServices, {pass.ns(), pass.name()});
+  if (!service && service.error().code != Code::kNotFound) co_return fail(service.error());
+  if (!service || !is_owned_by(**service, pass.function)) co_return ObjectPtr();
+  co_return service;
+}
+
+Task<Status> FunctionController::State::fail_build(Pass& pass, Condition outcome) {
   const auto delay = build_retry_delay(pass.build.attempt);
-  const std::string message = outcome.message.empty() ? "Build job failed" : outcome.message;
-  pass.build.error = message;
+  pass.build.error = outcome.message.empty() ? "Build job failed" : outcome.message;
   pass.build.retry_at = base::format_rfc3339(clock.wall() + delay);
-  condition(pass, "BuildReady", false, "BuildFailed", message);
-  const std::string served = served_revision(pass.function);
+  condition(pass, "BuildReady", false, "BuildFailed", pass.build.error);
+  pass.look_again(delay);
+  const bool is_late = outcome.reason == "DeadlineExceeded";
+  pass.told.push_back(build_ended(is_late ? BuildEnd::kTimedOut : BuildEnd::kFailed,
+                                  pass.build.job_name, pass.build.error));
+  co_return co_await await_retry(pass);
+}
+
+// What serves is looked at each time: a rollback changes it while a build is waited for.
+Task<Status> FunctionController::State::await_retry(Pass& pass) {
+  HEARTH_CO_TRY(service, co_await own_service(pass));
+  const std::string served = service ? routed_revision(*service) : "";
   set_phase(pass.function, "Failed", "BuildFailed",
             fmt::format("attempt {} failed, next at {}{}", pass.build.attempt, pass.build.retry_at,
                         served.empty() ? "" : fmt::format("; {} still serves", served)),
             clock.wall());
-  pass.look_again(delay);
-  const bool is_late = outcome.reason == "DeadlineExceeded";
-  pass.told.push_back(
-      build_ended(is_late ? BuildEnd::kTimedOut : BuildEnd::kFailed, pass.build.job_name, message));
+  co_return Status();
+}
+
+// Only the traffic: the rest of a newer spec goes with its image. The Service's change wakes the
+// function, whose status then follows it.
+Task<Status> FunctionController::State::pin_traffic(Pass& pass) {
+  const std::string target = annotation_of(pass.function, kRollbackTargetAnnotation);
+  if (target.empty()) co_return Status();
+  HEARTH_CO_TRY(service, co_await own_service(pass));
+  if (!service || pinned_revision(*service) == target) co_return Status();
+  HEARTH_CO_TRY(pinned, co_await store.patch(kKnativeServices, key_of(*service), PatchType::kMerge,
+                                             {{"spec", {{"traffic", traffic_to(target)}}}}, {}));
+  pass.tell(service_changes(service.get(), *pinned));
+  co_return Status();
+}
+
+// Just before what is newer than a rollback is deployed, not when it is begun: until then, and when
+// its build fails, the pin holds.
+Task<Status> FunctionController::State::roll_forward(Pass& pass) {
+  Json next = pass.function;
+  if (!end_rollback(next, pass.build.content_hash)) co_return Status();
+  // With its version: a rollback that was asked for meanwhile is not taken away.
+  HEARTH_CO_CHECK_OK(co_await store.update(kFunctions, next, {}));
+  pass.function = std::move(next);
+  co_return Status();
 }
 
 Task<Status> FunctionController::State::deploy(Pass& pass) {
@@ -598,10 +630,7 @@ Task<Status> FunctionController::State::deploy(Pass& pass) {
   Json wanted =
       render_service(pass.function, pass.spec, pass.build.image,
                      pass.spec.source.type == SourceType::kImage ? "" : handler, options.render);
-  const std::string target = annotation_of(pass.function, kRollbackTargetAnnotation);
-  wanted["spec"]["traffic"] =
-      Json::array({target.empty() ? Json{{"latestRevision", true}, {"percent", 100}}
-                                  : Json{{"revisionName", target}, {"percent", 100}}});
+  wanted["spec"]["traffic"] = traffic_to(annotation_of(pass.function, kRollbackTargetAnnotation));
   const auto known = co_await store.get(kKnativeServices, {pass.ns(), pass.name()});
   if (!known && known.error().code != Code::kNotFound) co_return fail(known.error());
   if (known && !is_owned_by(**known, pass.function)) {
@@ -610,37 +639,17 @@ Task<Status> FunctionController::State::deploy(Pass& pass) {
                                                 pass.name()));
   }
   HEARTH_CO_TRY(service, co_await apply(store, kKnativeServices, std::move(wanted)));
-  for (LifecycleChange& change : service_changes(known ? known->get() : nullptr, *service)) {
-    pass.told.push_back(std::move(change));
-  }
+  pass.tell(service_changes(known ? known->get() : nullptr, *service));
   follow_service(pass, *service);
   co_return Status();
 }
 
 void FunctionController::State::follow_service(Pass& pass, const Json& service) {
-  const Condition ready = service_outcome(service);
+  const bool was_ready = is_condition_true(pass.function, "ServiceReady");
   write_service_status(pass.function, service);
-  if (ready.status == "True") {
-    if (!is_condition_true(pass.function, "ServiceReady")) {
-      pass.told.push_back(service_ready(service));
-    }
-    condition(pass, "DeployReady", true, "ServiceDeployed");
-    condition(pass, "ServiceReady", true, "ServiceReady");
-    const std::string pinned = annotation_of(pass.function, kRollbackTargetAnnotation);
-    set_phase(pass.function, "Ready", "Ready",
-              pinned.empty() ? ""
-                             : fmt::format("traffic is pinned to {} by the annotation {}, until "
-                                           "spec or source change",
-                                           pinned, kRollbackTargetAnnotation),
-              clock.wall());
-  } else if (ready.status == "False") {
-    condition(pass, "DeployReady", false, "ServiceUnhealthy", ready.message);
-    condition(pass, "ServiceReady", false, "ServiceUnhealthy", ready.message);
-    set_phase(pass.function, "Failed", ready.reason, ready.message, clock.wall());
-  } else {
-    set_condition(pass.function, {"DeployReady", "Unknown", "ServiceDeploying", ready.message},
-                  clock.wall());
-    set_phase(pass.function, "Deploying", "ServiceDeploying", ready.message, clock.wall());
+  write_service_outcome(pass.function, service, clock.wall());
+  if (!was_ready && is_condition_true(pass.function, "ServiceReady")) {
+    pass.told.push_back(service_ready(service));
   }
 }
 

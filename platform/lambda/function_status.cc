@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/format.h>
+
+#include "platform/base/hash.h"
+#include "platform/lambda/command_receiver.h"
 #include "platform/lambda/function.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/object.h"
@@ -14,27 +18,32 @@ using base::string_at;
 
 namespace {
 
+constexpr std::string_view kCancelled = "Cancelled";
+
 struct Pin {
   std::string revision;
+  std::string requested;  // whatever its annotation says; empty when there is none
   std::int64_t generation = 0;
   std::string content_hash;
 
-  bool operator==(const Pin&) const = default;
+  bool is_same_request(const Pin& other) const {
+    return revision == other.revision && requested == other.requested;
+  }
 };
 
 // What the annotation asks for, at the spec and content of now.
 std::optional<Pin> wanted_pin(const Json& object) {
   std::string revision = resource::annotation_of(object, kRollbackTargetAnnotation);
   if (revision.empty()) return std::nullopt;
-  return Pin{std::move(revision), resource::generation_of(object),
-             read_build_status(object).content_hash};
+  return Pin{std::move(revision), resource::annotation_of(object, kRollbackRequestedAnnotation),
+             resource::generation_of(object), read_build_status(object).content_hash};
 }
 
 std::optional<Pin> noted_pin(const Json& object) {
   const Json* found = base::find(object, {"status", "serviceStatus", "pinned"});
   if (found == nullptr) return std::nullopt;
-  return Pin{string_at(*found, {"revision"}), int_at(*found, {"generation"}).value_or(0),
-             string_at(*found, {"contentHash"})};
+  return Pin{string_at(*found, {"revision"}), string_at(*found, {"requested"}),
+             int_at(*found, {"generation"}).value_or(0), string_at(*found, {"contentHash"})};
 }
 
 }  // namespace
@@ -73,30 +82,42 @@ void write_build_status(Json& object, const BuildStatus& build) {
   put("retryAt", build.retry_at);
 }
 
+std::string source_hash(const Json& object) {
+  const Json* spec = base::find(object, {"spec"});
+  return base::sha256_hex(base::dump_json({(*spec)["source"], (*spec)["runtime"]})).substr(0, 16);
+}
+
+std::string cancellation(const Json& object) {
+  const std::string reason = resource::annotation_of(object, kCancelReasonAnnotation);
+  // An annotation that nobody checked may be longer than a condition's message.
+  if (reason.empty() || reason.size() > kCancelReasonBytesMax) return std::string(kCancelled);
+  return fmt::format("{}: {}", kCancelled, reason);
+}
+
+bool is_cancelled(const BuildStatus& build) { return build.error.starts_with(kCancelled); }
+
 void note_rollback(Json& object) {
   const auto wanted = wanted_pin(object);
   const auto noted = noted_pin(object);
   if (!wanted && noted) object["status"]["serviceStatus"].erase("pinned");
-  if (!wanted || (noted && noted->revision == wanted->revision)) return;
+  if (!wanted || (noted && noted->is_same_request(*wanted))) return;
   object["status"]["serviceStatus"]["pinned"] = {{"revision", wanted->revision},
+                                                 {"requested", wanted->requested},
                                                  {"generation", wanted->generation},
                                                  {"contentHash", wanted->content_hash}};
 }
 
-bool end_rollback(Json& object) {
+bool end_rollback(Json& object, const std::string& built) {
   const auto wanted = wanted_pin(object);
   const auto noted = noted_pin(object);
-  if (!wanted || !noted || wanted->revision != noted->revision || wanted == noted) return false;
+  if (!wanted || !noted || !noted->is_same_request(*wanted)) return false;
+  if (wanted->generation <= noted->generation && built == noted->content_hash) return false;
   Json& annotations = object["metadata"]["annotations"];
   for (const std::string_view name :
        {kRollbackTargetAnnotation, kRollbackRequestedAnnotation, kRollbackReasonAnnotation}) {
     annotations.erase(std::string(name));
   }
   return true;
-}
-
-std::string served_revision(const Json& object) {
-  return string_at(object, {"status", "serviceStatus", "servedRevision"});
 }
 
 std::chrono::seconds build_retry_delay(std::int64_t attempt) {

@@ -27,14 +27,20 @@ struct BuildStatus {
 BuildStatus read_build_status(const Json& object);
 void write_build_status(Json& object, const BuildStatus& build);
 
-// A rollback is of one spec and one content: with the next of either the function rolls forward, as
-// who applied it expects. Notes what they were when it was first seen; behind write_build_status.
-void note_rollback(Json& object);
-// True when a newer spec or content ended the rollback, and its annotations were removed.
-bool end_rollback(Json& object);
+// Of spec.source and spec.runtime: what a build is for.
+std::string source_hash(const Json& object);
 
-// The revision that requests go to, by the status; empty when none does yet.
-std::string served_revision(const Json& object);
+// The error of a build that its annotations cancel.
+std::string cancellation(const Json& object);
+bool is_cancelled(const BuildStatus& build);
+
+// A rollback is of one spec and one content: with the next of either the function rolls forward, as
+// who applied it expects. Notes what they were when it was first seen, a build that then ran
+// included; behind write_build_status.
+void note_rollback(Json& object);
+// True when the spec or the content `built`, which are about to be deployed, are newer than the
+// rollback, and its annotations were removed.
+bool end_rollback(Json& object, const std::string& built);
 
 // 10 s doubling to 5 min.
 std::chrono::seconds build_retry_delay(std::int64_t attempt);

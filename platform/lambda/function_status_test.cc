@@ -4,6 +4,7 @@
 
 #include "platform/base/yaml.h"
 #include "platform/lambda/function.h"
+#include "platform/lambda/status_note.h"
 
 namespace hearth::lambda {
 namespace {
@@ -19,10 +20,10 @@ Json rolled_back() {
 
 TEST(Rollback, StaysWhileSpecAndContentDo) {
   Json object = rolled_back();
-  EXPECT_FALSE(end_rollback(object)) << "nobody noted what it was asked for at";
+  EXPECT_FALSE(end_rollback(object, "def")) << "nobody noted what it was asked for at";
   note_rollback(object);
   note_rollback(object);
-  EXPECT_FALSE(end_rollback(object));
+  EXPECT_FALSE(end_rollback(object, "abc"));
 }
 
 TEST(Rollback, EndsWithTheNextSpec) {
@@ -30,16 +31,42 @@ TEST(Rollback, EndsWithTheNextSpec) {
   note_rollback(object);
   object["metadata"]["generation"] = 4;
   note_rollback(object);  // what was noted first counts
-  EXPECT_TRUE(end_rollback(object));
+  EXPECT_TRUE(end_rollback(object, "abc"));
   EXPECT_TRUE(object["metadata"]["annotations"].empty());
-  EXPECT_FALSE(end_rollback(object));
+  EXPECT_FALSE(end_rollback(object, "abc"));
 }
 
 TEST(Rollback, EndsWithTheNextContent) {
   Json object = rolled_back();
   note_rollback(object);
   write_build_status(object, {.content_hash = "def"});
-  EXPECT_TRUE(end_rollback(object));
+  note_rollback(object);
+  EXPECT_TRUE(end_rollback(object, "def"));
+}
+
+TEST(Rollback, ToTheSameRevisionAskedForAgainIsAnother) {
+  const std::string requested(kRollbackRequestedAnnotation);
+  Json object = rolled_back();
+  object["metadata"]["annotations"][requested] = "2026-01-01T00:00:00.000001Z";
+  note_rollback(object);
+  object["metadata"]["generation"] = 4;
+  object["metadata"]["annotations"][requested] = "2026-01-01T00:00:00.000002Z";
+  EXPECT_FALSE(end_rollback(object, "abc"));
+  note_rollback(object);
+  EXPECT_FALSE(end_rollback(object, "abc"));
+  object["metadata"]["generation"] = 5;
+  EXPECT_TRUE(end_rollback(object, "abc"));
+}
+
+TEST(Rollback, ItsEndIsToldOnce) {
+  const Json before = rolled_back();
+  Json after = before;
+  EXPECT_TRUE(status_notes(before, after).empty());
+  after["metadata"]["annotations"].clear();
+  const auto notes = status_notes(before, after);
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_EQ(notes[0].reason, "RollbackEnded");
+  EXPECT_TRUE(status_notes(after, after).empty());
 }
 
 TEST(Rollback, OfALaterSpecIsNotedAnew) {
@@ -47,7 +74,7 @@ TEST(Rollback, OfALaterSpecIsNotedAnew) {
   note_rollback(object);
   object["metadata"]["generation"] = 4;
   object["metadata"]["annotations"][std::string(kRollbackTargetAnnotation)] = "hello-00002";
-  EXPECT_FALSE(end_rollback(object));
+  EXPECT_FALSE(end_rollback(object, "abc"));
   note_rollback(object);
   EXPECT_EQ(object["status"]["serviceStatus"]["pinned"]["generation"], 4);
   object["metadata"]["annotations"].clear();

@@ -20,7 +20,8 @@ std::string privileged(const std::string& spec) {
 
 TEST(PrivilegedField, IsWhereverASecretIsNamed) {
   EXPECT_EQ(
-      privileged("env: [{name: A, value: x}, {name: B, valueFrom: {secretKeyRef: {key: k}}}]"),
+      privileged(
+          "env: [{name: A, value: x}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]"),
       "spec.env[1].valueFrom.secretKeyRef");
   EXPECT_EQ(privileged("envFrom: [{secretRef: {name: s}}]"), "spec.envFrom[0].secretRef");
   for (const std::string source : {"minio", "s3", "gcs", "git"}) {
@@ -37,6 +38,7 @@ TEST(PrivilegedField, IsWhereverASecretIsNamed) {
 TEST(PrivilegedField, IsATokenAndAFileOfThisMachine) {
   EXPECT_EQ(privileged("serviceAccountName: admin"), "spec.serviceAccountName");
   EXPECT_EQ(privileged("source: {git: {url: 'file:///root/repository'}}"), "spec.source.git.url");
+  EXPECT_EQ(privileged("source: {git: {url: 'File:///root/repository'}}"), "spec.source.git.url");
 }
 
 TEST(PrivilegedField, IsNotWhatOnlySoundsLikeOne) {
@@ -44,8 +46,12 @@ TEST(PrivilegedField, IsNotWhatOnlySoundsLikeOne) {
   EXPECT_EQ(privileged("env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: k}}}]"), "");
   EXPECT_EQ(privileged("source: {minio: {bucket: b, secretRef: {name: ''}}}"), "");
   EXPECT_EQ(privileged("source: {git: {url: 'https://host/file:'}}"), "");
+  for (const std::string reference : {"{}", "null", "{name: '', key: k}", "{key: k}"}) {
+    EXPECT_EQ(privileged("env: [{name: A, valueFrom: {secretKeyRef: " + reference + "}}]"), "");
+  }
   EXPECT_EQ(privileged("serviceAccountName: ''"), "");
   EXPECT_EQ(privileged("source: {image: {imagePullSecrets: []}}"), "");
+  EXPECT_EQ(privileged("source: {image: {imagePullSecrets: ['', {name: ''}]}}"), "");
 }
 
 TEST(UsesBroker, KnowsTheDefaultAndFunctionsWithoutEvents) {

@@ -18,6 +18,12 @@ using base::string_at;
 
 namespace {
 
+// Names that Knative sets itself, and ports of its proxy: a Service with one of them is refused, so
+// the function is, where its author sees it.
+constexpr std::array<std::string_view, 4> kReservedNames = {"PORT", "K_SERVICE", "K_CONFIGURATION",
+                                                            "K_REVISION"};
+constexpr std::array<std::int64_t, 6> kReservedPorts = {8008, 8012, 8013, 8022, 9090, 9091};
+
 // Rejected in handler, url, ref and path.
 constexpr std::string_view kShellMarks = ";&|$`(){}[]<>!#*?~\n\r\\";
 
@@ -141,6 +147,10 @@ class Checker {
     } else if (repository.find_first_of(" \t\n@") != std::string::npos) {
       add(field + ".repository", "Invalid value: no image repository");
     }
+    const auto port = base::int_at(part, {"port"});
+    if (port && std::ranges::find(kReservedPorts, *port) != kReservedPorts.end()) {
+      add(field + ".port", fmt::format("Invalid value: {}: Knative keeps this port", *port));
+    }
   }
 
   void check_runtime() {
@@ -196,6 +206,9 @@ class Checker {
       if (!fine) {
         add(fmt::format("spec.env[{}].name", i),
             fmt::format("Invalid value: \"{}\": no name of an environment variable", name));
+      } else if (std::ranges::find(kReservedNames, name) != kReservedNames.end()) {
+        add(fmt::format("spec.env[{}].name", i),
+            fmt::format("Invalid value: \"{}\": Knative sets it", name));
       }
     }
   }

@@ -1,9 +1,12 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "platform/async/loop.h"
 #include "platform/base/limits.h"
 #include "platform/base/yaml.h"
 #include "platform/lambda/build_plan.h"
+#include "platform/lambda/change_watch.h"
 #include "platform/lambda/function_status.h"
 #include "platform/lambda/function_validation.h"
 #include "platform/lambda/lifecycle_event.h"
@@ -47,6 +50,18 @@ TEST(Validation, NamesWhatIsMissingOrHostile) {
               testing::ElementsAre("spec.scaling.minReplicas"));
   EXPECT_THAT(fields(std::string(kInline) + "resources: {limits: {memory: lots}}\n"),
               testing::ElementsAre("spec.resources.limits.memory"));
+}
+
+TEST(Validation, RefusesWhatKnativeWouldRefuseOfItsService) {
+  EXPECT_THAT(fields(std::string(kInline) + "env: [{name: PORT, value: '1'}, {name: PORTS}]\n"),
+              testing::ElementsAre("spec.env[0].name"));
+  EXPECT_THAT(fields(std::string(kInline) + "env: [{name: K_REVISION, value: x}]\n"),
+              testing::ElementsAre("spec.env[0].name"));
+  const auto image = [](int port) {
+    return fmt::format("source: {{type: image, image: {{repository: r/a, port: {}}}}}\n", port);
+  };
+  EXPECT_THAT(fields(image(9091)), testing::ElementsAre("spec.source.image.port"));
+  EXPECT_THAT(fields(image(8080)), testing::IsEmpty());
 }
 
 TEST(Validation, GivesTheReferencesErrorCodes) {
@@ -219,6 +234,22 @@ TEST_F(SourceFilesTest, GoNeedsPackageMain) {
   EXPECT_NE(problem(go, {{"cmd/main.go", code}, {"x_test.go", code}}), "");
 }
 
+TEST_F(SourceFilesTest, GosPackageClauseMayBeWrittenAnyhow) {
+  const auto is_taken = [&](const std::string& code) {
+    return problem("language: go", {{"serve.go", code}, {"go.mod", ""}}).empty();
+  };
+  for (const char* code :
+       {"\xEF\xBB\xBFpackage main", "/* licence */ package main\n", "package\tmain;import \"os\"",
+        "/*\npackage lib\n*/\npackage main\n", "//go:build linux\r\n\r\npackage main\r\n",
+        "package/**/main", "package // here\nmain"}) {
+    EXPECT_TRUE(is_taken(code)) << code;
+  }
+  for (const char* code : {"", "package", "packagemain", "package mainly", "package main_test",
+                           "/* package main", "// package main", "package lib // package main"}) {
+    EXPECT_FALSE(is_taken(code)) << code;
+  }
+}
+
 TEST_F(SourceFilesTest, ALanguageOfTheUsersOwnMayFindHandlersAnyhow) {
   Language ruby{.name = "ruby",
                 .default_handler = "main.handler",
@@ -227,6 +258,44 @@ TEST_F(SourceFilesTest, ALanguageOfTheUsersOwnMayFindHandlersAnyhow) {
   EXPECT_TRUE(with_main_file({{"any.rb", ""}, {"Gemfile", ""}}, ruby, "Orders.buy"));
   EXPECT_TRUE(with_main_file({{"lib/main.rb", ""}, {"Gemfile", ""}}, ruby, "Orders.buy"));
   EXPECT_FALSE(with_main_file({{"lib/other.rb", ""}, {"Gemfile", ""}}, ruby, "Orders.buy"));
+}
+
+TEST_F(SourceFilesTest, OnlyOurWrappersSayHowAModuleIsFound) {
+  for (const std::string ending : {".py", ".js"}) {
+    const std::string main = "function_app" + ending;
+    const Language own{.name = "azure",
+                       .default_handler = "main",
+                       .main_file = main,
+                       .extensions = {ending},
+                       .wrapper_files = {{"host", ""}}};
+    EXPECT_TRUE(with_main_file({{main, ""}, {"host.json", ""}}, own, ""));
+    const auto single = with_main_file({{main, ""}}, own, "");
+    ASSERT_TRUE(single);
+    EXPECT_TRUE(single->contains(main));
+  }
+}
+
+TEST_F(SourceFilesTest, AModuleOfPythonMayBeInstalled) {
+  const std::string app = "language: python, handler: app.fn";
+  EXPECT_EQ(problem(app, {{"a.py", ""}, {"requirements.txt", "app"}}), "");
+  EXPECT_NE(problem(app, {{"src/a.py", ""}, {"requirements.txt", "app"}}), "");
+  const Language& python = **languages_.find("python");
+  const SourceTree tree{{"a.py", ""}, {"b.py", ""}};
+  EXPECT_TRUE(with_main_file(tree, python, "app.fn", true));
+  EXPECT_FALSE(with_main_file(tree, python, "app.fn"));
+}
+
+TEST_F(SourceFilesTest, AModuleOfPythonMayBeCompiledOrOfAPackageWithoutInit) {
+  for (const char* file : {"app.pyc", "app.cpython-311-x86_64-linux-gnu.so", "app/__init__.pyc"}) {
+    EXPECT_EQ(problem("language: python, handler: app.fn", {{file, ""}, {"b.py", ""}}), "") << file;
+  }
+  EXPECT_NE(problem("language: python, handler: app.fn", {{"app/x.py", ""}, {"b.py", ""}}), "");
+  EXPECT_NE(problem("language: python, handler: app.fn", {{"apps.pyc", ""}, {"b.py", ""}}), "");
+  const Language& python = **languages_.find("python");
+  EXPECT_TRUE(with_main_file({{"app/x.py", ""}, {"b.py", ""}}, python, "app.x.fn"));
+  const auto single = with_main_file({{"app/x.py", ""}}, python, "app.x.fn");
+  ASSERT_TRUE(single);
+  EXPECT_TRUE(single->contains("app/x.py"));
 }
 
 TEST_F(SourceFilesTest, BoundsTheFoldersThatPathsImply) {
@@ -240,6 +309,109 @@ TEST_F(SourceFilesTest, BoundsTheFoldersThatPathsImply) {
   for (int i = 0; i < 250; ++i) wide[std::to_string(i) + folders + "/x"] = "";
   EXPECT_THAT(problem("language: python", std::move(wide)),
               testing::HasSubstr("files and folders"));
+}
+
+using Events = std::vector<Result<resource::WatchEvent>>;
+
+class ScriptedWatch final : public resource::Watch {
+ public:
+  explicit ScriptedWatch(Events events) : events_(std::move(events)) {}
+
+  Task<Result<resource::WatchEvent>> next() override { co_return events_.at(next_++); }
+  std::uint64_t version() const override { return 0; }
+
+ private:
+  Events events_;
+  std::size_t next_ = 0;
+};
+
+// Only watches: one script each, and then the end.
+class ScriptedStore final : public resource::Store {
+ public:
+  explicit ScriptedStore(std::vector<Events> scripts) : scripts_(std::move(scripts)) {}
+
+  Task<Result<std::unique_ptr<resource::Watch>>> watch(resource::Type,
+                                                       resource::WatchOptions options) override {
+    asked.push_back(options.resource_version);
+    if (asked.size() > scripts_.size()) co_return fail(Code::kCancelled, "the end");
+    co_return std::make_unique<ScriptedWatch>(scripts_[asked.size() - 1]);
+  }
+
+  Task<Result<resource::ObjectPtr>> create(resource::Type, Json, resource::WriteOptions) override {
+    co_return fail(Code::kUnsupported, "");
+  }
+  Task<Result<resource::ObjectPtr>> get(resource::Type, resource::ObjectKey) override {
+    co_return fail(Code::kUnsupported, "");
+  }
+  Task<Result<resource::List>> list(resource::Type, resource::ListOptions) override {
+    co_return fail(Code::kUnsupported, "");
+  }
+  Task<Result<resource::ObjectPtr>> update(resource::Type, Json, resource::WriteOptions) override {
+    co_return fail(Code::kUnsupported, "");
+  }
+  Task<Result<resource::ObjectPtr>> patch(resource::Type, resource::ObjectKey, resource::PatchType,
+                                          Json, resource::WriteOptions) override {
+    co_return fail(Code::kUnsupported, "");
+  }
+  Task<Result<resource::Deleted>> remove(resource::Type, resource::ObjectKey,
+                                         resource::DeleteOptions) override {
+    co_return fail(Code::kUnsupported, "");
+  }
+
+  std::vector<std::uint64_t> asked;  // the version that each watch was to begin with
+
+ private:
+  std::vector<Events> scripts_;
+};
+
+class ChangeWatchTest : public testing::Test {
+ protected:
+  using Type = resource::WatchEvent::Type;
+
+  static resource::WatchEvent event(Type type, std::uint64_t version) {
+    const auto object = std::make_shared<const Json>(Json::object());
+    return {type, type == Type::kBookmark ? nullptr : object, version};
+  }
+  static std::unexpected<Error> broken() { return fail(Code::kUnavailable, "cut"); }
+
+  // The versions that the watches began with.
+  std::vector<std::uint64_t> run(std::vector<Events> scripts) {
+    ScriptedStore store(std::move(scripts));
+    async::Loop loop("test");
+    loop.start();
+    ChangeWatch watch(
+        store, {}, [this](const Json&, bool deleted) { changes_.push_back(deleted); },
+        [this] { ++missed_; });
+    loop.run_blocking(watch.run());
+    return store.asked;
+  }
+
+  std::vector<bool> changes_;  // whether each was a deletion
+  int missed_ = 0;
+};
+
+TEST_F(ChangeWatchTest, GoesOnWhereItBrokeAndTellsOfAGap) {
+  const auto asked =
+      run({{event(Type::kAdded, 1), event(Type::kBookmark, 5), event(Type::kModified, 6), broken()},
+           {event(Type::kDeleted, 7), fail(Code::kExpired, "410")},
+           {event(Type::kAdded, 8), event(Type::kBookmark, 9), fail(Code::kCancelled, "")}});
+  EXPECT_THAT(asked, testing::ElementsAre(0, 6, 0));
+  EXPECT_THAT(changes_, testing::ElementsAre(false, true));
+  EXPECT_EQ(missed_, 1);
+}
+
+TEST_F(ChangeWatchTest, TellsOfAFirstStateThatCameLate) {
+  run({{event(Type::kBookmark, 1), fail(Code::kCancelled, "")}});
+  EXPECT_EQ(missed_, 0);
+  run({{broken()}, {event(Type::kBookmark, 1), fail(Code::kCancelled, "")}});
+  EXPECT_EQ(missed_, 1);
+}
+
+TEST_F(ChangeWatchTest, WaitsLongerForAServerThatBreaksEachWatchInItsState) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto asked = run({{event(Type::kAdded, 1), broken()}, {event(Type::kAdded, 1), broken()}});
+  EXPECT_THAT(asked, testing::ElementsAre(0, 0, 0));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(800 + 1600));
 }
 
 TEST(BuildJob, NamesTheBucketWhenTheContextIsTooLargeForAConfigMap) {

@@ -37,14 +37,13 @@ Json service_data(const Json& service) {
   return out;
 }
 
-// The revision that all requests go to; empty: the latest.
+}  // namespace
+
 std::string pinned_revision(const Json& service) {
   const Json* traffic = base::find(service, {"spec", "traffic"});
   if (traffic == nullptr || !traffic->is_array() || traffic->empty()) return {};
   return base::string_at(traffic->front(), {"revisionName"});
 }
-
-}  // namespace
 
 std::vector<LifecycleChange> lifecycle_changes(const Json& before, const Json& after,
                                                std::vector<LifecycleChange> steps) {

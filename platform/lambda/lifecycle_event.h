@@ -25,6 +25,9 @@ std::vector<LifecycleChange> lifecycle_changes(const Json& before, const Json& a
 enum class BuildEnd { kFailed, kTimedOut, kCancelled };
 LifecycleChange build_ended(BuildEnd end, const std::string& job, const std::string& message);
 
+// The revision that all of a Service's requests are to go to; empty: the latest.
+std::string pinned_revision(const Json& service);
+
 // What a write of the function's Service made of it; `before` is null when there was none. Nothing
 // when the write changed nothing.
 std::vector<LifecycleChange> service_changes(const Json* before, const Json& after);

@@ -1,5 +1,10 @@
 #include "platform/lambda/owned_objects.h"
 
+#include <fmt/format.h>
+
+#include "platform/lambda/function.h"
+#include "platform/lambda/function_status.h"
+#include "platform/lambda/lifecycle_event.h"
 #include "platform/resource/object.h"
 
 namespace hearth::lambda {
@@ -9,7 +14,17 @@ using resource::Condition;
 
 namespace {
 
-// The revision that the Route sends requests to.
+// By the Service, not by the annotation: that is a wish until the Service has it.
+std::string pin_message(const Json& function, const Json& service) {
+  const std::string pinned = pinned_revision(service);
+  if (pinned.empty()) return {};
+  const bool asked = resource::annotation_of(function, kRollbackTargetAnnotation) == pinned;
+  return fmt::format("traffic is pinned to {}{}, until spec or source change", pinned,
+                     asked ? fmt::format(" by the annotation {}", kRollbackTargetAnnotation) : "");
+}
+
+}  // namespace
+
 std::string routed_revision(const Json& service) {
   const Json* traffic = base::find(service, {"status", "traffic"});
   if (traffic != nullptr && traffic->is_array() && !traffic->empty()) {
@@ -18,8 +33,6 @@ std::string routed_revision(const Json& service) {
   }
   return string_at(service, {"status", "latestReadyRevisionName"});
 }
-
-}  // namespace
 
 bool is_owned_by(const Json& object, const Json& function) {
   const auto owner = resource::controller_of(object);
@@ -47,6 +60,11 @@ std::string served_image(const Json& service) {
   return string_at(containers->front(), {"image"});
 }
 
+Json traffic_to(const std::string& revision) {
+  return Json::array({revision.empty() ? Json{{"latestRevision", true}, {"percent", 100}}
+                                       : Json{{"revisionName", revision}, {"percent", 100}}});
+}
+
 void write_service_status(Json& function, const Json& service) {
   Json& status = function["status"]["serviceStatus"];
   status["serviceName"] = resource::name_of(service);
@@ -57,6 +75,25 @@ void write_service_status(Json& function, const Json& service) {
   put("url", string_at(service, {"status", "url"}));
   put("latestRevision", string_at(service, {"status", "latestReadyRevisionName"}));
   put("servedRevision", routed_revision(service));
+}
+
+void write_service_outcome(Json& function, const Json& service, base::WallTime now) {
+  const Condition ready = service_outcome(service);
+  const auto both = [&](const char* deployed, const char* serves) {
+    resource::set_condition(function, {"DeployReady", ready.status, deployed, ready.message}, now);
+    resource::set_condition(function, {"ServiceReady", ready.status, serves, ready.message}, now);
+  };
+  if (ready.status == "True") {
+    both("ServiceDeployed", "ServiceReady");
+    set_phase(function, "Ready", "Ready", pin_message(function, service), now);
+  } else if (ready.status == "False") {
+    both("ServiceUnhealthy", "ServiceUnhealthy");
+    set_phase(function, "Failed", ready.reason, ready.message, now);
+  } else {
+    resource::set_condition(function, {"DeployReady", "Unknown", "ServiceDeploying", ready.message},
+                            now);
+    set_phase(function, "Deploying", "ServiceDeploying", ready.message, now);
+  }
 }
 
 bool is_edited(const Json& trigger) {

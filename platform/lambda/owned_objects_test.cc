@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "platform/base/yaml.h"
-#include "platform/lambda/function_status.h"
+#include "platform/lambda/function.h"
 #include "platform/lambda/lifecycle_event.h"
 
 namespace hearth::lambda {
@@ -23,15 +23,36 @@ TEST(ServiceStatus, OfAnOlderGenerationIsNotReady) {
 
 TEST(ServiceStatus, NamesTheRevisionThatServes) {
   Json function;
+  const auto served = [&] { return function["status"]["serviceStatus"]["servedRevision"]; };
   write_service_status(function,
                        parsed("metadata: {name: hello}\n"
                               "status: {url: u, latestReadyRevisionName: hello-00002}\n"));
-  EXPECT_EQ(served_revision(function), "hello-00002");
+  EXPECT_EQ(served(), "hello-00002");
   write_service_status(function, parsed("metadata: {name: hello}\n"
                                         "status: {latestReadyRevisionName: hello-00002,\n"
                                         "  traffic: [{revisionName: hello-00001}]}\n"));
-  EXPECT_EQ(served_revision(function), "hello-00001");
+  EXPECT_EQ(served(), "hello-00001");
   EXPECT_EQ(function["status"]["serviceStatus"]["url"], "u") << "what is not known yet stays";
+}
+
+TEST(ServiceOutcome, SaysWhatTheTrafficIsPinnedToNotWhatTheAnnotationWishes) {
+  Json service = parsed(
+      "metadata: {name: hello, generation: 1}\n"
+      "status: {observedGeneration: 1, conditions: [{type: Ready, status: 'True'}]}\n");
+  service["spec"]["traffic"] = traffic_to("");
+  Json function = parsed("metadata: {name: hello}");
+  function["metadata"]["annotations"][std::string(kRollbackTargetAnnotation)] = "hello-00001";
+  const auto message = [&] {
+    write_service_outcome(function, service, {});
+    return resource::condition_of(function, "Ready").message;
+  };
+  EXPECT_EQ(message(), "");
+  service["spec"]["traffic"] = traffic_to("hello-00001");
+  EXPECT_EQ(message(),
+            "traffic is pinned to hello-00001 by the annotation lambda.knative.io/rollback-target, "
+            "until spec or source change");
+  function["metadata"]["annotations"].clear();
+  EXPECT_EQ(message(), "traffic is pinned to hello-00001, until spec or source change");
 }
 
 TEST(Trigger, IsEditedByAnotherSpecNotByAStatus) {

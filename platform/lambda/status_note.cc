@@ -1,6 +1,8 @@
 #include "platform/lambda/status_note.h"
 
+#include "platform/lambda/function.h"
 #include "platform/resource/condition.h"
+#include "platform/resource/object.h"
 
 namespace hearth::lambda {
 
@@ -28,6 +30,13 @@ EventNote phase_note(const Json& function, const std::string& phase, const Condi
 
 std::vector<EventNote> status_notes(const Json& before, const Json& after) {
   std::vector<EventNote> out;
+  if (!resource::annotation_of(before, kRollbackTargetAnnotation).empty() &&
+      resource::annotation_of(after, kRollbackTargetAnnotation).empty()) {
+    out.push_back({EventType::kNormal,
+                   "RollbackEnded",
+                   "spec or source changed since: the latest revision is to serve",
+                   {}});
+  }
   if (!resource::is_condition_true(before, "BuildReady") &&
       resource::is_condition_true(after, "BuildReady")) {
     out.push_back({EventType::kNormal,

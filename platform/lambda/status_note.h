@@ -8,8 +8,8 @@
 
 namespace hearth::lambda {
 
-// One when the phase or what it stands on changed, and one when a build ended well. Without their
-// component.
+// One when the phase or what it stands on changed, one when a build ended well, and one when
+// the reconcile ended a rollback. Without their component.
 std::vector<resource::EventNote> status_notes(const Json& before, const Json& after);
 
 }  // namespace hearth::lambda

@@ -27,7 +27,9 @@ constexpr std::array kForeign = {
 
 // "BZh", a level, and the digits of pi that begin a block: a text may well start with the former.
 bool is_bzip2(std::string_view bytes) {
-  return bytes.starts_with("BZh") && bytes.substr(4).starts_with("1AY&SY");
+  constexpr std::size_t kBlockAt = 4;
+  return bytes.size() > kBlockAt && bytes.starts_with("BZh") &&
+         bytes.substr(kBlockAt).starts_with("1AY&SY");
 }
 
 // A text may have the word there, but no zero bytes as the header's fields end with.

@@ -8,8 +8,8 @@ namespace hearth::oci {
 // kForeign: an archive that extract_archive() doesn't read.
 enum class ArchiveMark { kNone, kReadable, kForeign };
 
-// `bytes` is the file or its beginning, 512 bytes or more. A tar without a magic number (before
-// POSIX.1-1988) is kNone.
+// `bytes` is the file, of any length, or its beginning: 512 bytes tell all. A tar without a magic
+// number (before POSIX.1-1988) is kNone.
 ArchiveMark archive_mark(std::string_view bytes);
 
 }  // namespace hearth::oci

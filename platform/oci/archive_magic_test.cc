@@ -19,19 +19,33 @@ TEST(ArchiveMagic, KnowsWhatIsReadAndWhatIsNot) {
   }
 }
 
+TEST(ArchiveMagic, NeedsTheWholeMagic) {
+  for (const std::string& magic :
+       {"\x1f\x8b"s, "\x28\xb5\x2f\xfd"s, "\xfd"s + "7zXZ\0"s, "BZh91AY&SY"s, "PK\3\4"s, "PK\5\6"s,
+        "7z\xbc\xaf\x27\x1c"s, "Rar!\x1a\x07"s, "\x04\x22\x4d\x18"s, "\x1f\x9d"s}) {
+    EXPECT_NE(archive_mark(magic), ArchiveMark::kNone) << magic;
+    for (std::size_t size = 0; size < magic.size(); ++size) {
+      EXPECT_EQ(archive_mark(magic.substr(0, size)), ArchiveMark::kNone) << magic << " " << size;
+    }
+  }
+}
+
 TEST(ArchiveMagic, ATarHasItsMagicBehindAnEndedName) {
   std::string tar(512, '\0');
   tar.replace(0, 7, "main.py");
   tar.replace(257, 5, "ustar");
   EXPECT_EQ(archive_mark(tar), ArchiveMark::kReadable);
+  for (std::size_t size = 0; size < tar.size(); ++size) {
+    EXPECT_EQ(archive_mark(tar.substr(0, size)), ArchiveMark::kNone) << size;
+  }
   std::string text(512, 'x');
   text.replace(257, 5, "ustar");
   EXPECT_EQ(archive_mark(text), ArchiveMark::kNone);
 }
 
 TEST(ArchiveMagic, SourceCodeIsNoArchive) {
-  for (const char* text : {"", "PK = 1\n", "BZhandler = 1\n", "7z\n", "Rar! = None\n",
-                           "def handler(event):\n    return 1\n"}) {
+  for (const char* text : {"", "BZh", "BZh9", "PK = 1\n", "BZhandler = 1\n", "7z\n",
+                           "Rar! = None\n", "def handler(event):\n    return 1\n"}) {
     EXPECT_EQ(archive_mark(text), ArchiveMark::kNone) << text;
   }
 }

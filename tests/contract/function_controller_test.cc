@@ -23,6 +23,7 @@ namespace {
 using namespace resource;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kCode = "def handler(event): pass\n";
 
@@ -160,13 +161,20 @@ class FunctionControllerContract : public testing::TestWithParam<World> {
     wait_phase("Ready");
     return job;
   }
+  void annotate(std::string_view name, const std::string& value) {
+    change(kFunctions, "fn", {{"metadata", {{"annotations", {{std::string(name), value}}}}}});
+  }
+  void ask_for_rollback() {
+    annotate(lambda::kRollbackTargetAnnotation, "fn-00001");
+    until([&] { return traffic("revisionName") == "fn-00001"; }, "the pin");
+  }
+  std::string rollback_target() {
+    return annotation_of(function(), lambda::kRollbackTargetAnnotation);
+  }
   // Ready, and its traffic pinned to fn-00001.
   void roll_back() {
     make_ready("fn.py");
-    Json annotations;
-    annotations[std::string(lambda::kRollbackTargetAnnotation)] = "fn-00001";
-    change(kFunctions, "fn", {{"metadata", {{"annotations", annotations}}}});
-    until([&] { return traffic("revisionName") == "fn-00001"; }, "the pin");
+    ask_for_rollback();
     serve();
     until([&] { return condition_of(function(), "Ready").message.contains("pinned to fn-00001"); },
           "a word of the pin");
@@ -421,7 +429,7 @@ TEST_P(FunctionControllerContract, ARollbackEndsWithTheNextSpec) {
   roll_back();
   change(kFunctions, "fn", {{"spec", {{"env", Json::array({{{"name", "A"}, {"value", "b"}}})}}}});
   until([&] { return traffic("latestRevision") == true; }, "the roll forward");
-  EXPECT_EQ(annotation_of(function(), lambda::kRollbackTargetAnnotation), "");
+  EXPECT_EQ(rollback_target(), "");
   serve();
   until([&] { return phase() == "Ready" && condition_of(function(), "Ready").message.empty(); },
         "no word of a pin");
@@ -429,11 +437,61 @@ TEST_P(FunctionControllerContract, ARollbackEndsWithTheNextSpec) {
 
 TEST_P(FunctionControllerContract, ARollbackEndsWithAnotherContentOnceThatIsBuilt) {
   roll_back();
+  const auto holds = [&](const char* when) {
+    EXPECT_EQ(traffic("revisionName"), "fn-00001") << when;
+    EXPECT_EQ(rollback_target(), "fn-00001") << when;
+  };
+  upload("main.py", "broken = 1\n", "fn.py");
+  wait_phase("Building");
+  holds("while it builds");
+  end_job(build("jobName"), "Failed", "no");
+  wait_phase("Failed");
+  holds("after a failed build");
   upload("main.py", "changed = 1\n", "fn.py");
   wait_phase("Building");
-  EXPECT_EQ(traffic("revisionName"), "fn-00001");
+  holds("while the next builds");
   end_job(build("jobName"), "Complete", "");
   until([&] { return traffic("latestRevision") == true; }, "the roll forward");
+  EXPECT_EQ(rollback_target(), "");
+}
+
+TEST_P(FunctionControllerContract, ARollbackWorksAfterACancelledRebuild) {
+  make_ready("fn.py");
+  upload("main.py", "changed = 1\n", "fn.py");
+  wait_phase("Building");
+  annotate(lambda::kCancelAnnotation, build("jobName"));
+  wait_phase("Ready");
+  EXPECT_THAT(condition_of(function(), "Ready").message, Not(HasSubstr("pinned")));
+  const Json before = get(kKnativeServices, "fn")["spec"]["template"];
+  ask_for_rollback();
+  EXPECT_EQ(get(kKnativeServices, "fn")["spec"]["template"], before);
+  serve();
+  until([&] { return condition_of(function(), "Ready").message.contains("pinned to fn-00001"); },
+        "a word of the pin");
+}
+
+TEST_P(FunctionControllerContract, ARollbackWorksWhileABuildRunsFailsAndRetries) {
+  make_ready("fn.py");
+  upload("main.py", "changed = 1\n", "fn.py");
+  wait_phase("Building");
+  ask_for_rollback();
+  EXPECT_EQ(phase(), "Building");
+  end_job(build("jobName"), "Failed", "no");
+  wait_phase("Failed");
+  EXPECT_EQ(traffic("revisionName"), "fn-00001");
+  annotate(lambda::kRollbackTargetAnnotation, "fn-00000");
+  until([&] { return traffic("revisionName") == "fn-00000"; }, "another pin while it waits");
+  EXPECT_EQ(phase(), "Failed");
+}
+
+TEST_P(FunctionControllerContract, AFailedBuildNamesNoRevisionOfADeletedService) {
+  make_ready("fn.py");
+  upload("main.py", "changed = 1\n", "fn.py");
+  wait_phase("Building");
+  remove(kKnativeServices, "fn");
+  end_job(build("jobName"), "Failed", "no");
+  wait_phase("Failed");
+  EXPECT_THAT(condition_of(function(), "Ready").message, Not(HasSubstr("still serves")));
 }
 
 TEST_P(FunctionControllerContract, WhatBringsItsEventsComesBack) {

@@ -8,7 +8,7 @@ import tarfile
 import unittest
 import zipfile
 
-from daemon import Daemon, wait_for
+from daemon import BINARY, Daemon, wait_for
 
 HELLO = "def handler(event):\n    return 'hello'\n"
 
@@ -288,6 +288,7 @@ class SourcesTest(unittest.TestCase):
         self.s3(self.hearth, "cp", "-", "s3://helpers/fn/main.py", input=HELLO.encode())
         self.hearth.wait_ready("helpers")
 
+    @unittest.skipIf("/asan/" in BINARY or "/tsan/" in BINARY, "a sanitizer keeps memory, too")
     def test_a_source_is_held_in_memory_once(self):
         size = 250 << 20
         with Daemon() as hearth:
