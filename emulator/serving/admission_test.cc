@@ -1,10 +1,9 @@
 #include "emulator/serving/admission.h"
 
-#include <functional>
-
 #include <gtest/gtest.h>
 
 #include "emulator/serving/children.h"
+#include "platform/resource/testing/replace_each.h"
 
 namespace hearth::serving {
 namespace {
@@ -274,16 +273,6 @@ TEST(ServingAdmission, LeavesAloneWhatWasStoredUnderOlderRules) {
   EXPECT_FALSE(admit_service(object, nullptr));
 }
 
-// Every place of a valid object, replaced by everything that doesn't belong there.
-void replace_each(Json& at, const Json& junk, const std::function<void()>& look) {
-  const Json kept = at;
-  at = junk;
-  look();
-  at = kept;
-  if (!at.is_structured()) return;
-  for (Json& child : at) replace_each(child, junk, look);
-}
-
 TEST(ServingAdmission, BearsWrongTypesEverywhere) {
   Json object =
       with_container({{"name", "c"},
@@ -310,7 +299,7 @@ TEST(ServingAdmission, BearsWrongTypesEverywhere) {
   for (const Json& junk :
        {Json(), Json(true), Json(-1), Json(1.5), Json(18446744073709551615U), Json("\xff\"\n"),
         Json(std::string(1000, 'x')), Json::array({nullptr, 1, "x"}), Json{{"", nullptr}}}) {
-    replace_each(object, junk, [&] {
+    resource::replace_each(object, junk, [&] {
       for (const Json* before : {static_cast<const Json*>(nullptr), &old, &junk}) {
         for (const auto admit : {admit_service, admit_configuration, admit_route, admit_revision}) {
           const Status status = admit(object, before);

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "platform/base/beginning.h"
+
 namespace hearth::serving {
 namespace {
 
@@ -33,13 +35,7 @@ std::pair<std::string, std::size_t> members_of(const Json& object,
 
 }  // namespace
 
-std::string shown_bare(std::string_view text) {
-  if (text.size() <= kShownBytesMax) return std::string(text);
-  std::size_t end = kShownBytesMax;
-  const auto continues = [&] { return (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; };
-  while (end > 0 && continues()) --end;  // no half of a character
-  return std::string(text.substr(0, end)) + "…";
-}
+std::string shown_bare(std::string_view text) { return base::beginning_of(text, kShownBytesMax); }
 
 std::string shown(const Json& value) {
   if (value.is_structured()) return fmt::format("an {}", value.type_name());

@@ -92,6 +92,7 @@ Result<BuildPlan> plan_build(const std::string& ns, const std::string& name,
                              const FunctionSpec& spec, const Languages& languages,
                              SourceTree source, const BuildSettings& settings) {
   HEARTH_TRY(language, languages.find(spec.language));
+  // Dependencies that the spec names belong to inline code: a single file, which needs no search.
   HEARTH_TRY(tree, with_main_file(std::move(source), *language, spec.handler));
   if (!spec.source.dependencies.empty() && !language->dependency_manifest.empty()) {
     tree[language->dependency_manifest] = dependency_text(*language, spec.source.dependencies);

@@ -279,10 +279,7 @@ TEST_F(SourceFilesTest, AModuleOfPythonMayBeInstalled) {
   const std::string app = "language: python, handler: app.fn";
   EXPECT_EQ(problem(app, {{"a.py", ""}, {"requirements.txt", "app"}}), "");
   EXPECT_NE(problem(app, {{"src/a.py", ""}, {"requirements.txt", "app"}}), "");
-  const Language& python = **languages_.find("python");
-  const SourceTree tree{{"a.py", ""}, {"b.py", ""}};
-  EXPECT_TRUE(with_main_file(tree, python, "app.fn", true));
-  EXPECT_FALSE(with_main_file(tree, python, "app.fn"));
+  EXPECT_NE(problem(app, {{"a.py", ""}, {"b.py", ""}}), "");
 }
 
 TEST_F(SourceFilesTest, AModuleOfPythonMayBeCompiledOrOfAPackageWithoutInit) {

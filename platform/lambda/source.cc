@@ -107,19 +107,18 @@ bool has_module(const SourceTree& tree, const Wanted& wanted) {
 }
 
 // What pip installs is importable as the function's own modules are.
-bool may_be_installed(const SourceTree& tree, const Wanted& wanted, bool has_dependencies) {
+bool may_be_installed(const SourceTree& tree, const Wanted& wanted) {
   const Language& language = wanted.language;
-  if (!wanted.is_python) return false;
-  if (!has_dependencies && !tree.contains(language.dependency_manifest)) return false;
+  if (!wanted.is_python || !tree.contains(language.dependency_manifest)) return false;
   return std::ranges::any_of(tree, [&](const auto& entry) {
     return !entry.first.contains('/') && has_extension(entry.first, language.extensions);
   });
 }
 
-bool has_handler_file(const SourceTree& tree, const Wanted& wanted, bool has_dependencies) {
+bool has_handler_file(const SourceTree& tree, const Wanted& wanted) {
   const Language& language = wanted.language;
   if (!wanted.module_files.empty()) {
-    return has_module(tree, wanted) || may_be_installed(tree, wanted, has_dependencies);
+    return has_module(tree, wanted) || may_be_installed(tree, wanted);
   }
   if (!is_go(language) && tree.contains(language.main_file)) return true;
   return std::ranges::any_of(tree, [&](const auto& entry) {
@@ -165,7 +164,7 @@ Error no_handler_file(const SourceTree& tree, const Wanted& wanted) {
 }  // namespace
 
 Result<SourceTree> with_main_file(SourceTree tree, const Language& language,
-                                  const std::string& handler, bool has_dependencies) {
+                                  const std::string& handler) {
   const Wanted wanted = wanted_by(handler, language);
   if (tree.size() == 1 && has_extension(tree.begin()->first, language.extensions)) {
     auto node = tree.extract(tree.begin());
@@ -173,7 +172,7 @@ Result<SourceTree> with_main_file(SourceTree tree, const Language& language,
     tree.insert(std::move(node));
     return tree;
   }
-  if (has_handler_file(tree, wanted, has_dependencies)) return tree;
+  if (has_handler_file(tree, wanted)) return tree;
   return fail(no_handler_file(tree, wanted));
 }
 

@@ -56,9 +56,7 @@ struct SourceAccess {
 
 // A source that is a single file of the language takes the name that `handler` asks for. kNotFound
 // lists what there is and says what is missing when the handler's file isn't there.
-// `has_dependencies`: there are some beside the tree's manifest, which may bring the handler's
-// module.
 Result<SourceTree> with_main_file(SourceTree tree, const Language& language,
-                                  const std::string& handler, bool has_dependencies = false);
+                                  const std::string& handler);
 
 }  // namespace hearth::lambda

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/base/beginning.h"
 #include "platform/base/limits.h"
 
 namespace hearth::oci {
@@ -23,13 +24,8 @@ std::size_t depth_of(std::string_view path) {
   return depth;
 }
 
-// A message goes into a status: no path of 4 KB, and no half of a UTF-8 character.
-std::string beginning(std::string_view path) {
-  if (path.size() <= kShownBytesMax) return std::string(path);
-  std::size_t end = kShownBytesMax;
-  while (end > 0 && (static_cast<unsigned char>(path[end]) & 0xc0U) == 0x80U) --end;
-  return std::string(path.substr(0, end)) + "…";
-}
+// A message goes into a status: no path of 4 KB.
+std::string beginning(std::string_view path) { return base::beginning_of(path, kShownBytesMax); }
 
 }  // namespace
 

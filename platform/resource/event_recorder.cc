@@ -10,6 +10,7 @@
 #include "platform/async/signal.h"
 #include "platform/async/task_group.h"
 #include "platform/async/timer.h"
+#include "platform/base/beginning.h"
 #include "platform/base/text.h"
 #include "platform/resource/well_known.h"
 
@@ -33,10 +34,7 @@ std::string text_of(EventType type) { return type == EventType::kNormal ? "Norma
 
 std::string bounded_message(std::string text) {
   if (text.size() <= kEventMessageBytesMax) return text;
-  std::size_t end = kEventMessageBytesMax - 3;
-  // Not within a UTF-8 sequence.
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
+  return base::beginning_of(text, kEventMessageBytesMax - 3, "...");
 }
 
 // One Event object and the notes it stands for.

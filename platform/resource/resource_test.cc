@@ -1,5 +1,3 @@
-#include <functional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +8,7 @@
 #include "platform/resource/schema.h"
 #include "platform/resource/schema_rules.h"
 #include "platform/resource/selector.h"
+#include "platform/resource/testing/replace_each.h"
 
 namespace hearth::resource {
 namespace {
@@ -404,16 +403,6 @@ TEST(DefinitionRules, WantAScope) {
             "\"Namespaced\"");
   crd["spec"].erase("scope");
   EXPECT_EQ(definition_fault(crd), "spec.scope: Required value");
-}
-
-// Every place of a value, replaced by what doesn't belong there.
-void replace_each(Json& at, const Json& junk, const std::function<void()>& look) {
-  const Json kept = at;
-  at = junk;
-  look();
-  at = kept;
-  if (!at.is_structured()) return;
-  for (Json& child : at) replace_each(child, junk, look);
 }
 
 TEST(DefinitionRules, BearWrongTypesEverywhere) {

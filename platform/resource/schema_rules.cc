@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "platform/base/beginning.h"
+
 namespace hearth::resource {
 namespace {
 
@@ -226,7 +228,7 @@ class SchemaRules {
     if (compiled.ok() || compiled.error_code() == re2::RE2::ErrorPatternTooLarge) return;
     add(invalid_value(path + ".pattern", pattern,
                       fmt::format("must be a valid regular expression, but isn't: {}",
-                                  compiled.error().substr(0, kShownBytesMax))));
+                                  base::beginning_of(compiled.error(), kShownBytesMax))));
   }
 
   void check_choice(const Json& schema, const char* name, const std::string& path,
@@ -239,7 +241,7 @@ class SchemaRules {
     }
     add({fmt::format("{}.{}", path, name), "FieldValueNotSupported",
          fmt::format("Unsupported value: {}: supported values: {}",
-                     base::dump_json(value.substr(0, kShownBytesMax)), all)});
+                     base::beginning_of(base::dump_json(value), kShownBytesMax), all)});
   }
 
   void check_place(const Json& schema, const std::string& path, Place place) {
@@ -374,9 +376,9 @@ FieldError wrong_type(const std::string& path, std::string_view wanted, const Js
 }
 
 FieldError invalid_value(std::string path, const Json& value, std::string_view why) {
-  return {
-      std::move(path), "FieldValueInvalid",
-      fmt::format("Invalid value: {}: {}", base::dump_json(value).substr(0, kShownBytesMax), why)};
+  return {std::move(path), "FieldValueInvalid",
+          fmt::format("Invalid value: {}: {}",
+                      base::beginning_of(base::dump_json(value), kShownBytesMax), why)};
 }
 
 FieldError required_value(std::string path, std::string_view why) {
