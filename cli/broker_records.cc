@@ -5,7 +5,9 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/output.h"
+#include "cli/standard_output.h"
 #include "cli/text_table.h"
+#include "platform/base/yaml.h"
 
 namespace hearth::cli {
 namespace {
@@ -41,8 +43,13 @@ Result<ApiClient> connect(const Target& target) {
 Status show_record(const RecordFlags& flags, const std::string& path, std::string_view kind) {
   HEARTH_TRY(api, connect(flags.target));
   HEARTH_TRY(record, api.administer("GET", path));
-  HEARTH_TRY(output, Output::parse(flags.output == "json" ? "json" : "yaml"));
-  return print_value(output, versioned(std::move(record), kind));
+  const Json shown = versioned(std::move(record), kind);
+  if (flags.output.empty() || flags.output == "table") {
+    std::cout << for_standard_output(base::dump_yaml(shown));
+    return {};
+  }
+  HEARTH_TRY(output, Output::parse(flags.output));
+  return print_value(output, shown);
 }
 
 Status list_records(const RecordFlags& flags, const std::string& path, RecordTable columns) {

@@ -38,6 +38,9 @@ void register_version(CLI::App& app, int& exit_code);
 // `hearth __complete WORDS…`, which the shells run: no flags of its own, so that it may be given
 // any.
 int complete(std::vector<std::string> words);
+// `hearth __clone`, which a daemon or operator starts: clones the repository that is ordered on
+// standard input.
+int clone();
 
 // Prints the error, when there is one; returns the exit code.
 int finish(const Status& status);

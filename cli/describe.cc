@@ -12,6 +12,7 @@
 #include "cli/state_location.h"
 #include "cli/text_table.h"
 #include "platform/base/clock.h"
+#include "platform/base/printable.h"
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
 #include "platform/resource/condition.h"
@@ -30,13 +31,14 @@ struct DescribeFlags {
 
 void print_indented(std::string_view text, std::size_t indent) {
   for (const std::string_view line : base::split(base::trim(text), '\n')) {
-    if (!line.empty()) std::cout << std::string(indent, ' ') << line;
+    if (!line.empty()) std::cout << std::string(indent, ' ') << base::printable(line);
     std::cout << "\n";
   }
 }
 
 void field(std::string_view name, const std::string& value) {
-  if (!value.empty()) std::cout << fmt::format("{:<14}{}\n", fmt::format("{}:", name), value);
+  if (value.empty()) return;
+  std::cout << fmt::format("{:<14}{}\n", fmt::format("{}:", name), base::printable(value));
 }
 
 std::string age_of(const std::string& timestamp) {
@@ -93,7 +95,7 @@ void print_conditions(const Json& object) {
   for (const Json& c : *conditions) {
     const std::string message = string_at(c, {"message"});
     if (message.empty() || string_at(c, {"status"}) == "True") continue;
-    std::cout << fmt::format("  {}:\n", string_at(c, {"type"}));
+    std::cout << fmt::format("  {}:\n", base::printable(string_at(c, {"type"})));
     print_indented(message, 4);
   }
 }

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "platform/base/printable.h"
 
 namespace hearth::cli {
 
@@ -27,11 +28,11 @@ int exit_code_of(const Error& error) {
 
 int report(const Error& error) {
   std::cout.flush();
-  std::cerr << "error: " << error.message << "\n";
+  std::cerr << "error: " << base::printable_lines(error.message) << "\n";
   for (const FieldError& field : error.fields) {
     // Most messages hold their fields already.
     if (!error.message.contains(field.message) || !error.message.contains(field.field)) {
-      std::cerr << "  " << field.field << ": " << field.message << "\n";
+      std::cerr << base::printable_lines("  " + field.field + ": " + field.message) << "\n";
     }
   }
   return exit_code_of(error);

@@ -10,7 +10,9 @@
 #include "cli/exit_code.h"
 #include "cli/flag_values.h"
 #include "cli/function_lookup.h"
+#include "cli/standard_output.h"
 #include "cli/state_location.h"
+#include "platform/base/printable.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
 #include "platform/resource/condition.h"
@@ -83,9 +85,9 @@ Status explain_no_answer(const Daemon& daemon, const std::string& ns, const std:
 }
 
 void print_head(const HttpReply& reply) {
-  std::cout << fmt::format("HTTP/1.1 {} {}\n", reply.status, reply.reason);
-  for (const auto& [name, value] : reply.headers) std::cout << name << ": " << value << "\n";
-  std::cout << "\n";
+  std::string head = fmt::format("HTTP/1.1 {} {}\n", reply.status, reply.reason);
+  for (const auto& [name, value] : reply.headers) head += fmt::format("{}: {}\n", name, value);
+  std::cout << for_standard_output(head) << "\n";
 }
 
 Result<int> run(const InvokeFlags& flags) {
@@ -101,11 +103,12 @@ Result<int> run(const InvokeFlags& flags) {
     HEARTH_CHECK_OK(explain_no_answer(daemon, flags.target.ns, name));
   }
   if (flags.show_head) print_head(reply);
-  std::cout << reply.body;
+  std::cout << for_standard_output(reply.body);
   // A shell's prompt belongs on a line of its own; a pipe gets the bytes as they came.
   if (::isatty(STDOUT_FILENO) != 0 && !reply.body.ends_with('\n')) std::cout << "\n";
   std::cout.flush();
-  std::cerr << fmt::format("{} {} in {:.1f} ms{}\n", reply.status, reply.reason, spent.count(),
+  std::cerr << fmt::format("{} {} in {:.1f} ms{}\n", reply.status, base::printable(reply.reason),
+                           spent.count(),
                            reply.header("X-Hearth-Cold-Start") == "true" ? " (cold start)" : "");
   return flags.fail_on_error && reply.status >= 400 ? kFunctionError : kOk;
 }

@@ -100,6 +100,7 @@ int run(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "__complete") {
     return hearth::cli::complete({argv + 2, argv + argc});
   }
+  if (argc == 2 && std::string_view(argv[1]) == "__clone") return hearth::cli::clone();
   CLI::App app{"Hearth: the local home of Knative Lambda", "hearth"};
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "Help for every command");

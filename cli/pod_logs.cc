@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/standard_output.h"
 #include "platform/resource/well_known.h"
 
 namespace hearth::cli {
@@ -25,7 +26,7 @@ std::string log_target(const PodLogOptions& options, const std::string& pod, boo
 bool print_line(const std::string& prefix, std::string_view line) {
   static std::mutex mutex;
   const std::scoped_lock lock(mutex);
-  std::cout << prefix << line << "\n";
+  std::cout << prefix << for_standard_output(line) << "\n";
   std::cout.flush();
   return std::cout.good();
 }

@@ -12,6 +12,7 @@
 #include "cli/flag_values.h"
 #include "cli/s3_copy.h"
 #include "cli/s3_endpoint.h"
+#include "cli/standard_output.h"
 #include "platform/base/text.h"
 
 namespace hearth::cli {
@@ -52,11 +53,12 @@ Status list(const S3Flags& flags) {
   bool any = false;
   const auto print = [&](const s3::ListPage& page) -> Status {
     for (const std::string& prefix : page.prefixes) {
-      std::cout << fmt::format("{:>30} {}\n", "PRE", prefix.substr(skip));
+      std::cout << for_standard_output(fmt::format("{:>30} {}\n", "PRE", prefix.substr(skip)));
     }
     for (const s3::ListedObject& object : page.objects) {
-      std::cout << fmt::format("{} {:>10} {}\n", time_column(object.last_modified), object.size,
-                               object.key.substr(skip));
+      std::cout << for_standard_output(fmt::format("{} {:>10} {}\n",
+                                                   time_column(object.last_modified), object.size,
+                                                   object.key.substr(skip)));
     }
     any = any || !page.prefixes.empty() || !page.objects.empty();
     return {};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/s3_sync.h"
+#include "platform/base/printable.h"
 #include "platform/base/text.h"
 
 namespace hearth::cli {
@@ -41,8 +42,9 @@ Status check_sides(const std::string& from, const std::string& to) {
 void say(const S3CopyOptions& options, std::string_view what, const std::string& from,
          const std::string& to) {
   if (options.quiet) return;
-  std::cerr << fmt::format("{}{}: {}{}{}\n", options.dry_run ? "(dry run) " : "", what, from,
-                           to.empty() ? "" : " to ", to);
+  std::cerr << base::printable(fmt::format("{}{}: {}{}{}", options.dry_run ? "(dry run) " : "",
+                                           what, from, to.empty() ? "" : " to ", to))
+            << "\n";
 }
 
 Result<SyncTree> files_below(const fs::path& folder) {
@@ -132,7 +134,7 @@ Status copy_names(S3Client& client, const Side& from, const Side& to,
     if (first) {
       first = copied;
     } else {
-      std::cerr << "error: " << copied.error().message << "\n";
+      std::cerr << "error: " << base::printable_lines(copied.error().message) << "\n";
     }
   }
   return first;

@@ -1,5 +1,7 @@
 #include "cli/server_table.h"
 
+#include "platform/base/printable.h"
+
 namespace hearth::cli {
 namespace {
 
@@ -37,7 +39,7 @@ std::vector<std::string> cells_of(const Json& row, const Json& definitions,
 
 std::string cell_text(const Json& cell) {
   if (cell.is_null()) return "<none>";
-  return cell.is_string() ? cell.get<std::string>() : base::dump_json(cell);
+  return base::printable(cell.is_string() ? cell.get<std::string>() : base::dump_json(cell));
 }
 
 std::vector<std::size_t> shown_columns(const Json& definitions, bool wide) {

@@ -12,6 +12,7 @@ namespace hearth::cli {
 // Which cells are shown: those of priority 0, all of them when `wide`.
 std::vector<std::size_t> shown_columns(const Json& definitions, bool wide);
 
+// Printable.
 std::string cell_text(const Json& cell);
 
 struct TableStyle {

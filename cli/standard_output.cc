@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/exit_code.h"
+#include "platform/base/printable.h"
 
 namespace hearth::cli {
 namespace {
@@ -70,6 +71,11 @@ bool StandardOutput::write(const char* bytes, std::size_t size) {
     }
   }
   return size == 0;
+}
+
+std::string for_standard_output(std::string_view lines) {
+  static const bool is_terminal = ::isatty(STDOUT_FILENO) != 0;
+  return is_terminal ? base::printable_lines(lines) : std::string(lines);
 }
 
 void outlive_reader() { outlives_reader = true; }

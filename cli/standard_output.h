@@ -4,6 +4,8 @@
 
 #include <array>
 #include <streambuf>
+#include <string>
+#include <string_view>
 
 namespace hearth::cli {
 
@@ -31,6 +33,9 @@ class StandardOutput final : public std::streambuf {
   std::streambuf* before_;
   int error_ = 0;  // of the first write that failed
 };
+
+// Lines of others, such as functions: printable on a terminal, as they are for files and pipes.
+std::string for_standard_output(std::string_view lines);
 
 // For servers: from now on a reader that has gone ends nothing; what is written for it is dropped.
 void outlive_reader();

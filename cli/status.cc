@@ -11,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/state_location.h"
+#include "platform/base/text.h"
 #include "platform/resource/well_known.h"
 
 namespace hearth::cli {
@@ -31,17 +32,19 @@ Result<Json> read_status(const Daemon& daemon) {
   HttpClient gateway(daemon.gateway);
   HEARTH_TRY(reply, gateway.call({.target = "/status"}));
   const auto page = base::parse_json(reply.body);
-  return Json{{"running", true},
-              {"pid", daemon.pid},
-              {"version", page ? base::string_at(*page, {"version"}) : ""},
-              {"state", daemon.state.string()},
-              {"gateway", daemon.gateway},
-              {"api", daemon.api},
-              {"s3", daemon.s3},
-              {"registry", daemon.registry},
-              {"kubeconfig", daemon.kubeconfig.string()},
-              {"instances", page ? base::int_at(*page, {"instances"}).value_or(0) : 0},
-              {"functions", {{"total", functions["items"].size()}, {"phases", phases}}}};
+  return Json{
+      {"running", true},
+      {"pid", daemon.pid},
+      {"version", page ? base::string_at(*page, {"version"}) : ""},
+      {"state", daemon.state.string()},
+      {"gateway", daemon.gateway},
+      {"api", daemon.api},
+      {"s3", daemon.s3},
+      {"registry", daemon.registry},
+      {"kubeconfig", daemon.kubeconfig.string()},
+      {"instances", page ? base::int_at(*page, {"instances"}).value_or(0) : 0},
+      {"sandboxMissing", page ? page->value("sandboxMissing", Json::array()) : Json::array()},
+      {"functions", {{"total", functions["items"].size()}, {"phases", phases}}}};
 }
 
 void print_text(const Json& status) {
@@ -59,6 +62,11 @@ void print_text(const Json& status) {
                            status["functions"]["total"].get<std::size_t>(), phases);
   std::cout << fmt::format("  {:<11} {} running\n", "instances",
                            status["instances"].get<std::int64_t>());
+  const auto missing = status["sandboxMissing"].get<std::vector<std::string>>();
+  if (!missing.empty()) {
+    std::cout << fmt::format("  {:<11} without {} (see hearth doctor)\n", "sandbox",
+                             base::join(missing, ", "));
+  }
 }
 
 Status run(const StatusFlags& flags) {

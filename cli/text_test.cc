@@ -6,6 +6,7 @@
 #include "cli/field_hint.h"
 #include "cli/flag_values.h"
 #include "cli/json_template.h"
+#include "cli/server_table.h"
 #include "cli/text_table.h"
 
 namespace hearth::cli {
@@ -56,6 +57,28 @@ TEST(TextTable, AlignsColumnsWithoutBlanksAtTheEnd) {
   std::ostringstream out;
   table.print(out);
   EXPECT_EQ(out.str(), "NAME          AGE\na-long-name   1s\nb\n");
+}
+
+TEST(TextTable, ShowsWhatACellWouldOrderTheTerminalToDo) {
+  TextTable table({"REASON", "MESSAGE"});
+  table.add({"\x1b[2J\n", "first\x07"});
+  std::ostringstream out;
+  table.print(out);
+  EXPECT_EQ(out.str(), "REASON    MESSAGE\n^[[2J^J   first^G\n");
+}
+
+TEST(TextTable, PutsLinesOfTheLastColumnBelowEachOther) {
+  TextTable table({"REASON", "MESSAGE"});
+  table.add({"Broken", "first\nCreated   forged"});
+  std::ostringstream out;
+  table.print(out);
+  EXPECT_EQ(out.str(), "REASON   MESSAGE\nBroken   first\n         Created   forged\n");
+}
+
+TEST(ServerTable, ShowsWhatACellWouldOrderTheTerminalToDo) {
+  EXPECT_EQ(cell_text("\x1b]0;title\x07"), "^[]0;title^G");
+  EXPECT_EQ(cell_text(Json::array({"\u009b"})), "[\"\\x9b\"]");
+  EXPECT_EQ(cell_text(Json()), "<none>");
 }
 
 TEST(FlagValues, ReadDurations) {

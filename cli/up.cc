@@ -84,6 +84,7 @@ emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& sta
   emulator::EmulatorOptions options;
   options.state = state;
   options.address = flags.listen;
+  options.hosts = flags.hosts;
   options.gateway_port = port_or(flags.port, flags.port, 8080);
   options.api_port = port_or(flags.api_port, flags.port, 6443);
   options.s3_port = port_or(flags.s3_port, flags.port, 9000);
@@ -92,6 +93,7 @@ emulator::EmulatorOptions options_from(const UpFlags& flags, const fs::path& sta
   options.languages = flags.languages;
   options.caches = flags.cache.empty() ? default_cache() : fs::absolute(flags.cache);
   if (flags.build == "kaniko") options.kaniko_executor = fs::absolute(flags.kaniko_executor);
+  options.build_host_credentials = flags.build_host_credentials;
   options.gcs_endpoint = flags.gcs_endpoint;
   options.dev = flags.dev;
   options.sandbox = !flags.no_sandbox;
@@ -242,6 +244,14 @@ int run(UpFlags& flags, const Configuration& configuration) {
 
 void add_address_flags(CLI::App& up, UpFlags& flags) {
   up.add_option("--listen", flags.listen, "Address to listen at")->envname("HEARTH_LISTEN");
+  up.add_option(
+        "--host", flags.hosts,
+        "Name by which this machine is called, with those below it; repeatable. Other names "
+        "than localhost and the machine's own are refused")
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->envname("HEARTH_HOSTS")
+      ->type_name("NAME");
   const auto port = [&up](const char* name, int& value, const char* help, const char* env) {
     up.add_option(name, value, help)->check(CLI::Range(0, 65535))->envname(env)->type_name("PORT");
   };
@@ -274,6 +284,9 @@ void add_behaviour_flags(CLI::App& up, UpFlags& flags) {
                 "Kaniko's executor (a static Linux program), for --build=kaniko")
       ->envname("HEARTH_KANIKO_EXECUTOR")
       ->type_name("FILE");
+  up.add_flag("--build-host-credentials", flags.build_host_credentials,
+              "Give RUN the package managers' settings also where they hold credentials")
+      ->envname("HEARTH_BUILD_HOST_CREDENTIALS");
   up.add_option("--cache", flags.cache,
                 "Folder of the package managers' caches, shared by all daemons of a user")
       ->envname("HEARTH_CACHE")

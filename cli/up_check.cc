@@ -60,6 +60,18 @@ Status check_builder(const UpFlags& flags) {
   return {};
 }
 
+Status check_hosts(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (base::is_dns_subdomain(base::lower(name))) continue;
+    return fail(
+        Code::kInvalid,
+        fmt::format("--host: \"{}\" is no DNS name; give it without scheme, port and \"*\": "
+                    "what is below it is meant, too",
+                    name));
+  }
+  return {};
+}
+
 Status check_credentials(const UpFlags& flags) {
   if (flags.s3_access_key.empty() || flags.s3_secret_key.empty()) {
     return fail(Code::kInvalid, "--s3-access-key and --s3-secret-key can't be empty");
@@ -90,6 +102,7 @@ Status check_flags(UpFlags& flags) {
                             "only, 0.0.0.0 for all of its networks",
                             flags.listen));
   }
+  HEARTH_CHECK_OK(check_hosts(flags.hosts));
   HEARTH_CHECK_OK(check_ports(flags));
   HEARTH_CHECK_OK(check_controllers(controller_names(flags.controllers)));
   HEARTH_CHECK_OK(check_credentials(flags));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <variant>
 
@@ -15,7 +16,8 @@ namespace {
 constexpr std::size_t kConfigBytesMax = 1024 * 1024;
 constexpr int kPortMax = 65535;
 
-using Member = std::variant<std::string UpFlags::*, int UpFlags::*, bool UpFlags::*>;
+using Member = std::variant<std::string UpFlags::*, int UpFlags::*, bool UpFlags::*,
+                            std::vector<std::string> UpFlags::*>;
 
 struct Key {
   std::string_view name;
@@ -25,9 +27,10 @@ struct Key {
   bool reloadable = false;        // SIGHUP takes it over
 };
 
-constexpr std::array<Key, 21> kKeys{{
+constexpr std::array<Key, 23> kKeys{{
     {"state", "--state", &UpFlags::state},
     {"listen", "--listen", &UpFlags::listen},
+    {"hosts", "--host", &UpFlags::hosts},
     {"port", "--port", &UpFlags::port},
     {"apiPort", "--api-port", &UpFlags::api_port},
     {"s3Port", "--s3-port", &UpFlags::s3_port},
@@ -41,6 +44,7 @@ constexpr std::array<Key, 21> kKeys{{
     {"languages", "--languages", &UpFlags::languages},
     {"build", "--build", &UpFlags::build, "native,kaniko"},
     {"kanikoExecutor", "--kaniko-executor", &UpFlags::kaniko_executor},
+    {"buildHostCredentials", "--build-host-credentials", &UpFlags::build_host_credentials},
     {"cache", "--cache", &UpFlags::cache},
     {"gcsEndpoint", "--gcs-endpoint", &UpFlags::gcs_endpoint},
     {"logFormat", "--log-format", &UpFlags::log_format, "auto,json,text", true},
@@ -59,6 +63,14 @@ Result<std::string> text_value(const Json& value, const Key& key) {
   return fail(Code::kInvalid, fmt::format("\"{}\" is none of {}", text, key.choices));
 }
 
+Result<std::vector<std::string>> list_value(const Json& value) {
+  const auto is_text = [](const Json& item) { return item.is_string(); };
+  if (!value.is_array() || !std::ranges::all_of(value, is_text)) {
+    return fail(Code::kInvalid, "expected a list of texts");
+  }
+  return value.get<std::vector<std::string>>();
+}
+
 Status set(UpFlags& flags, const Key& key, const Json& value) {
   if (const auto* text = std::get_if<std::string UpFlags::*>(&key.member)) {
     HEARTH_TRY(given, text_value(value, key));
@@ -73,6 +85,9 @@ Status set(UpFlags& flags, const Key& key, const Json& value) {
     if (!value.is_boolean()) return fail(Code::kInvalid, "expected true or false");
     // The one flag that switches something off.
     flags.** flag = key.name == "sandbox" ? !value.get<bool>() : value.get<bool>();
+  } else if (const auto* list = std::get_if<std::vector<std::string> UpFlags::*>(&key.member)) {
+    HEARTH_TRY(given, list_value(value));
+    flags.** list = std::move(given);
   }
   return {};
 }

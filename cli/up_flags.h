@@ -14,6 +14,7 @@ namespace hearth::cli {
 struct UpFlags {
   std::string state;
   std::string listen = "127.0.0.1";
+  std::vector<std::string> hosts;
   int port = -1;  // -1: not given
   int api_port = -1;
   int s3_port = -1;
@@ -29,6 +30,7 @@ struct UpFlags {
   std::string cache;
   std::string build = "native";
   std::string kaniko_executor;
+  bool build_host_credentials = false;
   std::string gcs_endpoint;
   std::string s3_access_key = "hearth";
   std::string s3_secret_key = "hearth-secret";

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "platform/base/printable.h"
 #include "platform/base/quantity.h"
 #include "platform/base/text.h"
 #include "platform/resource/condition.h"
@@ -151,11 +152,12 @@ Status wait_ready(ApiClient& api, const Awaited& awaited, std::chrono::nanosecon
     }
     state = readiness_of(*object);
     if (state.text != shown) {
-      std::cerr << fmt::format("{}: {} ({})\n", what, state.text, seconds_since(begin));
+      std::cerr << fmt::format("{}: {} ({})\n", what, base::printable(state.text),
+                               seconds_since(begin));
       shown = state.text;
     }
     if (!state.lacks.empty() && state.lacks != lack_shown) {
-      std::cerr << fmt::format("{}: {}\n", what, state.lacks);
+      std::cerr << fmt::format("{}: {}\n", what, base::printable_lines(state.lacks));
       lack_shown = state.lacks;
     }
     if (state.failed) return fail(failed(awaited, state));

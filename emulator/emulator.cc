@@ -104,6 +104,7 @@ struct Emulator::Rooms {
   Task<void> run_on_control(Task<Status> task, Status& out);
 
   EmulatorOptions options;
+  const http::TrustedHosts hosts = trusted_hosts(options.domain, options.hosts);
   StateFolder state;
   base::SystemClock clock;
   Endpoints endpoints;
@@ -112,10 +113,11 @@ struct Emulator::Rooms {
   std::optional<http::TlsContext> server_tls;
   std::optional<http::TlsContext> client_tls;
 
-  async::BlockingPool pool{2};
-  async::BlockingPool build_pool{2};
   async::Loop control{"control"};
   async::Loop objects{"objects"};
+  // Behind the loops, which they still know when their last work has been told of.
+  async::BlockingPool pool{2};
+  async::BlockingPool build_pool{2};
   std::unique_ptr<async::TaskGroup> tasks;
 
   std::unique_ptr<sqlite::Writer> writer;
@@ -246,7 +248,7 @@ Status Emulator::Rooms::open_instances() {
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "images"));
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "logs"));
   images = std::make_unique<runtime::ImageStore>(state.path() / "images", *image_registry,
-                                                 *blob_store, pool);
+                                                 *blob_store, clock, pool);
   instances = std::make_unique<runtime::Runtime>(
       control, *images, clock,
       runtime::RuntimeOptions{.run_dir = state.run_dir(),
@@ -270,13 +272,17 @@ Status Emulator::Rooms::open_builds() {
   std::filesystem::remove_all(state.path() / "scratch", ignored);
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
   client = std::make_unique<http::Client>(control, &*client_tls);
-  sources = std::make_unique<SourceAccess>(*client, pool, clock, state.path() / "scratch",
+  sources = std::make_unique<SourceAccess>(control, *client, pool, clock, state.path() / "scratch",
                                            options.s3_credentials);
   image_builder = std::make_unique<builder::Builder>(
       *image_registry, *blob_store, build_pool,
       builder::BuilderOptions{.work_dir = state.path() / "build",
                               .caches = options.caches,
-                              .kaniko_executor = options.kaniko_executor});
+                              .kaniko_executor = options.kaniko_executor,
+                              .state = state.path(),
+                              .credentials = options.build_host_credentials
+                                                 ? builder::HostCredentials::kPass
+                                                 : builder::HostCredentials::kWithhold});
   jobs = std::make_unique<workloads::JobController>(
       control, pool, *objects_store, *image_builder, instances->logs(), clock,
       workloads::JobControllerOptions{.scratch = state.path() / "scratch",
@@ -305,7 +311,8 @@ void Emulator::Rooms::open_data_plane() {
               [this] {
                 if (knative) knative->settle_routes();
               },
-          .other = [this](http::Exchange& exchange) { return front_page->handle(exchange); }});
+          .other = [this](http::Exchange& exchange) { return front_page->handle(exchange); },
+          .hosts = &hosts});
   scaler->on_instances_change(
       [this](const std::string& key) { data_plane->instances_changed(key); });
 }
@@ -334,6 +341,9 @@ Status Emulator::Rooms::open_sockets() {
   registry_server = std::make_unique<http::Server>(control, "registry", handler(image_registry));
   s3_server = std::make_unique<http::Server>(objects, "s3", handler(object_store));
   observe_servers();
+  // The gateway knows functions' own hosts, and asks itself; the API wants a token and is HTTPS.
+  registry_server->answer_only(hosts);
+  s3_server->answer_only(hosts);
   for (const Listener& listener :
        {Listener{*gateway_server, options.gateway_port, "the gateway", "--port"},
         Listener{*api_server, options.api_port, "the Kubernetes API", "--api-port"},
@@ -404,7 +414,7 @@ void Emulator::Rooms::open_lambda() {
 
 void Emulator::Rooms::open_front_page() {
   front_page = std::make_unique<FrontPage>(
-      *broker, *commands, token,
+      *broker, *commands, hosts, token,
       [this] {
         return Json{{"product", "hearth"},
                     {"version", HEARTH_VERSION},
@@ -412,7 +422,8 @@ void Emulator::Rooms::open_front_page() {
                     {"api", endpoints.api},
                     {"s3", endpoints.s3},
                     {"registry", endpoints.registry},
-                    {"instances", instances->running()}};
+                    {"instances", instances->running()},
+                    {"sandboxMissing", instances->degraded()}};
       },
       [this](const std::string& ns, const std::string& name) {
         return scaler->scale_to_zero(ns, name);
@@ -498,6 +509,7 @@ void Emulator::Rooms::listen_at_cluster_address() {
       objects, "cluster-s3", [this](http::Exchange& e) { return object_store->handle(e); });
   cluster_gateway_server->observe([](http::Exchange& e) { log_access("gateway", e); });
   cluster_s3_server->observe([](http::Exchange& e) { log_access("s3", e); });
+  cluster_s3_server->answer_only(hosts);
   const auto gateway = cluster_gateway_server->listen({.address = address, .port = 80});
   const auto s3 = cluster_s3_server->listen({.address = address, .port = 9000});
   if (gateway && s3)
@@ -604,6 +616,7 @@ Task<Status> Emulator::Rooms::start() {
   recorder->start();
   namespace_contents->start();
   tasks->spawn(collect_garbage());
+  tasks->spawn(images->remove_set_aside());
   scaler->start();
   if (runs("serving")) knative->start();
   if (runs("jobs")) jobs->start();
@@ -621,6 +634,7 @@ Task<void> Emulator::Rooms::close() {
   }
   if (registry_server) co_await registry_server->shutdown(std::chrono::milliseconds(500));
   if (functions) co_await functions->stop();
+  if (sources) co_await sources->stop();
   if (knative) co_await knative->stop();
   if (scaler) co_await scaler->stop();
   if (jobs) co_await jobs->stop();

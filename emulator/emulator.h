@@ -25,9 +25,11 @@ struct EmulatorOptions {
   std::uint16_t registry_port = 5001;
   std::map<std::string, std::string> s3_credentials;  // access key → secret
   std::string domain = "localhost";
+  std::vector<std::string> hosts;             // names that may be asked for, besides the usual
   std::filesystem::path languages;            // overrides; may be empty
   std::filesystem::path caches;               // of package managers; empty: in the state folder
   std::filesystem::path kaniko_executor;      // builds everything when it is named
+  bool build_host_credentials = false;        // RUN gets those of package managers
   std::string gcs_endpoint;                   // of gcs sources; empty: Google's own
   std::vector<std::string> controllers{"*"};  // "function", "serving", "jobs", "eventing"; "none"
   bool dev = false;                           // stacks in replies

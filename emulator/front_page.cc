@@ -3,6 +3,7 @@
 #include "emulator/eventing/eventing.h"
 #include "platform/base/hash.h"
 #include "platform/base/text.h"
+#include "platform/http/trusted_hosts.h"
 #include "platform/lambda/command_receiver.h"
 
 namespace hearth::emulator {
@@ -18,14 +19,23 @@ struct FunctionName {
   std::string name;
 };
 
-// {broker}-broker-ingress.{ns}.svc.cluster.local.
-std::optional<BrokerAddress> broker_of_host(const std::string& host) {
+// "name.namespace" of a Service's host in a cluster; empty for other hosts.
+std::string_view cluster_service(std::string_view host) {
+  for (const std::string_view suffix : {".svc.cluster.local", ".svc"}) {
+    if (host.ends_with(suffix)) return host.substr(0, host.size() - suffix.size());
+  }
+  return {};
+}
+
+// {broker}-broker-ingress.{ns}.svc.cluster.local, as RabbitMQ brokers have it.
+std::optional<BrokerAddress> broker_of_host(std::string_view host) {
   constexpr std::string_view kIngress = "-broker-ingress";
-  if (!host.contains(kIngress)) return std::nullopt;
-  const auto parts = base::split(host, '.');
-  if (parts.size() < 2 || !parts[0].ends_with(kIngress)) return std::nullopt;
-  return BrokerAddress{std::string(parts[1]),
-                       std::string(parts[0].substr(0, parts[0].size() - kIngress.size()))};
+  const std::string_view service = cluster_service(host);
+  const auto dot = service.find('.');
+  const std::string_view name = service.substr(0, dot);
+  if (dot == service.npos || !name.ends_with(kIngress)) return std::nullopt;
+  return BrokerAddress{std::string(service.substr(dot + 1)),
+                       std::string(name.substr(0, name.size() - kIngress.size()))};
 }
 
 // /hearth/v1/functions/NAMESPACE/NAME/scale-to-zero
@@ -37,22 +47,24 @@ std::optional<FunctionName> function_to_scale(std::string_view path) {
   return FunctionName{std::string(parts[3]), std::string(parts[4])};
 }
 
-bool is_own_host(const std::string& host) {
-  return host == "localhost" || host == "127.0.0.1" || host == "[::1]" ||
-         host.starts_with("broker-ingress.knative-eventing.");
-}
-
 }  // namespace
 
 FrontPage::FrontPage(eventing::Eventing& eventing, lambda::CommandReceiver& commands,
-                     std::string token, std::function<Json()> status, ScaleToZero scale_to_zero,
+                     const http::TrustedHosts& hosts, std::string token,
+                     std::function<Json()> status, ScaleToZero scale_to_zero,
                      std::function<Task<std::string>()> metrics)
     : eventing_(eventing),
       commands_(commands),
+      hosts_(hosts),
       token_(std::move(token)),
       status_(std::move(status)),
       scale_to_zero_(std::move(scale_to_zero)),
       metrics_(std::move(metrics)) {}
+
+bool FrontPage::is_own_host(std::string_view host) const {
+  return hosts_.kind_of(host) == http::TrustedHosts::Kind::kMachine ||
+         cluster_service(host) == "broker-ingress.knative-eventing";
+}
 
 Task<bool> FrontPage::handle(http::Exchange& exchange) {
   const std::string host = exchange.request().host();

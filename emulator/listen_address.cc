@@ -1,6 +1,7 @@
 #include "emulator/listen_address.h"
 
 #include <array>
+#include <initializer_list>
 #include <memory>
 
 #include <ifaddrs.h>
@@ -38,6 +39,13 @@ std::vector<std::string> interface_addresses() {
   return out;
 }
 
+// Empty when it has none.
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return {};
+  return name.data();
+}
+
 }  // namespace
 
 std::string url_host(const std::string& address) {
@@ -49,11 +57,21 @@ std::string url_host(const std::string& address) {
 std::vector<std::string> callable_names(const std::string& address) {
   if (!is_all_networks(address)) return {address};
   std::vector<std::string> out = interface_addresses();
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0') {
-    out.emplace_back(name.data());
-  }
+  if (std::string name = machine_name(); !name.empty()) out.push_back(std::move(name));
   return out;
+}
+
+http::TrustedHosts trusted_hosts(const std::string& domain, std::vector<std::string> added) {
+  std::vector<std::string> names = std::move(added);
+  // The last two are what containers of Docker and Podman call their host.
+  for (const std::string& name : {domain, machine_name(), std::string("host.docker.internal"),
+                                  std::string("host.containers.internal")}) {
+    if (!name.empty()) names.push_back(name);
+  }
+  return http::TrustedHosts({.names = std::move(names),
+                             .domains = {"svc.cluster.local", "svc"},
+                             .setting = "--host NAME, HEARTH_HOSTS, or hosts in the file of "
+                                        "--config"});
 }
 
 }  // namespace hearth::emulator

@@ -2,18 +2,18 @@
 
 #include "platform/async/blocking.h"
 #include "platform/base/limits.h"
-#include "platform/lambda/git_source.h"
 #include "platform/lambda/object_source.h"
 
 namespace hearth::emulator {
 
-SourceAccess::SourceAccess(http::Client& client, async::BlockingPool& pool, base::Clock& clock,
-                           std::filesystem::path scratch,
+SourceAccess::SourceAccess(async::Loop& loop, http::Client& client, async::BlockingPool& pool,
+                           base::Clock& clock, std::filesystem::path scratch,
                            std::map<std::string, std::string> credentials)
     : client_(client),
       pool_(pool),
       clock_(clock),
       scratch_(std::move(scratch)),
+      git_(loop, pool, {.scratch = scratch_}),
       credentials_(std::move(credentials)) {}
 
 void SourceAccess::use_embedded_store(std::string endpoint) {
@@ -57,10 +57,10 @@ Task<Result<std::string>> SourceAccess::version_of_objects(lambda::ObjectLocatio
 }
 
 Task<Result<lambda::SourceTree>> SourceAccess::fetch_git(lambda::GitLocation location) {
-  co_return co_await pool_.run([location = std::move(location), scratch = scratch_] {
-    return lambda::fetch_git(location, scratch);
-  });
+  co_return co_await git_.fetch(std::move(location));
 }
+
+Task<void> SourceAccess::stop() { co_await git_.stop(); }
 
 Task<Result<std::string>> SourceAccess::fetch_context(workloads::BucketContext context) {
   HEARTH_CO_TRY(bucket_client, client_for({.endpoint = context.endpoint}));

@@ -1,7 +1,7 @@
 // What functions are built from, as the daemon reads and writes it: objects and archives of
 // buckets, git repositories, and build contexts too large for a ConfigMap.
 //
-// Lives on the control loop; unpacking and git run on the pool.
+// Lives on the control loop; unpacking and reading of repositories run on the pool.
 #pragma once
 
 #include <filesystem>
@@ -11,12 +11,14 @@
 #include "emulator/workloads/job_controller.h"
 #include "platform/async/task.h"
 #include "platform/base/clock.h"
+#include "platform/lambda/git_source.h"
 #include "platform/lambda/source.h"
 #include "platform/s3/client.h"
 
 namespace hearth::async {
 class BlockingPool;
-}
+class Loop;
+}  // namespace hearth::async
 
 namespace hearth::emulator {
 
@@ -24,8 +26,9 @@ class SourceAccess {
  public:
   // `scratch` is where archives and repositories are unpacked; `credentials` those of the embedded
   // store, access key to secret.
-  SourceAccess(http::Client& client, async::BlockingPool& pool, base::Clock& clock,
-               std::filesystem::path scratch, std::map<std::string, std::string> credentials);
+  SourceAccess(async::Loop& loop, http::Client& client, async::BlockingPool& pool,
+               base::Clock& clock, std::filesystem::path scratch,
+               std::map<std::string, std::string> credentials);
 
   // Where the embedded store answers: locations without an endpoint mean it.
   void use_embedded_store(std::string endpoint);
@@ -39,6 +42,8 @@ class SourceAccess {
   // Makes the bucket when there is none.
   Task<Status> put_context(std::string bucket, std::string key, std::string bytes);
   Task<Status> remove_contexts(std::string bucket, std::string prefix);
+  // Ends the clones of repositories. Nobody may be waiting for one any more.
+  Task<void> stop();
 
  private:
   bool is_embedded(const lambda::ObjectLocation& location) const;
@@ -48,6 +53,7 @@ class SourceAccess {
   async::BlockingPool& pool_;
   base::Clock& clock_;
   std::filesystem::path scratch_;
+  lambda::GitSource git_;
   std::map<std::string, std::string> credentials_;
   std::string embedded_store_;
 };

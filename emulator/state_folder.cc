@@ -19,10 +19,38 @@
 
 namespace hearth::emulator {
 
+namespace {
+
+// A folder that was there already may be open to the machine's other users, or be one of theirs:
+// all Secrets and objects are below it. One that holds other things than ours isn't closed unasked.
+Status make_own(const std::filesystem::path& path) {
+  HEARTH_CHECK_OK(base::make_private_directory(path));
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return fail(system_error(errno, path.string()));
+  // Root may be given a user's folder: by sudo, or as a volume of a container.
+  if (::geteuid() != 0 && status.st_uid != ::geteuid()) {
+    return fail(Code::kForbidden,
+                fmt::format("the state folder {} belongs to another user (id {}), who could read "
+                            "and replace what is in it; choose another with --state",
+                            path.string(), status.st_uid));
+  }
+  if ((status.st_mode & 077) == 0) return {};
+  if (!std::filesystem::is_empty(path) && !std::filesystem::exists(path / "lock")) {
+    return fail(Code::kForbidden,
+                fmt::format("the state folder {} is open to other users (mode {:04o}) and holds "
+                            "other files; `chmod 700 {}`, or choose another with --state",
+                            path.string(), status.st_mode & 07777, path.string()));
+  }
+  if (::chmod(path.c_str(), 0700) != 0) return fail(system_error(errno, path.string()));
+  return {};
+}
+
+}  // namespace
+
 Result<StateFolder> StateFolder::open(std::filesystem::path path) {
   StateFolder out;
   out.path_ = std::filesystem::absolute(path);
-  HEARTH_CHECK_OK(base::make_private_directory(out.path_));
+  HEARTH_CHECK_OK(make_own(out.path_));
   const std::string lock_path = out.path_ / "lock";
   out.lock_ = base::UniqueFd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!out.lock_) return fail(system_error(errno, lock_path));

@@ -43,7 +43,6 @@ struct Operator::Rooms {
   Task<Result<lambda::SourceTree>> fetch_objects(lambda::ObjectLocation location);
   Task<Status> put_context(std::string bucket, std::string key, std::string bytes);
   Task<Status> remove_contexts(std::string bucket, std::string prefix);
-  Task<Result<lambda::SourceTree>> fetch_git(lambda::GitLocation location);
   Task<void> answer(http::Exchange& exchange);
   Task<void> lead();
   Task<void> close();
@@ -52,8 +51,8 @@ struct Operator::Rooms {
   base::SystemClock clock;
   std::string url;
   std::optional<http::TlsContext> client_tls;
-  async::BlockingPool pool{2};
   async::Loop control{"control"};
+  async::BlockingPool pool{2};  // behind the loop, which it still knows at its end
   std::unique_ptr<async::TaskGroup> tasks;
   std::unique_ptr<ApiClient> api;
   std::unique_ptr<RemoteStore> store;
@@ -62,6 +61,7 @@ struct Operator::Rooms {
   bool closing = false;
   std::unique_ptr<http::Client> client;
   std::unique_ptr<EventSender> events;
+  std::unique_ptr<lambda::GitSource> repositories;
   std::optional<lambda::Languages> languages;
   std::unique_ptr<lambda::FunctionController> functions;
   std::unique_ptr<lambda::CommandReceiver> commands;
@@ -81,6 +81,8 @@ Status Operator::Rooms::open() {
   client_tls.emplace(std::move(outgoing));
   client = std::make_unique<http::Client>(control, &*client_tls);
   HEARTH_CHECK_OK(open_events());
+  repositories = std::make_unique<lambda::GitSource>(
+      control, pool, lambda::GitSourceOptions{.scratch = options.scratch});
   HEARTH_TRY(loaded, lambda::Languages::load(options.languages));
   languages = std::move(loaded);
   functions = std::make_unique<lambda::FunctionController>(control, pool, *store, *languages, clock,
@@ -117,7 +119,9 @@ lambda::FunctionControllerOptions Operator::Rooms::controller_options() {
   out.sources.objects = [this](lambda::ObjectLocation location) {
     return fetch_objects(std::move(location));
   };
-  out.sources.git = [this](lambda::GitLocation location) { return fetch_git(std::move(location)); };
+  out.sources.git = [this](lambda::GitLocation location) {
+    return repositories->fetch(std::move(location));
+  };
   out.contexts.put = [this](std::string bucket, std::string key, std::string bytes) {
     return put_context(std::move(bucket), std::move(key), std::move(bytes));
   };
@@ -169,12 +173,6 @@ Task<Status> Operator::Rooms::remove_contexts(std::string bucket, std::string pr
   co_return Status();
 }
 
-Task<Result<lambda::SourceTree>> Operator::Rooms::fetch_git(lambda::GitLocation location) {
-  co_return co_await pool.run([moved = std::move(location), scratch = options.scratch] {
-    return lambda::fetch_git(moved, scratch);
-  });
-}
-
 Task<void> Operator::Rooms::answer(http::Exchange& exchange) {
   const std::string path(exchange.request().path());
   if (path == "/healthz") {
@@ -209,6 +207,7 @@ Task<void> Operator::Rooms::lead() {
 Task<void> Operator::Rooms::close() {
   closing = true;
   if (functions) co_await functions->stop();
+  if (repositories) co_await repositories->stop();
   tasks->cancel();
   co_await tasks->drain();
   if (server) co_await server->shutdown(kDrainGrace);

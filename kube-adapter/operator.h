@@ -2,7 +2,7 @@
 // them with what a cluster has (object store, broker, registry), the counterpart of
 // emulator/emulator.h.
 //
-// One loop, "control", and a pool for git and archives.
+// One loop, "control", and a pool for archives and the content of repositories.
 #pragma once
 
 #include <cstdint>

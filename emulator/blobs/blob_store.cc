@@ -83,11 +83,15 @@ Result<Blob> BlobStore::link(int fd, std::string digest, std::uint64_t size) con
   HEARTH_CHECK_OK(base::failpoint("blob.link"));
   const std::filesystem::path path = path_of(digest);
   const std::string self = fmt::format("/proc/self/fd/{}", fd);
-  if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-    if (errno != EEXIST) return fail(system_error(errno, "linking a blob"));
-    // Known already: its new date keeps garbage collection away until the caller's metadata is in.
-    // Whoever linked it may not have flushed the folder, or failed to: its name is flushed below.
-    ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
+  {
+    const std::scoped_lock lock(names_);
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      if (errno != EEXIST) return fail(system_error(errno, "linking a blob"));
+      // Known already: its new date keeps garbage collection away until the caller's metadata is
+      // in. Whoever linked it may not have flushed the folder, or failed to: its name is flushed
+      // below.
+      ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
+    }
   }
   HEARTH_CHECK_OK(flush_directory(path.parent_path()));
   return Blob{std::move(digest), size};
@@ -122,6 +126,9 @@ Result<std::uint64_t> BlobStore::collect_garbage(
     const std::string name = entry.path().filename();
     struct stat status{};
     if (!is_digest(name) || is_live(name)) continue;
+    // Somebody may be about to put the same bytes: between looking and removing nobody may touch
+    // it.
+    const std::scoped_lock lock(names_);
     if (::stat(entry.path().c_str(), &status) != 0 || status.st_mtime > newest) continue;
     if (::unlink(entry.path().c_str()) == 0) freed += static_cast<std::uint64_t>(status.st_size);
   }

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -79,6 +80,7 @@ class BlobStore {
 
   std::filesystem::path root_;
   async::BlockingPool& pool_;
+  mutable std::mutex names_;  // of the folder: adding one, and removing what nobody wants
 };
 
 }  // namespace hearth::blobs

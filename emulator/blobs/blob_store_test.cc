@@ -28,8 +28,8 @@ class BlobStoreTest : public testing::Test {
   }
 
   std::string root_;
-  async::BlockingPool pool_{1};
   async::Loop loop_{"test"};
+  async::BlockingPool pool_{1};
   std::unique_ptr<BlobStore> store_;
 };
 

@@ -28,10 +28,11 @@ Error at_line(Error error, const Instruction& item) {
 }  // namespace
 
 BuildJob::BuildJob(const blobs::BlobStore& blobs, const BuilderOptions& options,
-                   const HostTools& tools, BuildRequest request)
+                   const Machine& machine, BuildRequest request)
     : blobs_(blobs),
       options_(options),
-      tools_(tools),
+      machine_(machine),
+      tools_(machine.tools),
       request_(std::move(request)),
       cache_(options.work_dir / "cache/layers"),
       folder_(options.work_dir / "builds" / base::random_hex(8)) {}
@@ -45,6 +46,10 @@ void BuildJob::clean() {
 
 void BuildJob::log(std::string_view line) {
   if (request_.log) request_.log(line);
+}
+
+void BuildJob::say(const std::string& notice) {
+  if (said_.insert(notice).second) log(notice);
 }
 
 Result<std::vector<std::string>> BuildJob::prepare() {

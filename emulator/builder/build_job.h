@@ -46,9 +46,17 @@ struct Image {
   bool host_backed = false;
 };
 
+// What all builds of a daemon share of this machine.
+struct Machine {
+  HostTools tools;
+  std::vector<std::filesystem::path> state;    // the daemon's folders
+  std::vector<std::filesystem::path> guarded;  // they and the home folder
+  std::string isolation_withheld;              // why there are no jails; empty: there are
+};
+
 class BuildJob {
  public:
-  BuildJob(const blobs::BlobStore& blobs, const BuilderOptions& options, const HostTools& tools,
+  BuildJob(const blobs::BlobStore& blobs, const BuilderOptions& options, const Machine& machine,
            BuildRequest request);
   ~BuildJob();
   BuildJob(const BuildJob&) = delete;
@@ -120,7 +128,11 @@ class BuildJob {
   Result<CommandOutcome> execute(const Instruction& item, Command command);
   Result<CommandOutcome> execute_isolated(Command command);
   Result<CommandOutcome> execute_in_tree(const Instruction& item, Command command);
+  process::LandlockRules files_of_tree(const std::filesystem::path& home);
   std::map<std::string, std::string> run_environment(const Instruction& item) const;
+  // Each once a build.
+  void say(const std::string& notice);
+  void say_withheld(const std::vector<std::string>& names);
   // Where pip is to install: what the command says, else a folder of the image. Empty: not pip.
   std::string pip_target(const Instruction& item) const;
   Status compile_packages(const Instruction& item, Command command);
@@ -129,6 +141,7 @@ class BuildJob {
 
   const blobs::BlobStore& blobs_;
   const BuilderOptions& options_;
+  const Machine& machine_;
   const HostTools& tools_;
   BuildRequest request_;
   LayerCache cache_;
@@ -154,7 +167,7 @@ class BuildJob {
   int steps_ = 0;
   int cached_steps_ = 0;
   int folders_made_ = 0;
-  bool told_unisolated_ = false;
+  std::set<std::string> said_;
 };
 
 }  // namespace hearth::builder

@@ -13,9 +13,12 @@
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
+#include "platform/telemetry/log.h"
 
 namespace hearth::builder {
 namespace {
+
+constexpr telemetry::Log kLog("builder");
 
 Result<BaseImage> read_image(const registry::StoredManifest& stored,
                              const blobs::BlobStore& blobs) {
@@ -54,17 +57,30 @@ struct Builder::Shared {
     }
   }
 
-  const HostTools& host_tools() {
-    std::call_once(tools_once, [this] { tools = find_host_tools(options.path); });
-    return tools;
+  // Asked once, before the first build: a build has no say in whether it is isolated.
+  const Machine& this_machine() {
+    std::call_once(asked_once, [this] {
+      for (const auto& folder : {options.state, options.work_dir, options.caches}) {
+        if (!folder.empty()) machine.state.push_back(std::filesystem::absolute(folder));
+      }
+      machine.guarded = guarded_folders(machine.state);
+      machine.tools = find_host_tools(options.path, machine.guarded);
+      const std::filesystem::path probe = options.work_dir / "probe";
+      if (const Status made = base::make_private_directory(probe); made) {
+        machine.isolation_withheld = isolation_withheld(probe);
+      }
+      if (machine.isolation_withheld.empty()) return;
+      kLog.warn("build_isolation_withheld", {{"error", machine.isolation_withheld}});
+    });
+    return machine;
   }
 
   registry::Registry& registry;
   const blobs::BlobStore& blobs;
   async::BlockingPool& pool;
   BuilderOptions options;
-  std::once_flag tools_once;
-  HostTools tools;
+  std::once_flag asked_once;
+  Machine machine;
 };
 
 namespace {
@@ -193,7 +209,7 @@ Task<Result<BuildResult>> Builder::build(BuildRequest request) {
                                          std::move(request), destinations[0]);
   }
   auto job = co_await shared->pool.run([shared, request = std::move(request)]() mutable {
-    return std::make_shared<BuildJob>(shared->blobs, shared->options, shared->host_tools(),
+    return std::make_shared<BuildJob>(shared->blobs, shared->options, shared->this_machine(),
                                       std::move(request));
   });
   auto result =

@@ -28,6 +28,7 @@
 #include <string_view>
 #include <vector>
 
+#include "emulator/builder/passed_environment.h"
 #include "platform/async/task.h"
 #include "platform/base/result.h"
 #include "platform/oci/digest.h"
@@ -87,6 +88,10 @@ struct BuilderOptions {
   std::uint64_t stage_bytes_max = 4ULL * 1024 * 1024 * 1024;
   // Where instances find interpreters: the daemon's own PATH when empty.
   std::string path;
+  // The daemon's folder with keys and tokens, which no step may see. Empty: work_dir alone.
+  std::filesystem::path state;
+  // Whether steps get settings and variables of package managers that hold credentials.
+  HostCredentials credentials = HostCredentials::kWithhold;
 };
 
 class Builder {
@@ -98,8 +103,9 @@ class Builder {
   Builder& operator=(const Builder&) = delete;
 
   // Errors: kInvalid (Dockerfile, with line), kNotFound (a file to copy), kPreconditionFailed (a
-  // RUN failed: exit code and last lines), kDeadlineExceeded, kCancelled, kUnavailable (a RUN that
-  // needs namespaces which the machine withholds).
+  // RUN failed: exit code and last lines; or its jail can't be laid out in the image),
+  // kDeadlineExceeded, kCancelled, kUnavailable (a RUN that needs namespaces which the machine
+  // withholds).
   Task<Result<BuildResult>> build(BuildRequest request);
 
  private:

@@ -85,10 +85,10 @@ class BuilderTest : public testing::Test {
   }
 
   fs::path root_;
-  async::BlockingPool pool_{1};
-  async::BlockingPool build_pool_{1};
   base::SystemClock clock_;
   async::Loop loop_{"test"};
+  async::BlockingPool pool_{1};
+  async::BlockingPool build_pool_{1};
   std::unique_ptr<blobs::BlobStore> blobs_;
   std::unique_ptr<sqlite::Writer> writer_;
   std::unique_ptr<registry::Registry> registry_;
@@ -149,6 +149,76 @@ TEST_F(BuilderTest, RunSeesTheHostReadOnly) {
   EXPECT_TRUE(fs::exists(image / "refused"));
   EXPECT_FALSE(fs::exists("/usr/evil"));
   EXPECT_THAT(base::read_file(image / "seen").value(), testing::Not(HasSubstr("home\n")));
+}
+
+// The place is needed for a mount: that it can't be made must not cost the jail.
+TEST_F(BuilderTest, AFileInAMountsPlaceRefusesTheBuildAndNothingRuns) {
+  put("x", "a file");
+  for (const std::string place : {"/run", "/usr", "/etc", "/proc", "/dev"}) {
+    const fs::path mark = root_ / "escaped";
+    put("Dockerfile", "FROM python:3.11\nCOPY x " + place + "\nRUN echo out > " + mark.string());
+    const auto result = build();
+    ASSERT_FALSE(result) << place;
+    EXPECT_EQ(result.error().code, Code::kPreconditionFailed);
+    EXPECT_THAT(result.error().message, HasSubstr("the image has " + place));
+    EXPECT_FALSE(fs::exists(mark));
+  }
+  EXPECT_THAT(log_, testing::Not(HasSubstr("without isolation")));
+}
+
+TEST_F(BuilderTest, RunSeesOfEtcWhatProgramsNeed) {
+  put("Dockerfile",
+      "FROM x\nRUN ls /etc > /seen; cat /etc/passwd > /users; "
+      "ls -d /etc/ssl/private /etc/ssh /root/.ssh > /keys 2>&1; true\n");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  const fs::path image = unpack(*result);
+  const std::string seen = base::read_file(image / "seen").value();
+  EXPECT_THAT(seen, HasSubstr("hosts\n"));
+  EXPECT_THAT(seen, testing::Not(HasSubstr("shadow\n")));
+  EXPECT_THAT(base::read_file(image / "users").value(), testing::StartsWith("root:x:0:0:"));
+  EXPECT_THAT(base::read_file(image / "keys").value(), testing::Not(HasSubstr("\n/")));
+  EXPECT_FALSE(fs::exists(image / "etc")) << "what is shown is no part of the image";
+}
+
+TEST_F(BuilderTest, RunMayChangeEtcAndItBecomesPartOfTheImage) {
+  put("Dockerfile", "FROM x\nCOPY x /etc/mine\nRUN cat /etc/mine > /etc/made && ls /etc/hosts\n");
+  put("x", "X");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message << log_;
+  const fs::path image = unpack(*result);
+  EXPECT_EQ(base::read_file(image / "etc/made").value(), "X");
+  EXPECT_FALSE(fs::exists(image / "etc/hosts"));
+}
+
+TEST_F(BuilderTest, RunCanNotChangeTheKernel) {
+  put("Dockerfile", "FROM x\nRUN (: >> /proc/sys/kernel/core_pattern) || touch /refused\n");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_TRUE(fs::exists(unpack(*result) / "refused"));
+}
+
+// The places of mounts are removed when the step has ended; by then a link may lead elsewhere.
+TEST_F(BuilderTest, WhatIsRemovedAfterARunIsOfItsTree) {
+  const fs::path outside = root_ / "outside";
+  fs::create_directories(outside / "hosts");
+  fs::create_directories(outside / "ssl/certs");
+  put("Dockerfile", "FROM x\nRUN mv /etc /moved && ln -s " + outside.string() + " /etc\n");
+  (void)build();
+  EXPECT_TRUE(fs::exists(outside / "hosts"));
+  EXPECT_TRUE(fs::exists(outside / "ssl/certs"));
+}
+
+TEST_F(BuilderTest, AWorkingFolderBehindALinkIsMadeInTheTree) {
+  const fs::path outside = root_ / "outside";
+  fs::create_directories(outside);
+  fs::create_directories(context() / "tree");
+  fs::create_symlink(outside, context() / "tree/app");
+  put("Dockerfile", "FROM x\nCOPY tree /\nWORKDIR /app\nRUN touch made\n");
+  const auto result = build();
+  EXPECT_TRUE(fs::is_empty(outside));
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("the image has /app, which is no folder"));
 }
 
 TEST_F(BuilderTest, CopiesBetweenStagesAndRemoves) {

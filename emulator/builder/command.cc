@@ -143,8 +143,9 @@ process::SpawnRequest request_of(const Command& command, int null, int output,
                 .open_files = kOpenFilesMax,
                 .file_bytes = kFileBytesMax,
                 .cpu_seconds = seconds * 8 + 10};
+  if (process::has_seccomp()) out.seccomp = &filter;
+  out.landlock = command.files;
   if (command.isolation == Command::Isolation::kNone) return out;
-  out.seccomp = &filter;
   out.jail = process::Jail{.root_kind = process::Jail::Root::kTree,
                            .root = command.root,
                            .mounts = command.mounts,
@@ -162,11 +163,25 @@ Result<CommandOutcome> run_command(const Command& command) {
   const auto filter = process::make_seccomp_filter(process::SeccompPart::kWhole);
   auto child = process::spawn(request_of(command, null.get(), output.write.get(), filter));
   output.write.reset();
-  if (!child && child.error().code == Code::kForbidden) {
-    return fail(Code::kUnavailable, child.error().message);
+  if (!child) {
+    const bool withheld = process::withholds_namespaces(child.error());
+    return fail(withheld ? Code::kUnavailable : Code::kPreconditionFailed, child.error().message);
   }
-  if (!child) return fail(Code::kPreconditionFailed, child.error().message);
   return Run(command, std::move(*child), std::move(output.read)).wait();
+}
+
+std::string isolation_withheld(const std::filesystem::path& folder) {
+  process::SpawnRequest request{.argv = {"/bin/true"}, .env = {}};
+  request.jail = process::Jail{.root = folder,
+                               .binds = process::host_binds(),
+                               .hostname = "build",
+                               .rights = process::Jail::Rights::kPackageManager};
+  const auto child = process::spawn(request);
+  if (child) {
+    (void)process::reap(*child);
+    return {};
+  }
+  return process::withholds_namespaces(child.error()) ? child.error().message : std::string();
 }
 
 }  // namespace hearth::builder

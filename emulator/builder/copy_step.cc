@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "emulator/builder/build_job.h"
+#include "emulator/builder/tree_path.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
@@ -163,8 +164,7 @@ Result<std::string> BuildJob::target_of(const CopyItem& item, const CopySources&
               stage().folders.contains(destination);
   if (!into && stage().has_unknown_files) {
     HEARTH_CHECK_OK(unpack(stage()));
-    std::error_code error;
-    into = fs::is_directory(fs::symlink_status(stage().tree / destination.substr(1), error));
+    into = has_folder_in(stage().tree, destination);
   }
   if (!into) return destination;
   return item.relative.empty() ? destination : (fs::path(destination) / item.relative).string();

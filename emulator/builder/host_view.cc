@@ -6,151 +6,122 @@
 #include <cstdlib>
 #include <memory>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "emulator/builder/command.h"
+#include "emulator/builder/tree_path.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
+#include "platform/base/unique_fd.h"
 
 namespace hearth::builder {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 10> kSystemFolders = {
-    "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix"};
-constexpr std::array<std::string_view, 6> kStandardPath = {
-    "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+constexpr std::array<const char*, 8> kSystemFolders = {"/usr",   "/bin",   "/sbin",   "/lib",
+                                                       "/lib32", "/lib64", "/libx32", "/nix"};
+// What programs look up. Not the folders around them: /etc/ssl/private, /etc/pki/tls/private.
+constexpr auto kEtc =
+    std::to_array<const char*>({"alternatives",     "ca-certificates", "ca-certificates.conf",
+                                "crypto-policies",  "debian_version",  "gai.conf",
+                                "host.conf",        "hosts",           "ld.so.cache",
+                                "ld.so.conf",       "ld.so.conf.d",    "localtime",
+                                "lsb-release",      "mime.types",      "networks",
+                                "nsswitch.conf",    "os-release",      "pki/ca-trust/extracted",
+                                "pki/tls/cert.pem", "pki/tls/certs",   "pki/tls/openssl.cnf",
+                                "protocols",        "python3",         "resolv.conf",
+                                "services",         "ssl/cert.pem",    "ssl/certs",
+                                "ssl/openssl.cnf",  "timezone"});
 constexpr std::array<const char*, 6> kDevices = {"null",   "zero",    "full",
                                                  "random", "urandom", "tty"};
-constexpr std::array<std::string_view, 3> kHomeFiles = {".config/pip/pip.conf", ".npmrc",
-                                                        ".config/go/env"};
+// Of the whole machine, and root of a build is its root when the daemon is: a program named in
+// /proc/sys/kernel/core_pattern would run outside (the read-only paths of the OCI runtime's
+// default).
+constexpr std::array<const char*, 5> kKernelSettings = {"sys", "sysrq-trigger", "irq", "bus", "fs"};
+// Where pip, npm, Go and git look for settings: in the home folder, for the machine, and below a
+// tool's own folder.
+constexpr std::array<std::string_view, 3> kHomeSettings = {".config/pip/pip.conf", ".npmrc",
+                                                           ".config/go/env"};
+constexpr std::array<const char*, 4> kMachineSettings = {"/etc/pip.conf", "/etc/xdg/pip/pip.conf",
+                                                         "/etc/npmrc", "/etc/gitconfig"};
+constexpr std::array<std::string_view, 2> kToolSettings = {"etc/npmrc", "pip.conf"};
+// Variables that name authorities' certificates or packages in a folder.
+constexpr std::array<const char*, 8> kNamingVariables = {
+    "SSL_CERT_FILE",  "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE", "PIP_CERT",     "npm_config_cafile",   "PIP_FIND_LINKS"};
+constexpr std::size_t kSettingsBytesMax = 1024 * 1024;
 
-bool is_system_path(const fs::path& path) {
-  const std::string text = path.string();
-  return std::ranges::any_of(kSystemFolders, [&](std::string_view name) {
-    return text.starts_with("/" + std::string(name) + "/") || text == "/" + std::string(name);
-  });
+Error not_a_folder(const fs::path& place) {
+  return {Code::kPreconditionFailed,
+          fmt::format("the image has {}, which is no folder: a RUN gets files of this machine "
+                      "there, so copy it to another place",
+                      place.string()),
+          {}};
 }
 
-fs::path find_tool(std::string_view search_path, std::string_view name) {
-  for (const std::string_view folder : base::split(search_path, ':')) {
-    const fs::path file = fs::path(folder) / name;
-    std::error_code error;
-    if (file.is_absolute() && ::access(file.c_str(), X_OK) == 0 &&
-        fs::is_regular_file(file, error)) {
-      return file;
-    }
-  }
-  return {};
-}
-
-// What `python3` on that path really is: a shim only knows when it runs.
-fs::path real_python(const fs::path& tool, std::string_view search_path) {
-  Command ask;
-  ask.isolation = Command::Isolation::kNone;
-  ask.argv = {tool.string(), "-c", "import os, sys; print(os.path.realpath(sys.prefix))"};
-  ask.env = {fmt::format("PATH={}", search_path)};
-  if (const char* home = std::getenv("HOME")) ask.env.push_back(fmt::format("HOME={}", home));
-  ask.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  std::string prefix;
-  ask.output = [&](std::string_view line) { prefix = line; };
-  const auto outcome = run_command(ask);
-  if (!outcome || outcome->kind != CommandOutcome::Kind::kExited || outcome->code != 0) return {};
-  const fs::path python = fs::path(prefix) / "bin/python3";
-  std::error_code error;
-  return fs::exists(python, error) ? python : tool;
-}
-
-// The folder that holds a tool's own files: above its bin/.
-fs::path prefix_of(const fs::path& tool) {
-  const fs::path folder = tool.parent_path();
-  return folder.filename() == "bin" ? folder.parent_path() : folder;
-}
-
-void add_tool(HostTools& out, const fs::path& tool) {
-  if (tool.empty()) return;
-  std::error_code error;
-  const fs::path real = fs::canonical(tool, error);
-  if (error) return;
+// Everybody may read it: no key.
+bool is_public_file(const fs::path& path) {
   struct stat status{};
-  ::stat(real.c_str(), &status);
-  out.identity += fmt::format("{}:{}:{};", real.string(), status.st_size, status.st_mtim.tv_sec);
-  const std::string folder = tool.parent_path().string();
-  const bool standard = std::ranges::find(kStandardPath, folder) != kStandardPath.end();
-  if (!standard && std::ranges::find(out.path, folder) == out.path.end()) {
-    out.path.push_back(folder);
-  }
-  for (const fs::path& file : {tool, real}) {
-    const fs::path prefix = prefix_of(file);
-    if (is_system_path(file) || prefix == "/") continue;
-    if (std::ranges::find(out.prefixes, prefix) == out.prefixes.end()) {
-      out.prefixes.push_back(prefix);
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         (status.st_mode & S_IROTH) != 0;
+}
+
+// What the daemon's variables name, wherever it lies: no keys, and no folder of more than that.
+std::vector<fs::path> named_paths(const std::vector<fs::path>& guarded) {
+  std::vector<fs::path> out;
+  for (const char* name : kNamingVariables) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) continue;
+    for (const std::string_view word : base::split(value, ' ')) {
+      fs::path path = fs::path(word).lexically_normal();
+      if (!path.has_filename()) path = path.parent_path();
+      if (!path.is_absolute() || is_system_path(path)) continue;
+      std::error_code error;
+      const bool is_own_folder = fs::is_directory(path, error) && !exposes(path, guarded);
+      if (is_own_folder || is_public_file(path)) out.push_back(std::move(path));
     }
-  }
-}
-
-bool passes(std::string_view name) {
-  static constexpr std::array<std::string_view, 12> kNames = {"GOPROXY",
-                                                              "GOSUMDB",
-                                                              "GOFLAGS",
-                                                              "GONOSUMDB",
-                                                              "GOPRIVATE",
-                                                              "GOTOOLCHAIN",
-                                                              "SSL_CERT_FILE",
-                                                              "SSL_CERT_DIR",
-                                                              "NODE_EXTRA_CA_CERTS",
-                                                              "REQUESTS_CA_BUNDLE",
-                                                              "CURL_CA_BUNDLE",
-                                                              "ALL_PROXY"};
-  if (name.starts_with("PIP_")) return name != "PIP_TARGET" && name != "PIP_USER";
-  const std::string lower = base::lower(name);
-  return lower.starts_with("npm_config_") || lower == "http_proxy" || lower == "https_proxy" ||
-         lower == "no_proxy" || std::ranges::find(kNames, name) != kNames.end();
-}
-
-}  // namespace
-
-std::map<std::string, std::string> passed_environment() {
-  std::map<std::string, std::string> out;
-  for (char** item = environ; *item != nullptr; ++item) {
-    const std::string_view text(*item);
-    const std::size_t equals = text.find('=');
-    if (equals == std::string_view::npos || !passes(text.substr(0, equals))) continue;
-    out.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return out;
 }
 
-HostTools find_host_tools(std::string_view search_path) {
-  HostTools out;
-  if (fs::path python = find_tool(search_path, "python3"); !python.empty()) {
-    python = real_python(python, search_path);
-    out.python = python.string();
-    add_tool(out, python);
+}  // namespace
+
+std::vector<fs::path> shown_host_paths(const std::vector<fs::path>& guarded) {
+  std::vector<fs::path> out(kSystemFolders.begin(), kSystemFolders.end());
+  for (const char* name : kEtc) out.push_back(fs::path("/etc") / name);
+  // Debian's python3.11 and the like: its sitecustomize.py is a link into it.
+  std::error_code error;
+  for (const auto& item : fs::directory_iterator("/etc", error)) {
+    if (item.path().filename().string().starts_with("python3.")) out.push_back(item.path());
   }
-  for (const char* name : {"node", "npm", "go"}) add_tool(out, find_tool(search_path, name));
-  for (const std::string_view folder : kStandardPath) out.path.emplace_back(folder);
+  std::ranges::move(named_paths(guarded), std::back_inserter(out));
   return out;
 }
 
 Result<std::unique_ptr<HostView>> HostView::prepare(const HostTools& tools, Options options) {
   std::unique_ptr<HostView> view(new HostView(std::move(options)));
-  if (view->options_.host_backed) {
-    HEARTH_CHECK_OK(view->add_system_folders());
-    HEARTH_CHECK_OK(view->add_prefixes(tools));
-  }
+  const bool host_backed = view->options_.host_backed;
+  if (host_backed) HEARTH_CHECK_OK(view->add_host_folders(tools));
   HEARTH_CHECK_OK(view->add_kernel_folders());
-  if (view->options_.host_backed) HEARTH_CHECK_OK(view->add_home(tools));
+  if (!host_backed) {
+    HEARTH_CHECK_OK(view->add_resolver());
+    return view;
+  }
+  HEARTH_CHECK_OK(view->add_home(tools));
+  HEARTH_CHECK_OK(view->add_settings(tools));
+  view->hide_folders();
   return view;
 }
 
 HostView::~HostView() {
-  std::error_code error;
-  // Only what is still empty goes: a folder that got content belongs to the image now.
-  for (auto path = made_.rbegin(); path != made_.rend(); ++path) fs::remove(*path, error);
+  // Only what is still empty goes: a folder that got content belongs to the image now. The command
+  // may have put links in the way.
+  for (auto path = made_.rbegin(); path != made_.rend(); ++path) {
+    remove_empty_in(options_.tree, path->string());
+  }
 }
 
 void HostView::add(process::Mount::Kind kind, fs::path source, const fs::path& below_root) {
@@ -160,63 +131,107 @@ void HostView::add(process::Mount::Kind kind, fs::path source, const fs::path& b
 // Makes the folder and its parents in the tree. A link of the image in the way is no place to
 // mount on: it could lead out of the tree.
 Status HostView::add_folder(const fs::path& below_root) {
-  fs::path walked = options_.tree;
+  fs::path walked;
   for (const fs::path& part : below_root.relative_path()) {
     walked /= part;
+    const fs::path place = options_.tree / walked;
     struct stat status{};
-    if (::lstat(walked.c_str(), &status) == 0) {
+    if (::lstat(place.c_str(), &status) == 0) {
       if (S_ISDIR(status.st_mode)) continue;
-      return fail(Code::kUnavailable,
-                  fmt::format("the image has {}, which is no folder", below_root.string()));
+      return fail(not_a_folder("/" / walked));
     }
-    if (::mkdir(walked.c_str(), 0755) != 0) return fail(system_error(errno, walked.string()));
+    if (::mkdir(place.c_str(), 0755) != 0) return fail(system_error(errno, place.string()));
     made_.push_back(walked);
   }
   return {};
 }
 
-Status HostView::add_system_folders() {
-  for (const std::string_view name : kSystemFolders) {
-    HEARTH_CHECK_OK(add_system_folder(std::string(name)));
-  }
+// Shows a file. One of the image's own at the place stays.
+Status HostView::add_file(const fs::path& source, const fs::path& below_root) {
+  HEARTH_CHECK_OK(add_folder(below_root.parent_path()));
+  const fs::path place = options_.tree / below_root.relative_path();
+  const base::UniqueFd made(
+      ::open(place.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!made) return errno == EEXIST ? Status() : fail(system_error(errno, place.string()));
+  made_.push_back(below_root.relative_path());
+  add(process::Mount::Kind::kReadOnly, source, below_root);
   return {};
 }
 
-Status HostView::add_system_folder(const std::string& name) {
-  const fs::path host = fs::path("/") / name;
-  const fs::path place = options_.tree / name;
+Status HostView::add_host_folders(const HostTools& tools) {
+  for (const fs::path& path : shown_host_paths(options_.guarded)) {
+    HEARTH_CHECK_OK(add_host_path(path));
+  }
+  for (const fs::path& place : tools.places) HEARTH_CHECK_OK(add_host_path(place));
+  return add_accounts();
+}
+
+// The image's own files come first: a file or link of it stays, with a folder of it the machine's
+// is merged.
+Status HostView::add_host_path(const fs::path& host) {
   std::error_code error;
-  if (!fs::exists(host, error)) return {};
+  const bool shown =
+      std::ranges::any_of(shown_, [&](const fs::path& path) { return is_within(host, path); });
+  if (shown || !fs::exists(host, error)) return {};
+  fs::path walked;
+  for (const fs::path& part : host.parent_path().relative_path()) {
+    walked /= part;
+    if (fs::is_symlink(fs::symlink_status(options_.tree / walked, error))) return {};
+  }
+  const fs::path place = options_.tree / host.relative_path();
   const fs::file_status own = fs::symlink_status(place, error);
   if (fs::is_symlink(own)) return {};
-  if (fs::is_directory(own)) {
-    // The image has files here: its tree lies over the host's and takes what is written.
-    process::Mount overlay{.kind = process::Mount::Kind::kOverlay,
-                           .source = fs::canonical(host, error),
-                           .target = place,
-                           .options = options_.scratch / ("overlay-" + name)};
-    HEARTH_CHECK_OK(base::make_private_directory(overlay.options));
-    if ((overlay.target + overlay.source).find_first_of(",:\\") != std::string::npos) {
-      return fail(Code::kInvalid, "the work folder's path has a character mount(2) can't take");
-    }
-    mounts_.push_back(std::move(overlay));
-    return {};
-  }
-  if (fs::is_symlink(fs::symlink_status(host, error))) {
-    fs::create_symlink(fs::read_symlink(host), place, error);
-    if (error) return fail(Code::kInternal, error.message());
-    made_.push_back(place);
-    return {};
-  }
-  HEARTH_CHECK_OK(add_folder(name));
-  add(process::Mount::Kind::kReadOnly, host, name);
+  shown_.push_back(host);
+  if (!fs::is_directory(host, error)) return add_file(fs::canonical(host, error), host);
+  if (fs::is_directory(own)) return add_overlay(host);
+  const bool is_top_link =
+      fs::is_symlink(fs::symlink_status(host, error)) && host.parent_path() == host.root_path();
+  if (is_top_link && !fs::exists(own)) return add_link(host);
+  HEARTH_CHECK_OK(add_folder(host));
+  add(process::Mount::Kind::kReadOnly, fs::canonical(host, error), host);
   return {};
 }
 
-Status HostView::add_prefixes(const HostTools& tools) {
-  for (const fs::path& prefix : tools.prefixes) {
-    HEARTH_CHECK_OK(add_folder(prefix));
-    add(process::Mount::Kind::kReadOnly, prefix, prefix);
+// The image has files here: its tree lies over the host's and takes what is written.
+Status HostView::add_overlay(const fs::path& host) {
+  std::error_code error;
+  process::Mount overlay{.kind = process::Mount::Kind::kOverlay,
+                         .source = fs::canonical(host, error),
+                         .target = options_.tree / host.relative_path(),
+                         .options = options_.scratch / fmt::format("overlay-{}", mounts_.size())};
+  HEARTH_CHECK_OK(base::make_private_directory(overlay.options));
+  if ((overlay.target + overlay.source).find_first_of(",:\\") != std::string::npos) {
+    return fail(Code::kInvalid, "the work folder's path has a character mount(2) can't take");
+  }
+  mounts_.push_back(std::move(overlay));
+  return {};
+}
+
+// As on this machine: /bin -> usr/bin.
+Status HostView::add_link(const fs::path& host) {
+  std::error_code error;
+  fs::create_symlink(fs::read_symlink(host), options_.tree / host.relative_path(), error);
+  if (error) return fail(Code::kInternal, fmt::format("{}: {}", host.string(), error.message()));
+  made_.push_back(host.relative_path());
+  return {};
+}
+
+// Root and nobody: this machine's users are none of a build's business.
+Status HostView::add_accounts() {
+  struct Account {
+    const char* place;
+    const char* content;
+  };
+  static constexpr std::array<Account, 2> kAccounts = {
+      {{"etc/passwd",
+        "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"},
+       {"etc/group", "root:x:0:\nnogroup:x:65534:\n"}}};
+  std::error_code error;
+  if (fs::is_symlink(fs::symlink_status(options_.tree / "etc", error))) return {};
+  for (const Account& account : kAccounts) {
+    const fs::path source = options_.scratch / fs::path(account.place).filename();
+    HEARTH_CHECK_OK(base::write_file_atomically(source, account.content, 0644));
+    HEARTH_CHECK_OK(add_file(source, account.place));
   }
   return {};
 }
@@ -226,6 +241,11 @@ Status HostView::add_kernel_folders() {
   HEARTH_CHECK_OK(add_folder("proc"));
   HEARTH_CHECK_OK(add_folder("dev"));
   add(Kind::kProc, {}, "proc");
+  for (const char* name : kKernelSettings) {
+    const fs::path place = fs::path("proc") / name;
+    std::error_code error;
+    if (fs::exists("/" / place, error)) add(Kind::kReadOnly, options_.tree / place, place);
+  }
   add(Kind::kTmpfs, {}, "dev");
   for (const char* name : kDevices) {
     if (::access((fs::path("/dev") / name).c_str(), F_OK) == 0) {
@@ -237,18 +257,17 @@ Status HostView::add_kernel_folders() {
   add(Kind::kSymlink, "/proc/self/fd/1", "dev/stdout");
   add(Kind::kSymlink, "/proc/self/fd/2", "dev/stderr");
   add(Kind::kFolder, {}, "dev/shm");
-  if (options_.host_backed) return {};
-  // The image's own root has no resolver of this machine.
+  return {};
+}
+
+// The image's own root has no resolver of this machine.
+Status HostView::add_resolver() {
   std::error_code error;
-  const fs::path resolver = options_.tree / "etc/resolv.conf";
-  const fs::file_status own = fs::symlink_status(resolver, error);
-  if (fs::is_symlink(own) || !fs::exists("/etc/resolv.conf", error)) return {};
-  if (!fs::exists(own)) {
-    HEARTH_CHECK_OK(add_folder("etc"));
-    HEARTH_CHECK_OK(base::write_file_atomically(resolver, "", 0644));
-    made_.push_back(resolver);
-  }
-  add(Kind::kReadOnly, fs::canonical("/etc/resolv.conf"), "etc/resolv.conf");
+  const fs::path host = fs::canonical("/etc/resolv.conf", error);
+  if (error || fs::is_symlink(fs::symlink_status(options_.tree / "etc", error))) return {};
+  const fs::file_status own = fs::symlink_status(options_.tree / "etc/resolv.conf", error);
+  if (!fs::exists(own)) return add_file(host, "etc/resolv.conf");
+  if (fs::is_regular_file(own)) add(process::Mount::Kind::kReadOnly, host, "etc/resolv.conf");
   return {};
 }
 
@@ -258,7 +277,7 @@ Status HostView::add_home(const HostTools& tools) {
   HEARTH_CHECK_OK(add_folder("run"));
   add(Kind::kTmpfs, {}, "run");
   // /tmp is not part of a host-backed image, unless the image put something there.
-  const bool owns_tmp = fs::exists(options_.tree / "tmp", error);
+  const bool owns_tmp = fs::exists(fs::symlink_status(options_.tree / "tmp", error));
   if (!owns_tmp) {
     HEARTH_CHECK_OK(add_folder("tmp"));
     add(Kind::kTmpfs, {}, "tmp");
@@ -266,17 +285,23 @@ Status HostView::add_home(const HostTools& tools) {
   const std::string home = owns_tmp ? "/run/home" : "/tmp";
   env_["HOME"] = home;
   add(Kind::kFolder, {}, home);
-  if (const char* own_home = std::getenv("HOME")) {
-    for (const std::string_view file : kHomeFiles) {
-      const fs::path source = fs::path(own_home) / file;
-      if (!fs::is_regular_file(source, error)) continue;
-      add(Kind::kTouch, {}, fs::path(home) / file);
-      add(Kind::kReadOnly, source, fs::path(home) / file);
-    }
+  add_home_settings(home);
+  for (const auto& [name, program] : tools.programs) {
+    add(Kind::kSymlink, program, fs::path(kToolLinks) / name);
   }
-  // Images call it "python"; many hosts have only python3.
-  if (!tools.python.empty()) add(Kind::kSymlink, tools.python, "run/hearth/bin/python");
   return add_caches(home);
+}
+
+void HostView::add_home_settings(const fs::path& home) {
+  const char* own_home = std::getenv("HOME");
+  if (own_home == nullptr) return;
+  for (const std::string_view file : kHomeSettings) {
+    const fs::path source = fs::path(own_home) / file;
+    std::error_code error;
+    if (!fs::is_regular_file(source, error) || !may_show(source)) continue;
+    add(process::Mount::Kind::kTouch, {}, home / file);
+    add(process::Mount::Kind::kReadOnly, source, home / file);
+  }
 }
 
 Status HostView::add_caches(const std::string& home) {
@@ -297,6 +322,45 @@ Status HostView::add_caches(const std::string& home) {
     env_[cache.variable] = place;
   }
   return {};
+}
+
+Status HostView::add_settings(const HostTools& tools) {
+  for (const char* path : kMachineSettings) {
+    std::error_code error;
+    if (fs::is_regular_file(path, error) && may_show(path)) HEARTH_CHECK_OK(add_host_path(path));
+  }
+  // npm's `globalconfig` is PREFIX/etc/npmrc, pip's `site` PREFIX/pip.conf: seen already.
+  std::vector<fs::path> prefixes = {"/usr", "/usr/local"};
+  std::ranges::copy(tools.places, std::back_inserter(prefixes));
+  const fs::path empty = options_.scratch / "empty";
+  HEARTH_CHECK_OK(base::write_file_atomically(empty, "", 0644));
+  for (const fs::path& prefix : prefixes) {
+    for (const std::string_view name : kToolSettings) {
+      const fs::path path = prefix / name;
+      std::error_code error;
+      if (!fs::is_regular_file(path, error) || may_show(path)) continue;
+      add(process::Mount::Kind::kReadOnly, empty, path);
+    }
+  }
+  return {};
+}
+
+// Also where a system folder holds the daemon's state.
+void HostView::hide_folders() {
+  std::error_code error;
+  for (const fs::path& folder : options_.state) {
+    if (is_system_path(folder) && fs::is_directory(folder, error)) {
+      add(process::Mount::Kind::kTmpfs, {}, folder);
+    }
+  }
+}
+
+bool HostView::may_show(const fs::path& settings) {
+  if (options_.credentials == HostCredentials::kPass) return true;
+  const auto text = base::read_file(settings, kSettingsBytesMax);
+  if (text && !holds_credentials(*text)) return true;
+  withheld_.push_back(settings.string());
+  return false;
 }
 
 }  // namespace hearth::builder

@@ -5,6 +5,7 @@
 
 #include "emulator/builder/build_job.h"
 #include "emulator/builder/snapshot.h"
+#include "emulator/builder/tree_path.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
 
@@ -108,8 +109,7 @@ Status BuildJob::fill_run(const Instruction& item, bool network, oci::LayerWrite
   StageState& state = stage();
   HEARTH_CHECK_OK(unpack(state));
   const std::string folder = state.config.working_dir.empty() ? "/" : state.config.working_dir;
-  std::error_code error;
-  fs::create_directories(state.tree / folder.substr(1), error);
+  HEARTH_CHECK_OK(make_folder_in(state.tree, folder));
   HEARTH_TRY(before, take_snapshot(state.tree, checkpoint()));
   last_lines_.clear();
   Command command{.root = state.tree,
@@ -158,23 +158,26 @@ Status BuildJob::compile_packages(const Instruction& item, Command command) {
   return outcome_error(outcome);
 }
 
+// Isolated, or not at all: only the machine's answer of before the first build lets a step run
+// without a jail. What fails here afterwards may be the doing of whoever wrote the Dockerfile.
 Result<CommandOutcome> BuildJob::execute(const Instruction& item, Command command) {
   command.env = as_list(run_environment(item));
-  if (!told_unisolated_) {
-    auto outcome = execute_isolated(command);
-    if (outcome || outcome.error().code != Code::kUnavailable) return outcome;
-    if (!stage().host_backed) {
-      return fail(Code::kUnavailable,
-                  fmt::format("RUN on a base image needs namespaces, which this machine withholds "
-                              "({})",
-                              outcome.error().message));
-    }
-    told_unisolated_ = true;
-    log(
-        fmt::format("without isolation, because {}; absolute paths outside of WORKDIR are this "
-                    "machine's",
-                    outcome.error().message));
+  say_withheld(passed_environment(options_.credentials).withheld);
+  if (stage().host_backed) {
+    for (const std::string& sentence : tools_.left_out) say(sentence);
   }
+  if (machine_.isolation_withheld.empty()) return execute_isolated(std::move(command));
+  if (!stage().host_backed) {
+    return fail(Code::kUnavailable,
+                fmt::format("RUN on a base image needs namespaces, which this machine withholds "
+                            "({})",
+                            machine_.isolation_withheld));
+  }
+  say(fmt::format(
+      "WARNING: without isolation, because of this machine: {}. RUN is held by landlock "
+      "and the system call filter alone, and absolute paths outside of WORKDIR are "
+      "this machine's",
+      machine_.isolation_withheld));
   return execute_in_tree(item, std::move(command));
 }
 
@@ -184,7 +187,11 @@ Result<CommandOutcome> BuildJob::execute_isolated(Command command) {
   HEARTH_TRY(view, HostView::prepare(tools_, {.tree = command.root,
                                               .scratch = scratch,
                                               .caches = options_.caches,
-                                              .host_backed = stage().host_backed}));
+                                              .host_backed = stage().host_backed,
+                                              .state = machine_.state,
+                                              .guarded = machine_.guarded,
+                                              .credentials = options_.credentials}));
+  say_withheld(view->withheld());
   command.mounts = view->mounts();
   // What the image sets itself comes first in a look-up by name: getenv takes the first.
   for (const auto& [name, value] : view->env()) {
@@ -195,24 +202,49 @@ Result<CommandOutcome> BuildJob::execute_isolated(Command command) {
 
 Result<CommandOutcome> BuildJob::execute_in_tree(const Instruction& item, Command command) {
   const std::string image_folder = command.working_dir;
-  const std::string real = (command.root / image_folder.substr(1)).string();
+  HEARTH_TRY(real_folder, make_folder_in(command.root, image_folder));
+  const std::string real = real_folder.string();
   command.isolation = Command::Isolation::kNone;
   command.working_dir = real;
   for (std::string& word : command.argv) word = map_folder(word, image_folder, real);
   const fs::path home = folder_ / "home";
-  HEARTH_CHECK_OK(base::make_private_directory(home));
+  HEARTH_CHECK_OK(base::make_private_directory(home / "tmp"));
+  command.files = files_of_tree(home);
   auto env = run_environment(item);
-  env.try_emplace("HOME", home.string());
   for (auto& [name, value] : env) {
     if (name != "PATH") value = map_folder(value, image_folder, real);
   }
+  env.try_emplace("HOME", home.string());
+  env.try_emplace("TMPDIR", (home / "tmp").string());
   command.env = as_list(env);
   return run_command(command);
 }
 
+// What a jail would show, for a command without one.
+process::LandlockRules BuildJob::files_of_tree(const fs::path& home) {
+  process::LandlockRules out{
+      .writable = {stage().tree.string(), home.string(), "/dev/null", "/dev/zero", "/dev/full",
+                   "/dev/tty"},
+      .restrict_reading = true,
+      .readable = {"/dev/random", "/dev/urandom", "/etc/passwd", "/etc/group", "/proc"}};
+  for (const fs::path& path : shown_host_paths(machine_.guarded))
+    out.readable.push_back(path.string());
+  for (const fs::path& path : tools_.places) out.readable.push_back(path.string());
+  return out;
+}
+
+void BuildJob::say_withheld(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    say(
+        fmt::format("{} is withheld from RUN, because it holds credentials: "
+                    "`hearth up --build-host-credentials` passes it",
+                    name));
+  }
+}
+
 std::map<std::string, std::string> BuildJob::run_environment(const Instruction& item) const {
   const StageState& state = *states_.at(order_[stage_at_]);
-  std::map<std::string, std::string> out = passed_environment();
+  std::map<std::string, std::string> out = passed_environment(options_.credentials).variables;
   out["SOURCE_DATE_EPOCH"] = kSourceDateEpoch;
   for (const auto& [name, value] : state.variables()) out[name] = value;
   if (!state.host_backed) {
@@ -227,7 +259,6 @@ std::map<std::string, std::string> BuildJob::run_environment(const Instruction& 
     if (std::ranges::find(usual, folder) == usual.end()) path.emplace_back(folder);
   }
   std::ranges::copy(tools_.path, std::back_inserter(path));
-  path.emplace_back("/run/hearth/bin");
   out["PATH"] = base::join(path, ":");
   if (const std::string target = pip_target(item); !target.empty()) {
     if (installs_with_pip(item.text)) out["PIP_TARGET"] = target;
@@ -257,6 +288,9 @@ Status BuildJob::outcome_error(const CommandOutcome& outcome) const {
   if (outcome.kind == Kind::kExited && outcome.code == 0) return {};
   std::string tail;
   for (const std::string& line : last_lines_) tail += "\n" + line;
+  if (states_.at(order_[stage_at_])->host_backed) {
+    for (const std::string& sentence : tools_.left_out) tail += "\n" + sentence;
+  }
   switch (outcome.kind) {
     case Kind::kTimedOut:
       return fail(Code::kDeadlineExceeded,

@@ -292,9 +292,24 @@ TEST_F(EventingTest, AnswersByTheContract) {
   EXPECT_EQ(consent.head.status, 200);
   EXPECT_EQ(consent.head.headers.get("webhook-allowed-origin"), "eventemitter.example.com");
   EXPECT_EQ(consent.head.headers.get("allow"), "POST, OPTIONS");
-  headers = event_headers("t");
-  headers.add("ce-knativebrokerttl", "1");
-  EXPECT_EQ(request("POST", "/default/main", headers).head.status, 400);
+  for (const char* hops : {"1", "0", "-1", "-2147483648"}) {
+    headers = event_headers("t");
+    headers.add("ce-knativebrokerttl", hops);
+    EXPECT_EQ(request("POST", "/default/main", headers).head.status, 400) << hops;
+  }
+}
+
+TEST_F(EventingTest, AProducerCannotGiveAnEventMoreHopsThanTheBrokerDoes) {
+  broker();
+  trigger("echo");
+  for (int i = 0; i < 254; ++i) subscribers_["echo.test"].script.push_back(reply("again"));
+  http::Headers headers = event_headers("t");
+  headers.add("ce-knativebrokerttl", "2147483647");
+  EXPECT_EQ(request("POST", "/default/main", headers).head.status, 202);
+  wait_for([&] { return received("echo") == 254; });
+  ASSERT_EQ(post("last"), 202);
+  wait_for([&] { return received("echo") == 255; });
+  EXPECT_EQ(subscribers_.at("echo.test").received.back().headers.get("ce-type"), "last");
 }
 
 TEST_F(EventingTest, RetriesThenKeepsADeadLetterAndTellsTheSink) {

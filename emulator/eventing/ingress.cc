@@ -219,7 +219,8 @@ Status Ingress::stamp(event::CloudEvent& event, base::WallTime now,
                       std::string_view trace_id) const {
   int ttl = kTtlMax;
   if (const auto text = event.attribute(kTtl)) {
-    if (const auto left = base::parse_int<int>(*text)) ttl = *left - 1;
+    // Whoever sends it may write anything.
+    if (const auto left = base::parse_int<int>(*text)) ttl = std::clamp(*left, 0, kTtlMax) - 1;
   }
   if (ttl <= 0) {
     return fail(

@@ -20,6 +20,7 @@
 #include "platform/async/loop.h"
 #include "platform/base/unique_fd.h"
 #include "platform/http/server.h"
+#include "platform/http/trusted_hosts.h"
 
 namespace hearth::gateway {
 namespace {
@@ -161,10 +162,13 @@ class ForwardingTest : public testing::TestWithParam<Speaks> {
   base::UniqueFd listener_;
   InstanceEndpoint endpoint_;
   RevisionPtr revision_ = std::make_shared<Revision>(RevisionSettings{.ns = "n", .name = "fn-1"});
+  const http::TrustedHosts hosts_{
+      http::TrustedHosts::Options{.names = {"localhost"}, .domains = {}, .setting = "--host NAME"}};
   Gateway gateway_{
       loop_,
       {.need_instance = [](const RevisionPtr&) {},
-       .instance_broken = [](const std::string&, const std::string&, std::string_view) {}}};
+       .instance_broken = [](const std::string&, const std::string&, std::string_view) {},
+       .hosts = &hosts_}};
   http::Server server_{loop_, "test",
                        [this](http::Exchange& exchange) { return gateway_.handle(exchange); }};
   std::uint16_t port_ = 0;
@@ -247,6 +251,25 @@ TEST_P(ForwardingTest, ConnectGetsNoTunnelAndReachesNoInstance) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 501 ")) << answer;
   EXPECT_EQ(answer.find("HTTP/1.1", 1), answer.npos) << answer;
   EXPECT_EQ(revision_->arrivals.load(), 0U);
+}
+
+std::string answer_to(int client, const std::string& path, const std::string& host) {
+  send_all(client, "POST " + path + " HTTP/1.1\r\nHost: " + host +
+                       "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  return receive_until(client, "");
+}
+
+TEST_P(ForwardingTest, AForeignHostReachesNoFunctionByItsPath) {
+  for (const char* host : {"evil.com", "fn.n.evil.com:8080", "fn.n.svc.cluster.local"}) {
+    const std::string answer = answer_to(connect().get(), "/function/n/fn/", host);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 421 ")) << answer;
+  }
+  EXPECT_EQ(revision_->arrivals.load(), 0U);
+}
+
+TEST_P(ForwardingTest, ATrustedHostWithoutAFunctionIsNotFound) {
+  const std::string answer = answer_to(connect().get(), "/", "other.n.localhost");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 404 ")) << answer;
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, ForwardingTest, testing::Values(Speaks::kFrames, Speaks::kHttp),

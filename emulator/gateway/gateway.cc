@@ -11,6 +11,7 @@
 #include "platform/base/limits.h"
 #include "platform/base/text.h"
 #include "platform/http/stream.h"
+#include "platform/http/trusted_hosts.h"
 
 namespace hearth::gateway {
 
@@ -28,9 +29,11 @@ struct Gateway::State {
     std::shared_ptr<const Route> route;
     std::optional<std::string> target;  // without the prefix that chose the route
     bool has_targets() const { return route && !route->targets.empty(); }
+    bool is_by_host() const { return route && !target; }
   };
   Match match(const http::RequestHead& head) const;
-  std::shared_ptr<const Route> route_of(http::RequestHead& head);
+  Match settled_match(const http::RequestHead& head) const;
+  bool answers(const http::RequestHead& head) const;
   Task<void> forward(http::Exchange& exchange, std::shared_ptr<const Route> route,
                      RevisionPtr revision);
   Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
@@ -145,15 +148,18 @@ Gateway::State::Match Gateway::State::match(const http::RequestHead& head) const
   return {it->second, std::move(target)};
 }
 
-std::shared_ptr<const Route> Gateway::State::route_of(http::RequestHead& head) {
+Gateway::State::Match Gateway::State::settled_match(const http::RequestHead& head) const {
   Match found = match(head);
   if (!found.has_targets() && hooks.route_missing &&
       (is_function_host(head.host()) || head.target.starts_with(kFunctionPath))) {
     hooks.route_missing();
     found = match(head);
   }
-  if (found.target) head.target = std::move(*found.target);
-  return found.route;
+  return found;
+}
+
+bool Gateway::State::answers(const http::RequestHead& head) const {
+  return hooks.hosts == nullptr || hooks.hosts->trusts(head.headers.get_or("host", ""));
 }
 
 namespace {
@@ -211,8 +217,13 @@ Task<void> Gateway::handle(http::Exchange& exchange) {
     co_await refuse_tunnel(exchange);
     co_return;
   }
-  const auto route = state->route_of(exchange.request());
-  if (route) {
+  State::Match found = state->settled_match(exchange.request());
+  if (!found.is_by_host() && !state->answers(exchange.request())) {
+    co_await state->hooks.hosts->refuse(exchange);
+    co_return;
+  }
+  if (found.target) exchange.request().target = std::move(*found.target);
+  if (const auto route = std::move(found.route)) {
     RevisionPtr revision = state->choose(*route);
     if (revision) {
       co_await state->forward(exchange, route, std::move(revision));

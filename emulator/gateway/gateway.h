@@ -16,6 +16,9 @@
 namespace hearth::async {
 class Loop;
 }
+namespace hearth::http {
+class TrustedHosts;
+}
 
 namespace hearth::gateway {
 
@@ -31,6 +34,8 @@ struct GatewayHooks {
   std::function<void()> route_missing;
   // Requests that are for no function: brokers, status, admin. False: not for it either.
   std::function<Task<bool>(http::Exchange&)> other;
+  // Besides the hosts of functions, whose pages reach no more than their function. Null: all.
+  const http::TrustedHosts* hosts = nullptr;
 };
 
 class Gateway {

@@ -133,9 +133,9 @@ class RegistryTest : public testing::Test {
   }
 
   fs::path root_;
-  async::BlockingPool pool_{1};
   base::VirtualClock clock_;
   async::Loop loop_{"test"};
+  async::BlockingPool pool_{1};
   std::unique_ptr<blobs::BlobStore> blobs_;
   std::unique_ptr<sqlite::Writer> writer_;
   std::unique_ptr<Registry> registry_;

@@ -81,13 +81,25 @@ Status prepare_root(const std::filesystem::path& folder) {
   return {};
 }
 
+// Anybody may push an image that says it stands on this machine's files. Its /app is mounted from
+// outside of the jail, where a link would lead to whatever the daemon can read.
+Status check_app(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (std::filesystem::is_directory(std::filesystem::symlink_status(folder / "app", error))) {
+    return {};
+  }
+  return fail(Code::kInvalid,
+              "the image has no folder /app, which images on this machine's files (label "
+              "hearth.local/base=host) are run from; a link is none");
+}
+
 Status unpack(const blobs::BlobStore& blobs, const oci::Manifest& manifest,
               const std::filesystem::path& folder, bool host_backed) {
   std::error_code error;
   if (std::filesystem::exists(folder, error)) return {};
   const std::filesystem::path aside = folder.string() + ".tmp-" + base::random_hex(4);
   Status unpacked = unpack_layers(blobs, manifest, aside);
-  if (unpacked && !host_backed) unpacked = prepare_root(aside);
+  if (unpacked) unpacked = host_backed ? check_app(aside) : prepare_root(aside);
   if (unpacked) std::filesystem::rename(aside, folder, error);
   if (!unpacked || error) std::filesystem::remove_all(aside, error);
   // Another start may have been faster; the folder is there either way.
@@ -107,8 +119,13 @@ std::string folder_name(const oci::Manifest& manifest, bool host_backed) {
 }  // namespace
 
 ImageStore::ImageStore(std::filesystem::path root, registry::Registry& registry,
-                       const blobs::BlobStore& blobs, async::BlockingPool& pool)
-    : root_(std::move(root)), registry_(registry), blobs_(blobs), pool_(pool) {}
+                       const blobs::BlobStore& blobs, const base::Clock& clock,
+                       async::BlockingPool& pool)
+    : root_(std::move(root)),
+      registry_(registry),
+      blobs_(blobs),
+      pool_(pool),
+      unpacked_(root_, clock, pool) {}
 
 Result<registry::StoredManifest> ImageStore::find(const oci::Reference& reference) const {
   if (auto stored = registry::find_image(registry_, reference)) return std::move(*stored);
@@ -140,13 +157,15 @@ Task<Result<ImageRootfs>> ImageStore::prepare(std::string image) {
     return it == config.labels.end() ? std::string() : it->second;
   };
   out.host_backed = label("hearth.local/base") == "host";
-  out.path = root_ / folder_name(manifest, out.host_backed);
+  const std::string name = folder_name(manifest, out.host_backed);
+  out.path = root_ / name;
   out.frames = label("hearth.local/protocol") == "frames-v1";
   out.config = std::move(config);
   HEARTH_CO_CHECK_OK(co_await pool_.run(
       [blobs = &blobs_, manifest, path = out.path, host_backed = out.host_backed] {
         return unpack(*blobs, manifest, path, host_backed);
       }));
+  out.unflushed = unpacked_.use(name);
   co_return out;
 }
 

@@ -1,5 +1,6 @@
 // Images as folders: unpacks layers once, by their digests, below {state}/images, so that images of
-// the same files share a folder. Complete folders only: unpacked beside, then renamed.
+// the same files share a folder. Complete folders only: unpacked beside, then renamed; which of
+// them a start trusts is said in unpacked_images.h.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "emulator/runtime/unpacked_images.h"
 #include "platform/async/task.h"
+#include "platform/base/clock.h"
 #include "platform/base/result.h"
 #include "platform/oci/manifest.h"
 
@@ -36,12 +39,13 @@ struct ImageRootfs {
   oci::ImageConfig config;
   bool host_backed = false;  // the host's programs are under it
   bool frames = false;       // its wrapper speaks frames (label hearth.local/protocol)
+  bool unflushed = false;    // have flush() run
 };
 
 class ImageStore {
  public:
   ImageStore(std::filesystem::path root, registry::Registry& registry,
-             const blobs::BlobStore& blobs, async::BlockingPool& pool);
+             const blobs::BlobStore& blobs, const base::Clock& clock, async::BlockingPool& pool);
 
   // `image`: any reference whose repository the embedded registry has; the registry's host is not
   // looked at. kNotFound names the image.
@@ -50,6 +54,10 @@ class ImageStore {
   // above.
   Result<std::string> resolve(std::string_view image) const;
   const std::filesystem::path& root() const { return root_; }
+  // What was unpacked of late is on the disk, so that the next start finds it.
+  Task<void> flush() { return unpacked_.flush(); }
+  // What no start can trust, or nobody used for long.
+  Task<void> remove_set_aside() { return unpacked_.remove_set_aside(); }
   // Removes what an instance left; on the pool, for it may be large.
   Task<void> remove_scratch(std::filesystem::path folder);
 
@@ -60,6 +68,7 @@ class ImageStore {
   registry::Registry& registry_;
   const blobs::BlobStore& blobs_;
   async::BlockingPool& pool_;
+  UnpackedImages unpacked_;
 };
 
 }  // namespace hearth::runtime

@@ -131,6 +131,7 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
   std::uint64_t prepared_made = 0;
   bool preparing = false;
   bool cannot_prepare = false;  // this machine withholds what it takes
+  bool namespaces_withheld = false;
   bool stopping = false;
   async::TaskGroup tasks;
   async::Signal emptied;
@@ -153,9 +154,14 @@ std::size_t Runtime::running() const { return state_->entries.size(); }
 
 std::vector<std::string> Runtime::degraded() const {
   std::vector<std::string> out = state_->confinement.missing();
-  if (!state_->zygote) return out;
-  const auto& found = state_->zygote->degraded();
-  out.insert(out.end(), found.begin(), found.end());
+  if (state_->zygote) {
+    const auto& found = state_->zygote->degraded();
+    out.insert(out.end(), found.begin(), found.end());
+  }
+  if (state_->namespaces_withheld) out.push_back("namespaces");
+  std::ranges::sort(out);
+  const auto repeated = std::ranges::unique(out);
+  out.erase(repeated.begin(), repeated.end());
   return out;
 }
 
@@ -249,9 +255,10 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
   request.cgroup = entry.group.get();
   confinement.apply(request, limits.memory_bytes, {});
   auto child = process::spawn(request);
-  if (!child && request.jail && child.error().code == Code::kForbidden) {
+  if (!child && request.jail && process::withholds_namespaces(child.error())) {
     kLog.warn("sandbox_withheld", {{"error", child.error().message}});
     options.sandbox = false;
+    namespaces_withheld = true;
   }
   if (!child && !options.sandbox) {
     const std::filesystem::path app = image.path / "app";
@@ -269,6 +276,7 @@ Status Runtime::State::spawn_instance(Entry& entry, const InstanceSpec& spec,
 Task<Result<Instance>> Runtime::start(InstanceSpec spec) {
   const auto state = state_;
   HEARTH_CO_TRY(image, co_await state->images.prepare(spec.image));
+  if (image.unflushed) state->tasks.spawn(state->images.flush());
   if (image.host_backed && !image.frames) {
     co_return fail(Code::kUnsupported,
                    fmt::format("image {} stands on this machine's files and has no wrapper: it "

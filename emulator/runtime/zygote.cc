@@ -165,7 +165,7 @@ Status Zygote::start() {
   State& state = *state_;
   if (state.alive) return {};
   Status launched = state.launch();
-  if (!launched && state.options.sandbox && launched.error().code != Code::kNotFound) {
+  if (!launched && state.options.sandbox && process::withholds_namespaces(launched.error())) {
     kLog.warn("sandbox_withheld", {{"error", launched.error().message}});
     state.options.sandbox = false;
     state.degraded = {"namespaces"};

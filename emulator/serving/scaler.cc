@@ -78,6 +78,10 @@ struct Entry {
     return std::ranges::count_if(
         instances, [](const auto& item) { return item.second.ready && !item.second.stopping; });
   }
+  // What a new revision starts with, and needs to be Ready.
+  std::int64_t first_scale() const {
+    return std::max(spec.initial_scale, spec.scaling.min_scale);
+  }
 };
 
 std::string configuration_key(const RevisionSpec& spec) {
@@ -213,7 +217,7 @@ gateway::RevisionPtr Scaler::put(const RevisionSpec& spec, bool known_good) {
     state_->set_health(entry, RevisionHealth::State::kReady, "", "");
   } else {
     entry.health.state = RevisionHealth::State::kStarting;
-    state_->scale_to(entry, std::max(entry.spec.initial_scale, entry.spec.scaling.min_scale));
+    state_->scale_to(entry, entry.first_scale());
   }
   return entry.shared;
 }
@@ -463,7 +467,10 @@ void Scaler::State::handle_ready(Entry& entry, RunningInstance& instance) {
   instance.ready = true;
   instance.published = true;
   publish(entry);
-  set_health(entry, RevisionHealth::State::kReady, "", "");
+  // Knative: a new revision is Ready once max(min-scale, initial-scale) instances are.
+  if (entry.health.was_ready || entry.ready() >= entry.first_scale()) {
+    set_health(entry, RevisionHealth::State::kReady, "", "");
+  }
   if (instance.has_pod) tasks.spawn(write_pod_status(shared_from_this(), entry.spec, instance.id));
 }
 
@@ -557,7 +564,9 @@ Task<void> Scaler::State::retry(std::shared_ptr<State> state, gateway::RevisionP
   if (entry == nullptr || !entry->reachable) co_return;
   const bool wanted = entry->shared->in_flight.load() > 0 || entry->spec.scaling.min_scale > 0 ||
                       !entry->health.was_ready;
-  if (wanted) state->scale_to(*entry, std::max<std::int64_t>(1, entry->spec.scaling.min_scale));
+  const std::int64_t least =
+      entry->health.was_ready ? entry->spec.scaling.min_scale : entry->first_scale();
+  if (wanted) state->scale_to(*entry, std::max<std::int64_t>(1, least));
 }
 
 Task<void> Scaler::State::tick(std::shared_ptr<State> state) {
@@ -606,6 +615,7 @@ void Scaler::State::decide(Entry& entry) {
     if (!entry.health.was_ready || silent < std::max(needed, options.scale_to_zero_grace))
       wanted = 1;
   }
+  if (entry.reachable && !entry.health.was_ready) wanted = std::max(wanted, entry.first_scale());
   if (wanted == entry.live()) return;
   if (wanted == 0) {
     note(entry.spec, resource::EventType::kNormal, "ScaledToZero",

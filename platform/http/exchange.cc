@@ -10,7 +10,8 @@
 namespace hearth::http {
 namespace {
 constexpr std::uint64_t kSmallBodyBytes = 64 * 1024;
-}
+constexpr std::size_t kPieceBytes = 256UL * 1024;
+}  // namespace
 
 Exchange::Exchange(Stream& stream, std::string& buffer, std::string& out)
     : stream_(stream), out_(out), reader_(stream, buffer) {}
@@ -130,9 +131,19 @@ void Exchange::format_head(const ResponseHead& head, std::optional<std::uint64_t
 Task<Status> Exchange::respond(const ResponseHead& head, std::string_view body) {
   format_head(head, body.size());
   phase_ = Phase::kFinished;
-  if (send_body_) body_bytes_sent_ = body.size();
+  if (!send_body_) body = {};
+  body_bytes_sent_ = body.size();
+  // A peer that takes a little at a time is not stalled: each piece has the time to itself.
+  const std::string_view first = body.substr(0, kPieceBytes);
   stream_.expire_after(limits::kBodyStallTimeout);
-  co_return co_await stream_.write(out_, send_body_ ? body : std::string_view());
+  HEARTH_CO_CHECK_OK(co_await stream_.write(out_, first));
+  for (body.remove_prefix(first.size()); !body.empty();) {
+    const std::string_view piece = body.substr(0, kPieceBytes);
+    stream_.expire_after(limits::kBodyStallTimeout);
+    HEARTH_CO_CHECK_OK(co_await stream_.write(piece));
+    body.remove_prefix(piece.size());
+  }
+  co_return Status();
 }
 
 Task<Status> Exchange::respond(int status, std::string_view content_type, std::string_view body) {

@@ -74,14 +74,16 @@ std::string_view RequestHead::query() const {
   return at == std::string::npos ? std::string_view() : std::string_view(target).substr(at + 1);
 }
 
-std::string RequestHead::host() const {
-  std::string_view host = headers.get_or("host", "");
-  if (host.starts_with('[')) {
-    host = host.substr(0, host.find(']') == host.npos ? host.size() : host.find(']') + 1);
-  } else {
-    host = host.substr(0, host.find(':'));
+std::string RequestHead::host() const { return base::lower(host_name(headers.get_or("host", ""))); }
+
+std::string_view host_name(std::string_view field) {
+  if (field.starts_with('[')) {
+    const auto end = field.find(']');
+    return end == field.npos ? field : field.substr(0, end + 1);
   }
-  return base::lower(host);
+  field = field.substr(0, field.find(':'));
+  if (field.ends_with('.')) field.remove_suffix(1);
+  return field;
 }
 
 std::string_view reason_phrase(int status) {
@@ -142,6 +144,8 @@ std::string_view reason_phrase(int status) {
       return "Unsupported Media Type";
     case 416:
       return "Range Not Satisfiable";
+    case 421:
+      return "Misdirected Request";
     case 422:
       return "Unprocessable Content";
     case 429:

@@ -67,7 +67,7 @@ struct RequestHead {
 
   std::string_view path() const;   // before '?'
   std::string_view query() const;  // after '?', may be empty
-  // Host header without port, lower case.
+  // The Host field's name, lower case.
   std::string host() const;
 };
 
@@ -75,6 +75,9 @@ struct ResponseHead {
   int status = 200;
   Headers headers;
 };
+
+// The name of a Host field: "a.example" of "a.example:80" and of "a.example."; brackets stay.
+std::string_view host_name(std::string_view field);
 
 // "Not Found"; "Unknown" for codes without a registered phrase.
 std::string_view reason_phrase(int status);

@@ -21,6 +21,7 @@
 #include "platform/http/body_budget.h"
 #include "platform/http/stream.h"
 #include "platform/http/tls.h"
+#include "platform/http/trusted_hosts.h"
 #include "platform/telemetry/log.h"
 
 namespace hearth::http {
@@ -72,6 +73,7 @@ struct Server::State {
   std::string name;
   Handler handler;
   Observer observer;
+  const TrustedHosts* hosts = nullptr;  // null: all are answered
   const TlsContext* tls;
   BodyBudget bodies;
   tcp::acceptor acceptor;
@@ -164,6 +166,10 @@ Task<bool> ServerConnection::read_head() {
 }
 
 Task<void> ServerConnection::handle() {
+  const TrustedHosts* hosts = server_.hosts;
+  if (hosts != nullptr && !hosts->trusts(exchange_.request_.headers.get_or("host", ""))) {
+    co_return co_await hosts->refuse(exchange_);
+  }
   std::string bug;
   try {
     co_await server_.handler(exchange_);
@@ -307,6 +313,8 @@ Task<void> Server::shutdown(std::chrono::milliseconds grace) {
 }
 
 void Server::observe(Observer observer) { state_->observer = std::move(observer); }
+
+void Server::answer_only(const TrustedHosts& hosts) { state_->hosts = &hosts; }
 
 std::size_t Server::connections() const { return state_->connections.size(); }
 

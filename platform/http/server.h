@@ -22,6 +22,7 @@ class Loop;
 namespace hearth::http {
 
 class TlsContext;
+class TrustedHosts;
 
 using Handler = std::function<Task<void>(Exchange&)>;
 // Called on the loop once a request has its answer.
@@ -46,6 +47,8 @@ class Server {
   std::size_t connections() const;
   // Before listen().
   void observe(Observer observer);
+  // Requests for other hosts are refused here. Before listen(); they outlive the server.
+  void answer_only(const TrustedHosts& hosts);
 
  private:
   friend class ServerConnection;

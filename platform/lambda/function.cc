@@ -43,6 +43,18 @@ std::string image_reference(const Json& image) {
   return repository + ":" + string_at(image, {"tag"}, "latest");
 }
 
+// By themselves or as references; both may stand in one list.
+std::vector<std::string> names_at(const Json& value, std::initializer_list<std::string_view> path) {
+  std::vector<std::string> out;
+  const Json* list = find(value, path);
+  if (list == nullptr || !list->is_array()) return out;
+  for (const Json& item : *list) {
+    std::string name = item.is_string() ? item.get<std::string>() : string_at(item, {"name"});
+    if (!name.empty()) out.push_back(std::move(name));
+  }
+  return out;
+}
+
 Source parse_source(const Json& spec) {
   Source out;
   const std::string type = string_at(spec, {"source", "type"});
@@ -62,6 +74,8 @@ Source parse_source(const Json& spec) {
   out.port = int_at(*part, {"port"}).value_or(8080);
   out.command = strings_at(*part, {"command"});
   out.args = strings_at(*part, {"args"});
+  out.pull_policy = string_at(*part, {"pullPolicy"});
+  out.pull_secrets = names_at(*part, {"imagePullSecrets"});
   if (out.type == SourceType::kImage) out.image = image_reference(*part);
   return out;
 }
@@ -81,6 +95,16 @@ Scaling parse_scaling(const Json& spec) {
   out.container_concurrency = int_at(spec, {"scaling", "containerConcurrency"})
                                   .value_or(std::max<std::int64_t>(10, out.target_concurrency));
   out.scale_to_zero_grace_period = string_at(spec, {"scaling", "scaleToZeroGracePeriod"}, "30s");
+  return out;
+}
+
+std::optional<Retries> parse_retries(const Json& spec) {
+  const auto attempts = int_at(spec, {"eventing", "dlq", "retryMaxAttempts"});
+  const std::string delay = string_at(spec, {"eventing", "dlq", "retryBackoffDelay"});
+  if (!attempts && delay.empty()) return std::nullopt;
+  Retries out;
+  if (attempts) out.max_attempts = *attempts;
+  if (!delay.empty()) out.backoff_delay = delay;
   return out;
 }
 
@@ -144,13 +168,11 @@ FunctionSpec parse_function(const Json& object) {
   if (const Json* env = find(spec, {"env"}); env != nullptr && env->is_array()) out.env = *env;
   out.eventing_enabled = bool_at(spec, {"eventing", "enabled"}).value_or(true);
   out.broker_name = string_at(spec, {"eventing", "brokerName"}, kDefaultBroker);
-  out.dlq_enabled = bool_at(spec, {"eventing", "dlq", "enabled"}).value_or(true);
-  out.retry_max_attempts = int_at(spec, {"eventing", "dlq", "retryMaxAttempts"}).value_or(5);
-  out.retry_backoff_delay = string_at(spec, {"eventing", "dlq", "retryBackoffDelay"}, "PT1S");
+  out.retries = parse_retries(spec);
   out.parallelism = int_at(spec, {"eventing", "rabbitmq", "parallelism"}).value_or(10);
   out.build_timeout = string_at(spec, {"build", "timeout"}, "30m");
   out.force_rebuild = bool_at(spec, {"build", "forceRebuild"}).value_or(false);
-  out.image_pull_policy = string_at(spec, {"imagePullPolicy"});
+  out.image_pull_policy = string_at(spec, {"imagePullPolicy"}, out.source.pull_policy);
   out.service_account = string_at(spec, {"serviceAccountName"});
   return out;
 }

@@ -41,6 +41,9 @@ struct Source {
   std::int64_t port = 8080;          // image
   std::vector<std::string> command;  // image
   std::vector<std::string> args;     // image
+  std::string pull_policy;           // image
+  // image: names of Secrets; the schema takes them by themselves and as {name}
+  std::vector<std::string> pull_secrets;
 };
 
 struct Scaling {
@@ -49,6 +52,12 @@ struct Scaling {
   std::int64_t target_concurrency = 10;
   std::int64_t container_concurrency = 10;
   std::string scale_to_zero_grace_period = "30s";
+};
+
+// How often an event is tried in all, and the wait before the second time; it doubles.
+struct Retries {
+  std::int64_t max_attempts = 5;
+  std::string backoff_delay = "PT1S";
 };
 
 struct FunctionSpec {
@@ -62,13 +71,11 @@ struct FunctionSpec {
   Json env = Json::array();
   bool eventing_enabled = true;
   std::string broker_name{kDefaultBroker};
-  bool dlq_enabled = true;
-  std::int64_t retry_max_attempts = 5;
-  std::string retry_backoff_delay = "PT1S";
+  std::optional<Retries> retries;  // unset: as its Broker says
   std::int64_t parallelism = 10;
   std::string build_timeout = "30m";
   bool force_rebuild = false;
-  std::string image_pull_policy;
+  std::string image_pull_policy;  // empty: by the kind of source
   std::string service_account;
 };
 

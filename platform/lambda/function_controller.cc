@@ -477,12 +477,12 @@ Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
   }
   co_await discard_context(pass.function, pass.build.job_name);
   HEARTH_CO_CHECK_OK(co_await store_context(pass.function, plan));
+  const bool asked = pass.spec.force_rebuild ||
+                     pass.build.rebuild != annotation_of(pass.function, kRebuildAnnotation);
   auto created = co_await store.create(kJobs, job, {});
   if (!created && created.error().code == Code::kAlreadyExists) {
-    // The same content was built before: its finished Job answers at once. A rebuild asks for a
-    // fresh one.
-    const bool asked = pass.build.rebuild != annotation_of(pass.function, kRebuildAnnotation);
-    if (asked || pass.spec.force_rebuild) {
+    // The same content was built before: its finished Job answers, unless a rebuild asks.
+    if (asked) {
       HEARTH_CO_CHECK_OK(co_await store.remove(kJobs, key_of(job), {}));
       created = co_await store.create(kJobs, job, {});
     } else {
@@ -490,7 +490,10 @@ Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
     }
   }
   if (!created) co_return fail(created.error());
-  const bool fresh = pass.build.job_name != name_of(job);
+  Json& status = pass.function["status"]["buildStatus"];
+  if (asked || pass.build.job_name != name_of(job)) {
+    status["startedAt"] = base::format_rfc3339(clock.wall());
+  }
   pass.build.source_hash = source_hash(pass.function);
   pass.build.rebuild = annotation_of(pass.function, kRebuildAnnotation);
   pass.build.attempt = attempt;
@@ -499,8 +502,6 @@ Task<Status> FunctionController::State::start_job(Pass& pass, BuildPlan plan,
   pass.build.image.clear();
   pass.build.error.clear();
   pass.build.retry_at.clear();
-  Json& status = pass.function["status"]["buildStatus"];
-  if (fresh) status["startedAt"] = base::format_rfc3339(clock.wall());
   status.erase("completedAt");
   co_return Status();
 }
@@ -680,8 +681,7 @@ Task<Result<Requeue>> FunctionController::State::finalize(Json function) {
   for (const auto& [type, name] : owned) {
     HEARTH_CO_CHECK_OK(co_await remove_owned(function, type, name));
   }
-  const std::string job = read_build_status(function).job_name;
-  co_await discard_context(function, job);
+  co_await discard_context(function, read_build_status(function).job_name);
   if (options.emit) {
     options.emit(function, "lifecycle.service.deleted",
                  {{"name", key.name}, {"namespace", key.ns}, {"serviceName", key.name}});

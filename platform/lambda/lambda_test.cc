@@ -41,7 +41,7 @@ TEST(Validation, AcceptsAnInlineFunction) { EXPECT_THAT(fields(kInline), testing
 
 TEST(Validation, NamesWhatIsMissingOrHostile) {
   EXPECT_THAT(fields("source: {type: minio}\n"), testing::ElementsAre("spec.source.minio"));
-  EXPECT_THAT(fields("source: {type: minio, minio: {bucket: b, key: a/../b}}\n"),
+  EXPECT_THAT(fields("source: {type: minio, minio: {bucket: code, key: a/../b}}\n"),
               testing::ElementsAre("spec.source.minio.key"));
   EXPECT_THAT(
       fields("source: {type: git, git: {url: 'https://x/$(id)', ref: a..b, path: ../c}}\n"),

@@ -146,6 +146,12 @@ Json container_of(const Json& function, const FunctionSpec& spec, const std::str
   return container;
 }
 
+Json pull_secrets_of(const Source& source) {
+  Json out = Json::array();
+  for (const std::string& name : source.pull_secrets) out.push_back({{"name", name}});
+  return out;
+}
+
 // The variable's last literal value, as the instance will see it; 0 when it is no number of
 // seconds.
 double timeout_seconds_of(const Json& env) {
@@ -169,6 +175,13 @@ void set_timeout(Json& pod, const FunctionSpec& spec) {
   constexpr double kTimeoutSecondsMax = 600;  // Knative's max-revision-timeout-seconds
   pod["timeoutSeconds"] =
       static_cast<std::int64_t>(std::min(std::ceil(seconds) + 1, kTimeoutSecondsMax));
+}
+
+// `retry` counts the attempts after the first.
+Json delivery_of(const Retries& retries) {
+  return {{"retry", retries.max_attempts - 1},
+          {"backoffPolicy", "exponential"},
+          {"backoffDelay", retries.backoff_delay}};
 }
 
 }  // namespace
@@ -241,6 +254,7 @@ Json render_service(const Json& function, const FunctionSpec& spec, const std::s
            {"automountServiceAccountToken", !spec.service_account.empty()},
            {"serviceAccountName",
             spec.service_account.empty() ? "knative-lambda-function" : spec.service_account}};
+  if (!spec.source.pull_secrets.empty()) pod["imagePullSecrets"] = pull_secrets_of(spec.source);
   set_timeout(pod, spec);
   service["spec"] = {{"template",
                       {{"metadata",
@@ -254,10 +268,7 @@ Json render_broker(const std::string& ns, const FunctionSpec& spec) {
   Json broker = resource::new_object(resource::kBrokers, {ns, spec.broker_name});
   broker["metadata"]["labels"] = {{"app.kubernetes.io/component", "broker"},
                                   {"app.kubernetes.io/managed-by", kManagedBy}};
-  broker["spec"] = {{"delivery",
-                     {{"retry", spec.retry_max_attempts},
-                      {"backoffPolicy", "exponential"},
-                      {"backoffDelay", spec.retry_backoff_delay}}}};
+  broker["spec"] = {{"delivery", delivery_of({})}};
   return broker;
 }
 
@@ -280,6 +291,8 @@ Json render_trigger(const Json& function, const FunctionSpec& spec) {
           {"kind", "Service"},
           {"name", name},
           {"namespace", resource::namespace_of(function)}}}}}};
+  // In place of the Broker's, but for its deadLetterSink, which still holds.
+  if (spec.retries) trigger["spec"]["delivery"] = delivery_of(*spec.retries);
   return trigger;
 }
 

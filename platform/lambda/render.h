@@ -45,6 +45,7 @@ Json render_build_job(const Json& function, const FunctionSpec& spec, const Buil
 // `handler`: the resolved one; empty for image sources.
 Json render_service(const Json& function, const FunctionSpec& spec, const std::string& image,
                     const std::string& handler, const RenderSettings& settings);
+// The functions of a namespace share it: what one of them wishes is not in it.
 Json render_broker(const std::string& ns, const FunctionSpec& spec);
 Json render_trigger(const Json& function, const FunctionSpec& spec);
 // Function pods run under it; it has no rights.

@@ -2,6 +2,7 @@
 // repositories are reached through the functions of SourceAccess, which the assembly provides.
 #pragma once
 
+#include <compare>
 #include <functional>
 #include <map>
 #include <string>
@@ -35,6 +36,8 @@ struct GitLocation {
   std::string ref;
   std::string path;
   std::map<std::string, std::string> secret;  // decoded data of the credentials' Secret
+
+  auto operator<=>(const GitLocation&) const = default;
 };
 
 // The bucket for build contexts that are too large for a ConfigMap.

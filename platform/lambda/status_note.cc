@@ -1,6 +1,7 @@
 #include "platform/lambda/status_note.h"
 
 #include "platform/lambda/function.h"
+#include "platform/lambda/ignored_fields.h"
 #include "platform/resource/condition.h"
 #include "platform/resource/object.h"
 
@@ -30,6 +31,9 @@ EventNote phase_note(const Json& function, const std::string& phase, const Condi
 
 std::vector<EventNote> status_notes(const Json& before, const Json& after) {
   std::vector<EventNote> out;
+  if (base::int_at(before, {"status", "observedGeneration"}) != resource::generation_of(after)) {
+    out = ignored_field_notes(after);
+  }
   if (!resource::annotation_of(before, kRollbackTargetAnnotation).empty() &&
       resource::annotation_of(after, kRollbackTargetAnnotation).empty()) {
     out.push_back({EventType::kNormal,

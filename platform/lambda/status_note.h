@@ -8,8 +8,9 @@
 
 namespace hearth::lambda {
 
-// One when the phase or what it stands on changed, one when a build ended well, and one when
-// the reconcile ended a rollback. Without their component.
+// One when the phase or what it stands on changed, one when a build ended well, one when the
+// reconcile ended a rollback, and once a generation those of fields that nobody reads. Without
+// their component.
 std::vector<resource::EventNote> status_notes(const Json& before, const Json& after);
 
 }  // namespace hearth::lambda

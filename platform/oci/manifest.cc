@@ -1,5 +1,7 @@
 #include "platform/oci/manifest.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 
 namespace hearth::oci {
@@ -107,6 +109,15 @@ Json run_config(const ImageConfig& config) {
   return out;
 }
 
+// Absolute, without "." and "..": it is joined to folders of this machine.
+std::string normal_folder(const std::string& path) {
+  if (path.empty()) return {};
+  std::string out = std::filesystem::path("/" + path).lexically_normal().string();
+  out.erase(0, out.find_first_not_of('/'));
+  while (out.ends_with('/')) out.pop_back();
+  return "/" + out;
+}
+
 void parse_run_config(const Json& json, ImageConfig& out) {
   out.env = strings_at(json, {"config", "Env"});
   out.entrypoint = strings_at(json, {"config", "Entrypoint"});
@@ -114,7 +125,7 @@ void parse_run_config(const Json& json, ImageConfig& out) {
   out.shell = strings_at(json, {"config", "Shell"});
   out.exposed_ports = keys_at(json, {"config", "ExposedPorts"});
   out.volumes = keys_at(json, {"config", "Volumes"});
-  out.working_dir = base::string_at(json, {"config", "WorkingDir"});
+  out.working_dir = normal_folder(base::string_at(json, {"config", "WorkingDir"}));
   out.user = base::string_at(json, {"config", "User"});
   out.stop_signal = base::string_at(json, {"config", "StopSignal"});
   if (const Json* check = base::find(json, {"config", "Healthcheck"})) out.healthcheck = *check;

@@ -93,5 +93,18 @@ TEST(ImageConfig, ReadsWhatItWrites) {
   EXPECT_EQ(read.diff_ids, config.diff_ids);
 }
 
+// Who pushes an image writes it; it is joined to folders of this machine.
+TEST(Config, AWorkingFolderIsAbsoluteAndDoesNotClimb) {
+  const auto folder_of = [](const std::string& text) {
+    return parse_config(R"({"config": {"WorkingDir": ")" + text + R"("}})").value().working_dir;
+  };
+  EXPECT_EQ(folder_of("/app/"), "/app");
+  EXPECT_EQ(folder_of("/../../../root"), "/root");
+  EXPECT_EQ(folder_of("/app/../.."), "/");
+  EXPECT_EQ(folder_of("../app"), "/app");
+  EXPECT_EQ(folder_of("/"), "/");
+  EXPECT_EQ(folder_of(""), "");
+}
+
 }  // namespace
 }  // namespace hearth::oci

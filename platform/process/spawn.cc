@@ -193,6 +193,14 @@ bool confine(const SpawnRequest& request, const Plan& plan, int handover, Failur
   ::_exit(127);
 }
 
+// Whether the kernel refused a namespace as such. What fails later (a mount in the root) can be the
+// doing of whoever made that, so it must never be taken for a machine without namespaces.
+bool lies_with_kernel(const Failure& failure) {
+  return failure.step == Step::kJail &&
+         (failure.jail.step == JailStep::kUserMap ||
+          failure.jail.step == JailStep::kPrivateMounts || failure.jail.step == JailStep::kRoot);
+}
+
 Error child_error(const SpawnRequest& request, const Plan& plan, const Failure& failure) {
   const auto describe_step = [&]() -> std::string {
     switch (failure.step) {
@@ -217,9 +225,9 @@ Error child_error(const SpawnRequest& request, const Plan& plan, const Failure& 
   };
   Error error = system_error(failure.number,
                              fmt::format("starting {}: {}", request.argv[0], describe_step()));
-  if (failure.step == Step::kJail || failure.step == Step::kRights) {
+  if (lies_with_kernel(failure)) {
     error.code = Code::kForbidden;
-  } else if (error.code != Code::kNotFound) {
+  } else if (failure.step == Step::kJail || error.code != Code::kNotFound) {
     error.code = Code::kPreconditionFailed;
   }
   return error;
@@ -303,11 +311,13 @@ Result<Child> spawn(const SpawnRequest& request) {
   if (request.argv.empty()) return fail(Code::kInvalid, "no program to start");
   const bool is_root = ::geteuid() == 0;
   auto child = try_spawn(request, !is_root);
-  if (child || !is_root || !request.jail || child.error().code != Code::kForbidden) return child;
+  if (child || !is_root || !request.jail || !withholds_namespaces(child.error())) return child;
   // Root without the right, as in a container: a user namespace gives it within.
   auto second = try_spawn(request, true);
   return second ? std::move(second) : std::move(child);
 }
+
+bool withholds_namespaces(const Error& error) { return error.code == Code::kForbidden; }
 
 int reap(const Child& child) {
   siginfo_t ended{};

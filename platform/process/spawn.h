@@ -50,10 +50,15 @@ struct Child {
   base::UniqueFd binds;  // with watch_binds; closed when the kernel withholds it
 };
 
-// kForbidden when the kernel withholds the jail (the caller may try without one): a daemon that is
-// root without the right to mount gets a second try in a user namespace first.
-// kNotFound when the program does not exist, kPreconditionFailed when it can't be executed.
+// kForbidden when the kernel withholds namespaces: a daemon that is root without the right to make
+// them gets a second try in a user namespace first. kPreconditionFailed when the jail can't be laid
+// out or the program can't be executed, kNotFound when the program does not exist.
 Result<Child> spawn(const SpawnRequest& request);
+
+// Whether spawn() failed because the kernel gives nobody a jail: clone, mapping the user, private
+// mounts. Only then may a caller go on without one. All other failures may lie with the content of
+// the jail, and who makes that must not be able to get rid of it.
+bool withholds_namespaces(const Error& error);
 
 // Exit code, or 128 + signal. The process must have ended (its pidfd is readable); reaps it.
 int reap(const Child& child);

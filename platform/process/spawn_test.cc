@@ -120,5 +120,16 @@ TEST_F(JailTest, LeavesNoMountBehind) {
   EXPECT_TRUE(std::filesystem::is_empty(root_));
 }
 
+// Who makes the content of a jail must not get rid of it by a mount that can't work.
+TEST_F(JailTest, AMountThatFailsIsNotTakenForAMachineWithoutNamespaces) {
+  SpawnRequest request = shell("true");
+  request.jail->mounts.push_back({Mount::Kind::kReadOnly, "/usr", root_ + "/absent"});
+  const auto child = spawn(request);
+  ASSERT_FALSE(child);
+  EXPECT_EQ(child.error().code, Code::kPreconditionFailed);
+  EXPECT_FALSE(withholds_namespaces(child.error()));
+  EXPECT_THAT(child.error().message, testing::HasSubstr("mounting " + root_ + "/absent"));
+}
+
 }  // namespace
 }  // namespace hearth::process

@@ -8,6 +8,7 @@
 #include "platform/base/clock.h"
 #include "platform/base/file.h"
 #include "platform/base/json.h"
+#include "platform/base/printable.h"
 
 namespace hearth::telemetry {
 namespace {
@@ -78,6 +79,8 @@ void Log::write(Level level, std::string_view event, std::initializer_list<Field
     line += json ? fmt::format(",{}:{}", json_text(field.key), field_text(field, true))
                  : fmt::format(" {}={}", field.key, field_text(field, false));
   }
+  // Values are of functions and clients, too; JSON has escaped what it must.
+  if (!json) line = base::printable(line);
   line += json ? "}\n" : "\n";
   // A log that can't be written has nowhere to be reported.
   (void)base::write_all(STDERR_FILENO, line);

@@ -11,22 +11,45 @@ import tempfile
 import threading
 import time
 
-from measure import ALL_CORES, BINARY, HOME, Missing, http_load, pinned, wait_until
+from measure import (ALL_CORES, BINARY, HOME, Missing, descendants, http_load, pinned,
+                     wait_until)
 
 PYTHON_HELLO = "def handler(event):\n    return 'hello'\n"
 NODE_HELLO = "exports.handler = async () => 'hello';\n"
-# One text for all rows, so that one build serves them: 1 KiB.
+# One text for all rows, so that one build serves them: 1 KiB. With BENCH_SOCKET it answers plain
+# HTTP at that Unix socket, too, as an upstream of nginx.
 GO_HELLO = """package main
 
-import "strings"
+import (
+\t"net"
+\t"net/http"
+\t"os"
+\t"strings"
+)
 
 var answer = strings.Repeat("x", 1024)
 
 func Handler(event map[string]interface{}) (interface{}, error) {
 \treturn answer, nil
 }
+
+func init() {
+\tpath := os.Getenv("BENCH_SOCKET")
+\tif path == "" {
+\t\treturn
+\t}
+\tlistener, err := net.Listen("unix", path)
+\tif err != nil {
+\t\tpanic(err)
+\t}
+\tgo http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+\t\tw.Write([]byte(answer))
+\t}))
+}
 """
 FUNCTIONS = "/apis/lambda.knative.io/v1alpha1/namespaces/default/lambdafunctions"
+SERVICES = "/apis/serving.knative.dev/v1/namespaces/default/services"
+REVISIONS = "/apis/serving.knative.dev/v1/namespaces/default/revisions"
 
 
 def go_state():
@@ -70,9 +93,8 @@ class Hearth:
         for item in api.call("GET", FUNCTIONS)["items"]:
             api.call("DELETE", FUNCTIONS + "/" + item["metadata"]["name"])
         wait_until(lambda: not api.call("GET", FUNCTIONS)["items"], 30, "the functions to go")
-        services = "/apis/serving.knative.dev/v1/namespaces/default/"
-        wait_until(lambda: not api.call("GET", services + "services")["items"] and
-                   not api.call("GET", services + "revisions")["items"], 30, "the services to go")
+        wait_until(lambda: not api.call("GET", SERVICES)["items"] and
+                   not api.call("GET", REVISIONS)["items"], 30, "the services to go")
 
     def __exit__(self, *unused):
         self.process.send_signal(signal.SIGTERM)
@@ -87,6 +109,14 @@ class Hearth:
     @property
     def pid(self):
         return self.process.pid
+
+    def server_pids(self):
+        """The daemon alone."""
+        return [self.pid]
+
+    def all_pids(self):
+        """The daemon, its fork servers and instances."""
+        return [self.pid, *descendants(self.pid)]
 
     def address(self, face="gateway"):
         return self.ready[face].rsplit("/", 1)[-1]
@@ -135,6 +165,8 @@ class Hearth:
 
     def deploy(self, *manifests, connections=8, seconds=900):
         """Creates functions and waits until all are Ready; returns the seconds of both."""
+        # From here on, so that the watch doesn't begin with thousands that are there.
+        version = self.api().call("GET", FUNCTIONS + "?limit=1")["metadata"]["resourceVersion"]
         start = time.monotonic()
         waiting = list(manifests)
         errors = []
@@ -160,7 +192,7 @@ class Hearth:
             raise errors[0]
         applied = time.monotonic() - start
         left = {manifest["metadata"]["name"] for manifest in manifests}
-        for item in self.api().watch(FUNCTIONS, seconds):
+        for item in self.api().watch(FUNCTIONS, version, seconds):
             status = item.get("status", {})
             if status.get("phase") == "Failed" and item["metadata"]["name"] in left:
                 raise RuntimeError("%s failed: %s" % (item["metadata"]["name"],
@@ -170,6 +202,15 @@ class Hearth:
             if not left:
                 return applied, time.monotonic() - start
         raise RuntimeError("waited %d s for functions: %s" % (seconds, sorted(left)[:5]))
+
+    def undeploy(self, *names):
+        """Deletes functions and waits until they and their Services are gone."""
+        api = self.api()
+        for name in names:
+            api.call("DELETE", FUNCTIONS + "/" + name)
+        for name in names:
+            for path in (FUNCTIONS + "/" + name, SERVICES + "/" + name):
+                wait_until(lambda: not api.is_there(path), 60, path + " to go")
 
     def app_folders(self):
         return [path / "app" for path in (self.folder / "state/images").iterdir()
@@ -187,6 +228,9 @@ class Hearth:
 
     def cold_start_us(self, name, cores):
         self.scale_to_zero(name)
+        return self.answer_us(name, cores)
+
+    def answer_us(self, name, cores):
         return http_load(self.address(), [self.request_head(name)], "--requests", "1",
                          cores=cores)["p50_us"]
 
@@ -209,13 +253,25 @@ class Api:
             raise RuntimeError("%s %s: %d %s" % (method, path, answer.status, text[:500]))
         return json.loads(text) if text else {}
 
-    def watch(self, collection, seconds):
-        """The objects that are there, and each that changes; ends after `seconds`."""
-        self.connection.request("GET", "%s?watch=true&timeoutSeconds=%d" % (collection, seconds),
-                                headers=self.headers)
+    def watch(self, collection, version, seconds):
+        """Each object that changed after `version`; ends after `seconds`."""
+        query = "watch=true&resourceVersion=%s&timeoutSeconds=%d" % (version, seconds)
+        self.connection.request("GET", collection + "?" + query, headers=self.headers)
         with self.connection.getresponse() as answer:
             for line in answer:
-                yield json.loads(line)["object"]
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise RuntimeError("watch of %s: %s" % (collection, line.decode()[:500]))
+                yield event["object"]
+
+    def is_there(self, path):
+        try:
+            self.call("GET", path)
+        except RuntimeError as error:
+            if ": 404 " in str(error):
+                return False
+            raise
+        return True
 
     def apply(self, collection, manifest):
         """Creates, or replaces what has the same name."""

@@ -285,9 +285,28 @@ class Process:
         return [self.pid, *descendants(self.pid)]
 
 
-def measured_with_cpu(pids, load):
-    """Runs `load` and adds the processor time that the processes spent on each request."""
-    before = cpu_seconds(*pids)
+def warm_load(pids, address, heads, seconds, *arguments):
+    """A load of some seconds, measured after half a second of the same that counts for nothing:
+    the processor time of a warm-up must not stand beside requests that leave it out."""
+    def run(length):
+        return http_load(address, heads, "--seconds", length, *arguments)
+    run(0.5)
+    return measured_with_cpu(pids, lambda: run(seconds))
+
+
+# No server answers a request or takes a message in less; what shows less is not what served.
+LEAST_CPU_US = 1.0
+
+
+def measured_with_cpu(pids, load, count="requests"):
+    """Runs `load` and adds the processor time that the processes spent on each of what it counts.
+
+    `pids` is asked before and after: a worker that is forked in between counts as well.
+    """
+    before = cpu_seconds(*pids())
     result = load()
-    result["cpu_us"] = (cpu_seconds(*pids) - before) * 1e6 / max(1, result["requests"])
+    result["cpu_us"] = (cpu_seconds(*pids()) - before) * 1e6 / max(1, result[count])
+    if result["cpu_us"] < LEAST_CPU_US:
+        raise RuntimeError("%.2f µs of processor time for each of %d %s: processes %s did not "
+                           "serve them" % (result["cpu_us"], result[count], count, pids()))
     return result

@@ -1,8 +1,12 @@
-"""Tables for the terminal, docs/performance.md and its charts, from results.json."""
+"""Tables for the terminal, docs/performance.md and its charts, from results.json and notes.md."""
 
 import html
+import pathlib
+import re
 
 from measure import quotient
+
+NOTES = pathlib.Path(__file__).resolve().parent / "notes.md"
 
 INK, HEARTH, OTHER, TARGET, PAPER = "#1f2933", "#c2410c", "#94a3b8", "#15803d", "#ffffff"
 WIDTH, LABEL_WIDTH, BAR_HEIGHT, GAP = 760, 250, 20, 8
@@ -38,6 +42,14 @@ HEADINGS = ("figure", "Hearth", "p99", "CPU µs/req", "yardstick", "", "p99", "C
             "target")
 
 
+def ratio_text(ours, other, ratio):
+    """The ratio of the medians, and the lowest and highest of the rounds that ran in turn."""
+    rounds = [quotient(*pair) for pair in zip(ours["rounds"], other["rounds"])] if other else []
+    if len(rounds) < 2 or len(ours["rounds"]) != len(other["rounds"]) or None in rounds:
+        return number(ratio)
+    return "%s (%s–%s)" % (number(ratio), number(min(rounds)), number(max(rounds)))
+
+
 def table(row):
     """Rows of cells: a line a figure, one more for each further yardstick."""
     lines = []
@@ -50,7 +62,7 @@ def table(row):
             right = [other["name"], side_text(other, unit), number(other["p99"]),
                      number(other["cpu_us_per_request"])] if other else ["–", "–", "–", "–"]
             ratio = figure["ratio"] if index == 0 else quotient(ours["median"], other["median"])
-            lines.append(left + right + [number(ratio),
+            lines.append(left + right + [ratio_text(ours, other, ratio),
                                          verdict_text(figure) if index == 0 else ""])
     return lines
 
@@ -148,7 +160,12 @@ with Hearth, in the same run.
 - A value is the **median of rounds**; in each round yardstick and Hearth run one after the other.
   p99 is the median of the rounds' 99th percentiles: in the figure's unit where that is a time, else
   in milliseconds.
-- **ratio** is Hearth divided by the yardstick. Where lower is better, below 1 is better.
+- **ratio** is Hearth divided by the yardstick. Where lower is better, below 1 is better. In
+  brackets stand the lowest and the highest ratio of a round: a bound between them is met or missed
+  by chance.
+- Below a table stand, where a target is missed, what stands in the way and what design would get
+  there, and what was mended, with the figures before and after. These are notes written by hand
+  (`tests/bench/notes.md`); their figures are of the runs that they tell of.
 - **CPU µs/req** is the processor time of the server's processes for one request (from
   `/proc/PID/task/*/schedstat`). It varies far less than a rate and depends less on who else wants
   the machine: trust it first.
@@ -180,10 +197,20 @@ def machine_text(results):
     return "\n".join(out) + "\n"
 
 
-def row_markdown(name, row, commit):
+def read_notes(path=NOTES):
+    """The text of each section "## ROW"; what comes before the first is for who writes them."""
+    parts = re.split(r"^## (\S+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    names = parts[::2]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError("%s: two sections of %s" % (path, ", ".join(twice)))
+    return {name: body.strip() for name, body in zip(names, parts[1::2])}
+
+
+def row_markdown(name, row, commit, notes):
     out = ["## %s: %s\n" % (name, row["title"])]
     if "error" in row:
-        return "\n".join(out + ["Could not be measured: %s\n" % row["error"]])
+        return "\n".join(out + ["Could not be measured: %s\n" % row["error"], *notes_text(notes)])
     if row.get("commit", commit) != commit:
         out.append("*Measured in another run, of commit %s (%s).*\n" % (row["commit"], row["at"]))
     if row["quick"]:
@@ -198,9 +225,14 @@ def row_markdown(name, row, commit):
         for side in [figure["hearth"], *figure["yardsticks"]]:
             if side["note"]:
                 out.append("%s, %s: %s.\n" % (figure["name"], side["name"], side["note"]))
+    out += notes_text(notes)
     if any(bars(figure) for figure in row["figures"]):
         out.append("![%s](performance/%s.svg)\n" % (row["title"], name.lower()))
     return "\n".join(out)
+
+
+def notes_text(notes):
+    return [notes + "\n"] if notes else []
 
 
 def summary(rows):
@@ -233,5 +265,6 @@ def write(results, docs):
             (folder / (name.lower() + ".svg")).write_text(row_svg(name, row), encoding="utf-8")
     parts = [INTRODUCTION, machine_text(results), summary(rows)]
     commit = results.get("machine", {}).get("commit")
-    parts += [row_markdown(name, row, commit) for name, row in rows]
+    notes = read_notes()
+    parts += [row_markdown(name, row, commit, notes.get(name, "")) for name, row in rows]
     (docs / "performance.md").write_text("\n".join(parts), encoding="utf-8")

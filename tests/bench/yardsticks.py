@@ -65,7 +65,7 @@ def pip_program(name):
 
 @contextlib.contextmanager
 def nginx(locations, cores=SERVER_CORE, extra=""):
-    """One worker, keep-alive; yields (address, pids of the worker)."""
+    """One worker, keep-alive; yields (address, function that names the worker's pid)."""
     binary = program("nginx", "scripts/install-dependencies bench")
     port = free_port()
     folder = HOME / ("nginx-%d" % port)
@@ -90,7 +90,9 @@ http {
 %s""" % (folder, folder, paths, extra, port, locations,
          "user root;" if os.getuid() == 0 else ""))
     with Process([binary, "-p", str(folder), "-c", str(config)], cores, port) as process:
-        yield "127.0.0.1:%d" % port, descendants(process.pid)
+        # The port answers before the worker is forked.
+        wait_until(lambda: descendants(process.pid), 10, "nginx's worker")
+        yield "127.0.0.1:%d" % port, lambda: descendants(process.pid)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -150,7 +152,7 @@ class RabbitMq:
 
 @contextlib.contextmanager
 def s3rver(cores=SERVER_CORE):
-    """Yields (address, key, secret, pids)."""
+    """Yields (address, key, secret, function that names the pids)."""
     binary = npm_program("s3rver")
     port = free_port()
     folder = HOME / ("s3rver-%d" % port)
@@ -158,7 +160,7 @@ def s3rver(cores=SERVER_CORE):
     command = [binary, "-d", folder, "-a", "127.0.0.1", "-p", str(port), "--silent",
                "--configure-bucket", "bench"]
     with Process(command, cores, port) as process:
-        yield "127.0.0.1:%d" % port, "S3RVER", "S3RVER", process.pids()
+        yield "127.0.0.1:%d" % port, "S3RVER", "S3RVER", process.pids
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -188,7 +190,7 @@ def seaweedfs(cores=SERVER_CORE):
     with Process(command, cores, port, seconds=60) as process:
         wait_until(lambda: port_answers(base + 2), 30, "the filer")
         wait_until(lambda: master_has_volumes(base), 30, "the volume server to report")
-        yield "127.0.0.1:%d" % port, "bench", "bench-secret", process.pids()
+        yield "127.0.0.1:%d" % port, "bench", "bench-secret", process.pids
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -220,7 +222,8 @@ const hello :Workerd.Worker = (
 
 @contextlib.contextmanager
 def functions_framework_python(code, cores=SERVER_CORE):
-    """gunicorn with one worker, as functions-framework starts it. Yields (address, pids)."""
+    """gunicorn with one worker, as functions-framework starts it. Yields (address, function that
+    names the pids)."""
     binary = pip_program("functions-framework")
     port = free_port()
     folder = HOME / "functions-framework-python"
@@ -229,7 +232,9 @@ def functions_framework_python(code, cores=SERVER_CORE):
     env = dict(os.environ, PYTHONUNBUFFERED="1", WORKERS="1")
     with Process([binary, "--target", "handler", "--host", "127.0.0.1", "--port", str(port)],
                  cores, port, env=env, cwd=folder) as process:
-        yield "127.0.0.1:%d" % port, process.pids()
+        # The master listens before it forks the worker, which then loads the function.
+        wait_until(lambda: descendants(process.pid), 30, "gunicorn's worker")
+        yield "127.0.0.1:%d" % port, process.pids
 
 
 @contextlib.contextmanager
@@ -244,7 +249,7 @@ def functions_framework_node(code, cores=SERVER_CORE):
                NODE_PATH=str(HOME / "npm/functions-framework/node_modules"))
     with Process([binary, "--target", "handler", "--port", str(port)], cores, port, env=env,
                  cwd=folder) as process:
-        yield "127.0.0.1:%d" % port, process.pids()
+        yield "127.0.0.1:%d" % port, process.pids
 
 
 def buildah_build_seconds(folder):

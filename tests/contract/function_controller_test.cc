@@ -518,6 +518,20 @@ TEST_P(FunctionControllerContract, WhatBringsItsEventsComesBack) {
   until([&] { return get(kTriggers, "fn-trigger")["spec"]["filters"] == filters; }, "its filter");
 }
 
+TEST_P(FunctionControllerContract, ItsRetriesAreItsTriggersAndFollowItsSpec) {
+  make_ready("fn.py", "{brokerName: main, dlq: {retryMaxAttempts: 2}}");
+  const auto retry = [&](const Type& type, const char* name) {
+    return base::int_at(get(type, name), {"spec", "delivery", "retry"});
+  };
+  EXPECT_EQ(retry(kTriggers, "fn-trigger"), 1);
+  EXPECT_EQ(retry(kBrokers, "main"), 4) << "it is for all functions of the namespace";
+  change(kFunctions, "fn", {{"spec", {{"eventing", {{"dlq", {{"retryMaxAttempts", 7}}}}}}}});
+  until([&] { return retry(kTriggers, "fn-trigger") == 6; }, "six retries");
+  change(kFunctions, "fn", {{"spec", {{"eventing", {{"dlq", nullptr}}}}}});
+  until([&] { return !get(kTriggers, "fn-trigger")["spec"].contains("delivery"); },
+        "the Broker's retries");
+}
+
 INSTANTIATE_TEST_SUITE_P(Worlds, FunctionControllerContract,
                          testing::Values(World::kEmbedded, World::kRemote),
                          [](const auto& world) { return name_of_world(world.param); });

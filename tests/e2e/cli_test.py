@@ -525,8 +525,8 @@ class WithoutDaemonTest(unittest.TestCase):
 
     def test_the_documented_config_is_valid_and_complete(self):
         text = (ROOT / "config/hearth.yaml").read_text()
-        for key in ("state", "listen", "port", "apiPort", "s3Port", "registryPort", "ephemeral", "dev",
-                    "sandbox", "controllers", "languages", "s3AccessKey", "s3SecretKey",
+        for key in ("state", "listen", "hosts", "port", "apiPort", "s3Port", "registryPort",
+                    "ephemeral", "dev", "sandbox", "controllers", "languages", "s3AccessKey", "s3SecretKey",
                     "s3Credentials", "logFormat", "logLevel", "accessLog"):
             self.assertRegex(text, r"(?m)^(# )?%s:" % key)
         # Its ports may be taken here: flags win over the file.

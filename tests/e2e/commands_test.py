@@ -2,10 +2,12 @@
 
 import json
 import socket
+import time
 import unittest
 import uuid
 
 from daemon import Daemon, wait_for
+from exhaustion_test import gateway_connection
 
 CODE = "def handler(event):\n    return %d\n"
 
@@ -150,6 +152,27 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(reasons["BuildReady"], "BuildCancelled")
         self.assertEqual(self.answer("kept"), "1")
 
+    def test_a_ready_function_is_built_again_by_command(self):
+        self.deploy("rebuilt", 1)
+        self.hearth.wait_ready("rebuilt")
+
+        def build():
+            return self.hearth.get("lambdafunction", "rebuilt")["status"]["buildStatus"]
+
+        def job():
+            """The same content has the same name; another build is another object."""
+            return (self.hearth.get("job", build()["jobName"]) or {}).get("metadata", {}).get("uid")
+        for kind in ("build.start", "build.retry"):
+            with self.subTest(kind):
+                before, told = job(), self.lifecycle("rebuilt").count("build.completed")
+                self.assertEqual(self.command(kind, {"name": "rebuilt", "namespace": "default"})[0],
+                                 202)
+                wait_for(lambda: self.lifecycle("rebuilt").count("build.completed") == told + 1,
+                         60, "another build")
+                self.assertNotIn(job(), (before, None))
+                self.hearth.wait_ready("rebuilt")
+                self.assertEqual(self.answer("rebuilt"), "1")
+
     def test_privileged_annotations_are_dropped(self):
         manifest = self.hearth.function("plain", CODE % 4)
         manifest["metadata"]["annotations"] = {"lambda.knative.io/receiver-mode": "true", "note": "kept"}
@@ -157,6 +180,47 @@ class CommandsTest(unittest.TestCase):
         stored = wait_for(lambda: self.hearth.get("lambdafunction", "plain"), 20, "the function")
         self.assertEqual(stored["metadata"]["annotations"].get("note"), "kept")
         self.assertNotIn("lambda.knative.io/receiver-mode", stored["metadata"]["annotations"])
+
+
+class CommandLimitsTest(unittest.TestCase):
+    BODY_BYTES_MAX = 1024 * 1024
+    BURST, RATE_PER_SECOND = 100, 50
+
+    def setUp(self):
+        self.hearth = self.enterContext(Daemon())
+        self.connection = gateway_connection(self.hearth)
+        self.addCleanup(self.connection.close)
+
+    def send(self, body=b"{}", **headers):
+        """(status, headers, answer) of a command that nobody knows: it counts, and does nothing."""
+        self.connection.request("POST", "/events", body, {
+            "Host": "localhost", "ce-id": str(uuid.uuid4()), "ce-source": "test",
+            "ce-type": "io.knative.lambda.command.nothing", "ce-specversion": "1.0",
+            "Content-Type": "application/json", **headers})
+        response = self.connection.getresponse()
+        return response.status, response.headers, json.loads(response.read())
+
+    def test_a_command_that_is_too_large_is_a_413(self):
+        fits = b'{"x":"%s"}' % (b"x" * (self.BODY_BYTES_MAX - 8))
+        self.assertEqual(self.send(fits)[0], 202)
+        status, headers, answer = self.send(fits + b" ", **{"X-Correlation-ID": "c-2"})
+        self.assertEqual((status, answer["error"]), (413, "payload_too_large"))
+        self.assertEqual((headers["X-Correlation-ID"], answer["correlationId"]), ("c-2", "c-2"))
+        self.assertRegex(answer["message"], "[0-9]")
+
+    def test_more_commands_than_the_rate_allows_are_429_and_told_when_to_come_again(self):
+        began = time.monotonic()
+        for accepted in range(10 * self.BURST):
+            status, headers, answer = self.send()
+            if status != 202:
+                break
+        seconds = time.monotonic() - began
+        self.assertEqual((status, answer["error"]), (429, "rate_limit_exceeded"))
+        self.assertEqual(headers["Retry-After"], "5")
+        self.assertTrue(headers["X-Correlation-ID"])
+        self.assertGreaterEqual(accepted, self.BURST)
+        self.assertLessEqual(accepted, self.BURST + self.RATE_PER_SECOND * seconds + 1)
+        wait_for(lambda: self.send()[0] == 202, 5, "room for another one")
 
 
 if __name__ == "__main__":

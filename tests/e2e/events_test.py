@@ -7,6 +7,7 @@ Needs HEARTH_GATEWAY (URL of the gateway), KUBECONFIG and kubectl; HEARTH_ADMIN 
 """
 
 import base64
+import collections
 import http.server
 import json
 import os
@@ -24,6 +25,17 @@ GATEWAY = os.environ.get("HEARTH_GATEWAY", "").rstrip("/")
 ADMIN = os.environ.get("HEARTH_ADMIN", GATEWAY).rstrip("/")
 READY = bool(GATEWAY and os.environ.get("KUBECONFIG") and shutil.which("kubectl"))
 TIMEOUT_S = 20
+
+# Tells the sink of each delivery, then fails.
+FAILING = '''
+import os
+import urllib.request
+
+def handler(event):
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    direct.open(os.environ["SINK"], data=os.environ["FUNCTION_NAME"].encode(), timeout=10).read()
+    raise RuntimeError("always")
+'''
 
 
 class Sink:
@@ -250,6 +262,63 @@ class EventsTest(unittest.TestCase):
         self.post("first")
         headers, body = second.wait(1)[0]
         self.assertEqual((headers["ce-id"], body), ("re", b"answer"))
+
+    def failing_function(self, name, **dlq):
+        eventing = {"brokerName": "main", **({"dlq": dlq} if dlq else {})}
+        kubectl("apply", "-f", "-", manifest={
+            "apiVersion": "lambda.knative.io/v1alpha1", "kind": "LambdaFunction",
+            "metadata": {"name": name, "namespace": self.ns},
+            "spec": {"source": {"type": "inline", "inline": {"code": FAILING}},
+                     "runtime": {"language": "python", "version": "3.11"},
+                     "env": [{"name": "SINK", "value": self.sink.url}], "eventing": eventing}})
+
+    def wait_function(self, name):
+        wait_for(lambda: kubectl("get", "lambdafunction", name, "-n", self.ns, "-o",
+                                 "jsonpath={.status.phase}") == "Ready", 120, f"{name} to be ready")
+
+    def invoke(self, name):
+        status, _, _ = self.post("io.knative.lambda.invoke.async", subject=name)
+        self.assertEqual(status, 202)
+
+    def change_dlq(self, name, dlq, retry):
+        """Returns when the function's Trigger has that retry, and deliveries go by it."""
+        kubectl("patch", f"lambdafunction/{name}", "-n", self.ns, "--type=merge", "-p",
+                json.dumps({"spec": {"eventing": {"dlq": dlq}}}))
+
+        def follows():
+            trigger = json.loads(kubectl("get", "trigger", f"{name}-trigger", "-n", self.ns,
+                                         "-o", "json"))
+            observed = trigger.get("status", {}).get("observedGeneration")
+            return (trigger["spec"].get("delivery", {}).get("retry") == retry
+                    and observed == trigger["metadata"]["generation"])
+
+        wait_for(follows, TIMEOUT_S, f"retry {retry} of the Trigger")
+
+    def test_each_function_of_a_namespace_has_its_own_retries(self):
+        letters = Sink()
+        self.addCleanup(letters.close)
+        self.broker(retry=2, backoffDelay="PT0.05S", deadLetterSink={"uri": letters.url})
+        self.failing_function("two", retryMaxAttempts=2, retryBackoffDelay="PT0.05S")
+        self.failing_function("four", retryMaxAttempts=4, retryBackoffDelay="PT0.05S")
+        self.failing_function("brokers")
+        for name in ("two", "four", "brokers"):
+            self.wait_function(name)
+            self.invoke(name)
+
+        def deliveries(dead_letters):
+            # The last attempt is over when its event comes to the Broker's sink.
+            self.assertEqual(len(letters.wait(dead_letters)), dead_letters)
+            return collections.Counter(body.decode() for _, body in self.sink.wait(0))
+
+        self.assertEqual(deliveries(3), {"two": 2, "four": 4, "brokers": 3})
+        self.change_dlq("two", {"retryMaxAttempts": 3}, retry=2)
+        self.invoke("two")
+        self.assertEqual(deliveries(4)["two"], 2 + 3)
+        self.change_dlq("two", None, retry=None)
+        self.invoke("two")
+        self.assertEqual(deliveries(5)["two"], 2 + 3 + 3, "by the Broker's retry")
+        kept = admin("GET", f"deadletters?namespace={self.ns}&limit=10")["items"]
+        self.assertEqual(sorted(letter["attempts"] for letter in kept), [2, 3, 3, 3, 4])
 
 
 if __name__ == "__main__":

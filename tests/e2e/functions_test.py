@@ -311,10 +311,13 @@ exports.handler = async () => ({
         self.hearth.call("loud.default.localhost", "{}")
         logs = lambda: self.hearth.kubectl("logs", "-l", "serving.knative.dev/service=loud")
         wait_for(lambda: "I was here" in logs(), 10, "the line in the log")
-        self.hearth.kubectl("delete", "lambdafunction", "loud", "--timeout=30s")
-        wait_for(lambda: self.hearth.get("ksvc", "loud") is None, 30, "its Service to go")
         status, _, body = self.hearth.call("loude.default.localhost", "{}")
         self.assertEqual(status, 404)
+        self.assertIn("did you mean http://loud.default.localhost", body)
+        self.hearth.kubectl("delete", "lambdafunction", "loud", "--timeout=30s")
+        wait_for(lambda: self.hearth.get("ksvc", "loud") is None, 30, "its Service to go")
+        wait_for(lambda: self.hearth.call("loud.default.localhost", "{}")[0] == 404, 30,
+                 "its route to go")
 
     def test_an_event_reaches_a_function_through_the_broker(self):
         self.hearth.apply(self.hearth.function("listener", "def handler(event):\n    print('got', event)\n"))

@@ -123,6 +123,28 @@ class ImagesTest(unittest.TestCase):
                     return condition["message"]
         return wait_for(holds, 90, "%s to say %s" % (name, text))
 
+    def test_an_image_that_claims_this_machines_files_must_bring_a_real_app_folder(self):
+        secret = self.hearth.folder / "private"
+        secret.mkdir()
+        (secret / "note").write_text("not for functions\n")
+        for name, place in (("link", lambda app: app.symlink_to(secret)),
+                            ("file", lambda app: app.write_text("x"))):
+            tree = self.work / ("foreign-%s-1" % name) / "tree"
+            tree.mkdir(parents=True)
+            place(tree / "app")
+            image = self.push(
+                "foreign/%s:1" % name,
+                "FROM scratch\nCOPY tree /\n"
+                "LABEL hearth.local/base=host hearth.local/protocol=frames-v1\n"
+                'ENTRYPOINT ["/bin/sh","-c","cat /app/note; sleep 5"]\n')
+            self.function(name, image)
+            self.ready_message(name, "has no folder /app")
+            logs = pathlib.Path(self.hearth.ready["state"], "logs")
+            told = [log for log in logs.rglob("*") if log.is_file()
+                    and "not for functions" in log.read_text(errors="replace")]
+            self.assertEqual(told, [])
+        self.assertNotIn("sandbox_withheld", self.hearth.output())
+
     def test_a_static_server_from_scratch_runs_with_its_environment_and_working_directory(self):
         image = self.push("foreign/server:1", "FROM scratch\nCOPY server /server\nWORKDIR /work\n"
                           'ENV GREETING=image\nENTRYPOINT ["/server"]\n',

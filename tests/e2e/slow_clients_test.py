@@ -6,22 +6,33 @@ The slow ones all begin together when the file begins and are waited for by the 
 all of it takes about as long as the longest limit, a minute.
 """
 
+import hashlib
+import http.client
+import json
 import pathlib
+import random
 import socket
 import ssl
 import threading
 import time
 import unittest
+import urllib.parse
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from daemon import Daemon
-from exhaustion_test import s3_client
+from exhaustion_test import api_connection, ask, create_config_map, gateway_connection, s3_client
 
+MIB = 1024 * 1024
 PORTS = ("gateway", "api", "s3", "registry")
 HEAD_SECONDS = 20
 BODY_STALL_SECONDS = 60
 # The server looks every 250 ms; the rest is for a machine that has other work.
 LATE_SECONDS = 4
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+STALLED_DIGEST = "sha256:" + hashlib.sha256(b"x" * 1_000_000).hexdigest()
 WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LAST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 # A handshake's record of 200 bytes that begins like a ClientHello; what should follow doesn't.
@@ -91,12 +102,49 @@ class SlowClient(threading.Thread):
         return self.is_alive() and not (self.got and not self.answered)
 
 
+class SlowReader(threading.Thread):
+    """Asks, and takes the answer in a hundred pieces, one each 50 ms."""
+
+    PIECES, PAUSE_SECONDS = 100, 0.05
+
+    def __init__(self, hearth, port, request, *fields):
+        super().__init__(daemon=True)
+        url = urllib.parse.urlsplit(hearth.ready[port])
+        self.connection = socket.socket()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.connection.settimeout(30)
+        self.connection.connect((url.hostname, url.port))
+        if url.scheme == "https":
+            self.connection = ssl._create_unverified_context().wrap_socket(self.connection)
+        self.request = "\r\n".join((request + " HTTP/1.1", *fields, "Connection: close", "", ""))
+        self.status = self.body = self.seconds = None
+        self.start()
+
+    def run(self):
+        began = time.monotonic()
+        self.connection.sendall(self.request.encode())
+        with http.client.HTTPResponse(self.connection) as response:
+            response.begin()
+            piece_bytes = (response.length or 4 * MIB) // self.PIECES
+            pieces = []
+            while piece := response.read(piece_bytes):
+                pieces.append(piece)
+                time.sleep(self.PAUSE_SECONDS)
+        self.connection.close()
+        self.seconds = time.monotonic() - began
+        self.status, self.body = response.status, b"".join(pieces)
+
+
 class SlowClientsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.hearth = cls.enterClassContext(Daemon())
         cls.s3 = s3_client(cls.hearth)
         cls.s3.create_bucket(Bucket="slow")
+        cls.hearth.apply(cls.hearth.function(  # one request at a time, in one instance
+            "narrow", "def handler(event):\n    return 'free'\n",
+            scaling={"containerConcurrency": 1, "targetConcurrency": 1, "maxReplicas": 1}))
+        cls.hearth.wait_ready("narrow")
         cls.slow = {}
         for port in PORTS:
             def start(kind, sent, count=5, tls=True, **how):
@@ -110,17 +158,50 @@ class SlowClientsTest(unittest.TestCase):
         start("silent handshake", b"")
         start("half a handshake", HALF_A_HELLO)
         start("dripped handshake", HALF_A_HELLO, drip=b"\x01")
-        cls.slow["s3", "stalled body"] = [SlowClient(connect(cls.hearth, "s3"), cls.half_a_body())]
+        for (port, kind), head in cls.heads_of_bodies().items():
+            cls.slow[port, kind] = [SlowClient(connect(cls.hearth, port), cls.half_a_body(head))]
 
     @classmethod
-    def half_a_body(cls):
-        url = cls.s3.generate_presigned_url("put_object", {"Bucket": "slow", "Key": "stalled"})
-        return ("PUT /%s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000000\r\n\r\n" %
-                (url.split("/", 3)[3], cls.hearth.ready["s3"].split("//")[1])).encode() + b"x" * 10
+    def heads_of_bodies(cls):
+        """Requests whose bodies don't come, by port and what they are for."""
+        authorization = "Authorization: Bearer " + cls.token()
+        return {
+            ("s3", "stalled body"): cls.presigned("PUT", "stalled"),
+            ("api", "stalled body"): ("POST /api/v1/namespaces/default/configmaps",
+                                      "Host: localhost", authorization,
+                                      "Content-Type: application/json"),
+            ("gateway", "stalled body"): (
+                "POST /knative-lambda/lambda-broker", "Host: localhost", "ce-id: stalled",
+                "ce-source: s", "ce-type: t", "ce-specversion: 1.0", "Content-Type: text/plain"),
+            ("gateway", "stalled body of a call"): ("POST /", "Host: narrow.default.localhost"),
+            ("registry", "stalled body"): ("POST /v2/slow/blobs/uploads/?digest=" + STALLED_DIGEST,
+                                           "Host: localhost",
+                                           "Content-Type: application/octet-stream")}
+
+    @classmethod
+    def presigned(cls, method, key):
+        """The head of a request that anybody may make."""
+        session = botocore.session.get_session()
+        session.set_credentials(cls.hearth.ready["s3AccessKey"], cls.hearth.ready["s3SecretKey"])
+        client = session.create_client(
+            "s3", endpoint_url=cls.hearth.ready["s3"], region_name="us-east-1",
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}))
+        url = urllib.parse.urlsplit(client.generate_presigned_url(
+            method.lower() + "_object", {"Bucket": "slow", "Key": key}))
+        return "%s %s?%s" % (method, url.path, url.query), "Host: " + url.netloc
+
+    @staticmethod
+    def half_a_body(head):
+        request, *fields = head
+        return "\r\n".join((request + " HTTP/1.1", *fields, "Content-Length: 1000000", "",
+                            "x" * 10)).encode()
+
+    @classmethod
+    def token(cls):
+        return pathlib.Path(cls.hearth.ready["state"], "token").read_text().strip()
 
     def authorization(self):
-        token = pathlib.Path(self.hearth.ready["state"], "token").read_text().strip()
-        return token, b"Authorization: Bearer %s\r\n" % token.encode()
+        return self.token(), b"Authorization: Bearer %s\r\n" % self.token().encode()
 
     def ask(self, port, head, **how):
         """One connection: sends the bytes, returns what comes until its end."""
@@ -161,12 +242,43 @@ class SlowClientsTest(unittest.TestCase):
                 self.assert_one_cut_off(client, HEAD_SECONDS)
 
     def test_a_stalled_body_is_cut_off_and_leaves_nothing_behind(self):
-        [client] = self.slow["s3", "stalled body"]
-        client.join(BODY_STALL_SECONDS + LATE_SECONDS)
-        self.assert_one_cut_off(client, BODY_STALL_SECONDS)
-        self.assertNotIn(b"200", client.got.split(b"\r\n")[0])
+        for port, kind in self.heads_of_bodies():
+            with self.subTest(port=port, kind=kind):
+                [client] = self.slow[port, kind]
+                client.join(BODY_STALL_SECONDS + LATE_SECONDS)
+                self.assert_one_cut_off(client, BODY_STALL_SECONDS)
+                self.assertNotRegex(client.got, rb"\AHTTP/1.1 [23]")
         listed = self.s3.list_objects_v2(Bucket="slow").get("Contents", [])
         self.assertNotIn("stalled", [item["Key"] for item in listed])
+        headers = {"Host": "localhost", "Authorization": "Bearer " + self.token()}
+        status, body = ask(gateway_connection(self.hearth), "GET", "/hearth/v1/events/stalled",
+                           None, headers)
+        self.assertEqual(status, 404, body)
+        registry = http.client.HTTPConnection(self.hearth.ready["registry"], timeout=60)
+        self.assertEqual(ask(registry, "GET", "/v2/slow/blobs/" + STALLED_DIGEST)[0], 404)
+        # The one instance has no request any more.
+        self.assertEqual(self.hearth.call("narrow.default.localhost", "{}", timeout=10)[2], "free")
+
+    def test_who_reads_slowly_but_goes_on_gets_all_of_it(self):
+        """5 s each, through a window that holds a small part."""
+        content = random.Random(1).randbytes(8 * MIB)
+        self.s3.put_object(Bucket="slow", Key="large", Body=content)
+        for number in range(4):
+            self.assertEqual(create_config_map(self.hearth, api_connection(self.hearth),
+                                               "large-%d" % number, "x" * 900_000), 201)
+        requests = {"s3": self.presigned("GET", "large"),
+                    "api": ("GET /api/v1/namespaces/default/configmaps", "Host: localhost",
+                            "Authorization: Bearer " + self.token())}
+        readers = {port: SlowReader(self.hearth, port, *request)
+                   for port, request in requests.items()}
+        for reader in readers.values():
+            reader.join(60)
+            self.assertEqual(reader.status, 200, reader.body)
+            self.assertGreater(reader.seconds, 3)
+        self.assertEqual(hashlib.sha256(readers["s3"].body).digest(),
+                         hashlib.sha256(content).digest())
+        names = [item["metadata"]["name"] for item in json.loads(readers["api"].body)["items"]]
+        self.assertLessEqual({"large-%d" % number for number in range(4)}, set(names))
 
     def assert_cut_off(self, kind, seconds, answers=0):
         for port in PORTS:
@@ -255,7 +367,10 @@ class SlowClientsTest(unittest.TestCase):
                      "/v2/a/blobs/..%2f..%2f..%2ftoken", "/v2/a/blobs/sha256:..%2f..%2ftoken",
                      "/v2/a/blobs/uploads/..%2f..%2ftoken", "/v2//manifests/x",
                      "/v2/a//b/manifests/x", "/v2/a%00b/manifests/x", "/v2/a\\b/manifests/x",
-                     "/v2/_catalog/..", "/v2/a/tags/list/..", "//v2/")}
+                     "/v2/_catalog/..", "/v2/a/tags/list/..", "//v2/"),
+        "s3": ("/slow/../../token", "/slow/..%2f..%2ftoken", "/slow/%2e%2e/%2e%2e/token",
+               "/../token", "/..", "/slow/../../hearth.db", "/%2e%2e/slow", "/slow%2f..%2ftoken",
+               "/slow/%00", "/slow//etc/passwd", "/slow?prefix=../../&list-type=2")}
 
     def test_tricks_in_paths_are_refused_and_show_no_file(self):
         token, authorization = self.authorization()
@@ -265,11 +380,37 @@ class SlowClientsTest(unittest.TestCase):
                     answer = self.ask(port, b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s"
                                       b"Connection: close\r\n\r\n" % (path.encode("latin-1"),
                                                                       authorization))
-                    self.assertRegex(answer[:13], rb"HTTP/1.1 (400|404|405|414) ")
+                    # At the S3 port nobody without a signature learns what is there.
+                    self.assertRegex(answer[:13], rb"HTTP/1.1 (400|40[345]|414) " if port == "s3"
+                                     else rb"HTTP/1.1 (400|404|405|414) ")
                     content = answer.partition(b"\r\n\r\n")[2]
                     self.assertGreater(len(content), 5, "it says why")
                     self.assertNotIn(token.encode(), content)
                     self.assertNotIn(b"root:", content)
+
+    def test_dots_in_the_keys_of_objects_are_letters_of_a_name(self):
+        """Signed, they are good keys: they lead to objects only, and never out of the bucket."""
+        token = self.token().encode()
+        self.s3.create_bucket(Bucket="other")
+        self.s3.put_object(Bucket="other", Key="secret", Body=b"of the other bucket")
+        before = self.files()
+        for key in ("../../token", "../other/secret", "../../../../../../etc/passwd", "/etc/passwd",
+                    "a/../../../hearth.db", "..", ".", "..\\..\\token", "%2e%2e/%2e%2e/token"):
+            with self.subTest(key=key):
+                with self.assertRaisesRegex(ClientError, "NoSuchKey"):
+                    self.s3.get_object(Bucket="slow", Key=key)
+                self.s3.put_object(Bucket="slow", Key=key, Body=b"mine")
+                self.assertEqual(self.s3.get_object(Bucket="slow", Key=key)["Body"].read(), b"mine")
+                self.s3.delete_object(Bucket="slow", Key=key)
+        self.assertEqual(self.s3.get_object(Bucket="other", Key="secret")["Body"].read(),
+                         b"of the other bucket")
+        self.assertEqual(self.token().encode(), token)
+        self.assertEqual(self.files() - before, set(), "no file of its own")
+
+    def files(self):
+        folder = self.hearth.folder
+        return {path.relative_to(folder) for path in folder.rglob("*")
+                if "instances" not in path.parts and "logs" not in path.parts}
 
 
 if __name__ == "__main__":

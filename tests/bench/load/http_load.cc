@@ -37,7 +37,6 @@ struct Options {
   std::size_t connections = 1;
   std::size_t body_bytes = 0;
   double seconds = 0;
-  double warm_up_seconds = 0;
   std::uint64_t requests = 0;
   double timeout_seconds = 60;
 };
@@ -100,7 +99,6 @@ class Load {
   std::uint64_t failed_ = 0;
   std::uint64_t body_bytes_ = 0;
   std::size_t under_way_ = 0;
-  bool warm_ = false;
   bool ending_ = false;
   MonotonicClock::time_point start_{};
   MonotonicClock::time_point end_{};
@@ -238,16 +236,7 @@ void Load::run() {
       if ((event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(index);
     }
     const double spent = Seconds(MonotonicClock::now() - start_).count();
-    if (!warm_ && options_.warm_up_seconds > 0 && spent >= options_.warm_up_seconds) {
-      warm_ = true;
-      latencies_.clear();
-      statuses_.clear();
-      done_ = failed_ = body_bytes_ = 0;
-      start_ = MonotonicClock::now();
-    } else if (options_.seconds > 0 && spent >= options_.seconds &&
-               (warm_ || options_.warm_up_seconds <= 0)) {
-      ending_ = true;
-    }
+    if (options_.seconds > 0 && spent >= options_.seconds) ending_ = true;
     if (spent > options_.seconds + options_.timeout_seconds) {
       if (first_error_.empty()) first_error_ = "timed out";
       failed_ += under_way_;
@@ -288,7 +277,6 @@ int main(int argc, char** argv) {
   app.add_option("--heads", options.heads_file)->required();
   app.add_option("--connections", options.connections)->check(CLI::Range(1, 10'000));
   app.add_option("--seconds", options.seconds);
-  app.add_option("--warm-up", options.warm_up_seconds);
   app.add_option("--requests", options.requests);
   app.add_option("--timeout", options.timeout_seconds);
   auto* bytes = app.add_option("--body-bytes", options.body_bytes);

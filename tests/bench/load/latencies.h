@@ -21,7 +21,6 @@ inline double micros_between(MonotonicClock::time_point from, MonotonicClock::ti
 class Latencies {
  public:
   void add(double micros) { values_.push_back(static_cast<float>(micros)); }
-  void clear() { values_.clear(); }
   std::size_t size() const { return values_.size(); }
 
   // `"p50_us":…,"p90_us":…` with a prefix before each name; zeros when there is none. Sorts.

@@ -6,7 +6,7 @@ import time
 
 from daemon import GO_HELLO, NODE_HELLO, PYTHON_HELLO, Hearth, function, go_state
 from measure import (ALL_CORES, LOAD_CORE, SERVER_CORE, Figure, Missing, Row, Side, Target,
-                     descendants, http_load, tool, wait_until)
+                     cpu_seconds, descendants, http_load, tool, wait_until)
 from yardsticks import program
 
 # The interpreter that the fork server runs on; one that a shell script finds first is no measure.
@@ -27,9 +27,10 @@ def cold_starts(settings, name, code, language, title, yardstick, targets, prepa
     def measured(wait):
         times = []
         for _ in range(starts):
+            hearth.scale_to_zero("cold")
             if wait:
                 wait_until(lambda: waits_for_a_function(hearth), 30, "the process that waits")
-            times.append(hearth.cold_start_us("cold", LOAD_CORE) / 1e3)
+            times.append(hearth.answer_us("cold", LOAD_CORE) / 1e3)
         return times
 
     with Hearth(SERVER_CORE, go_state() if language == "go" else None) as hearth:
@@ -54,17 +55,39 @@ def cold_starts(settings, name, code, language, title, yardstick, targets, prepa
     return Row(name, "Cold start of a %s function through the gateway" % title, how, figures)
 
 
+# So long without processor time a process that starts is never: then it waits for its order.
+REST_SECONDS = 0.05
+
+
 def waits_for_a_function(hearth):
-    """Whether a process of Node.js that was started ahead reads from the pipe for its order."""
-    for pid in descendants(hearth.pid):
-        process = pathlib.Path("/proc/%d" % pid)
-        try:
-            if b"/hearth/runtime.js" in (process / "cmdline").read_bytes() and \
-                    "pipe_read" in (process / "wchan").read_text():
-                return True
-        except OSError:
-            pass  # it has just ended
-    return False
+    """Whether a process of Node.js that was started ahead is ready: it and all of the daemon's
+    other processes sleep and stay asleep. Instances look the same: there must be none.
+    """
+    below = descendants(hearth.pid)
+    if not any(is_node_wrapper(pid) for pid in below):
+        return False
+    everyone = [hearth.pid, *below]
+    before = cpu_seconds(*below)
+    if not all(sleeps(pid) for pid in everyone):
+        return False
+    time.sleep(REST_SECONDS)
+    return cpu_seconds(*below) == before and all(sleeps(pid) for pid in everyone)
+
+
+def is_node_wrapper(pid):
+    try:
+        return b"/hearth/runtime.js" in pathlib.Path("/proc/%d/cmdline" % pid).read_bytes()
+    except OSError:
+        return False  # it has just ended
+
+
+def sleeps(pid):
+    """Whether each of its threads does: one that waits for a core has no processor time either."""
+    try:
+        stats = [path.read_text() for path in pathlib.Path("/proc/%d/task" % pid).glob("*/stat")]
+    except OSError:
+        return False
+    return bool(stats) and all(stat.rsplit(")", 1)[1].split()[0] == "S" for stat in stats)
 
 
 def add_percentiles(side, values):

@@ -1,10 +1,11 @@
 """P10: durable events, accepted and delivered."""
 
 from daemon import Hearth
-from measure import (ALL_CORES, Figure, Missing, Row, Side, Target, cpu_seconds, free_port, peak_mb,
-                     tool, wait_until)
+from measure import (ALL_CORES, Figure, Missing, Row, Side, Target, free_port, measured_with_cpu,
+                     peak_mb, tool, wait_until)
 from yardsticks import RabbitMq
 
+SMALL_BYTES, LARGE_BYTES = 256, 4096
 EVENTING = "/apis/eventing.knative.dev/v1/namespaces/default/"
 
 
@@ -28,21 +29,20 @@ def wait_ready(api, name):
     wait_until(ready, 30, "the trigger")
 
 
-def send_events(hearth, sink, events, batch=1, window=512, connections=64):
-    before = cpu_seconds(hearth.pid)
-    result = tool("events", "--broker", hearth.address(), "--path", "/default/bench", "--sink",
-                  "127.0.0.1:%d" % sink, "--events", events, "--batch", batch, "--window", window,
-                  "--connections", connections, "--timeout", "120", cores=ALL_CORES)
-    result["cpu_us"] = (cpu_seconds(hearth.pid) - before) * 1e6 / max(1, result["delivered"])
-    return result
+def send_events(hearth, sink, events, batch=1, window=512, connections=64, size=SMALL_BYTES,
+                broker="bench"):
+    return measured_with_cpu(hearth.server_pids, lambda: tool(
+        "events", "--broker", hearth.address(), "--path", "/default/" + broker, "--sink",
+        "127.0.0.1:%d" % sink, "--events", events, "--batch", batch, "--window", window,
+        "--connections", connections, "--data-bytes", size, "--timeout", "120", cores=ALL_CORES),
+        "delivered")
 
 
-def rabbit_run(rabbit, queue_type, messages, window):
-    before = cpu_seconds(*rabbit.pids())
-    result = tool("amqp", "--port", rabbit.port, "--queue-type", queue_type, "--messages", messages,
-                  "--window", window, "--timeout", "120", cores=ALL_CORES)
-    result["cpu_us"] = (cpu_seconds(*rabbit.pids()) - before) * 1e6 / max(1, result["delivered"])
-    return result
+def rabbit_run(rabbit, queue_type, messages, window, size=SMALL_BYTES):
+    return measured_with_cpu(rabbit.pids, lambda: tool(
+        "amqp", "--port", rabbit.port, "--queue-type", queue_type, "--messages", messages,
+        "--window", window, "--data-bytes", size, "--timeout", "120", cores=ALL_CORES),
+        "delivered")
 
 
 class Figures:
@@ -51,6 +51,8 @@ class Figures:
         self.single = Figure("one event a request, 256 B", "1/s", "higher", Side("Hearth"),
                              rabbits(), [Target("value", "least", 40_000, "≥ 40,000/s"),
                                          Target("ratio", "least", 0.75, "≥ 0.75 × classic")])
+        self.large = Figure("one event a request, 4 KiB", "1/s", "higher", Side("Hearth"),
+                            rabbits(), [])
         self.batch = Figure("batches of 32", "1/s", "higher", Side("Hearth"), rabbits(),
                             [Target("value", "least", 120_000, "≥ 120,000/s"),
                              Target("ratio", "least", 1.5, "≥ 1.5 × classic")])
@@ -64,7 +66,7 @@ class Figures:
                                                   Target("ratio", "most", 1 / 6, "≤ 1/6")])
 
     def all(self):
-        return [self.single, self.batch, self.latency, self.end_to_end, self.memory]
+        return [self.single, self.large, self.batch, self.latency, self.end_to_end, self.memory]
 
     def missing(self, why):
         for figure in self.all():
@@ -105,6 +107,8 @@ def measure_ours(settings, hearth, sink, figures):
     figures.latency.hearth.add(result["deliver_p50_us"] / 1e3, result["deliver_p99_us"] / 1e3)
     figures.end_to_end.hearth.add(result["end_to_end_p50_us"] / 1e3,
                                   result["end_to_end_p99_us"] / 1e3)
+    result = send_events(hearth, sink, settings.count(20_000, 5_000), size=LARGE_BYTES)
+    figures.large.hearth.add(result["delivered_rate"], None, result["cpu_us"])
     # A refusal is known after a few.
     probe = send_events(hearth, sink, 64, batch=32)
     if probe["refused"]:
@@ -122,6 +126,8 @@ def measure_rabbit(settings, rabbit, figures):
         figures.single.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
         figures.end_to_end.yardsticks[index].add(result["end_to_end_p50_us"] / 1e3,
                                                  result["end_to_end_p99_us"] / 1e3)
+        result = rabbit_run(rabbit, queue_type, messages // 5, 512, LARGE_BYTES)
+        figures.large.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
         result = rabbit_run(rabbit, queue_type, messages, 1024)
         figures.batch.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
     figures.memory.yardsticks[0].add(sum(peak_mb(pid) for pid in rabbit.pids()))

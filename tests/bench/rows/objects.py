@@ -9,7 +9,7 @@ import time
 
 from daemon import Hearth
 from measure import (HOME, LOAD_CORE, SERVER_CORE, Figure, Missing, Row, Side, Target, http_load,
-                     measured_with_cpu, pinned)
+                     measured_with_cpu, pinned, warm_load)
 from s3_requests import Signer
 from yardsticks import nginx, program, s3rver, seaweedfs
 
@@ -21,7 +21,7 @@ LARGE_BYTES = 64 * 1024 * 1024
 def hearth_store():
     """Yields as the yardsticks do: address, key, secret, pids."""
     with Hearth(SERVER_CORE) as hearth:
-        yield hearth.address("s3"), "hearth", "hearth-secret", [hearth.pid]
+        yield hearth.address("s3"), "hearth", "hearth-secret", hearth.server_pids
 
 
 def create_bucket(store):
@@ -66,9 +66,8 @@ def small_heads(store, method, size):
 def small_load(settings, store, method, connections=32):
     size = 4096 if method == "PUT" else 0
     heads = small_heads(store, method, 4096)
-    return measured_with_cpu(store[3], lambda: http_load(
-        store[0], heads, "--connections", connections, "--seconds", settings.seconds(4),
-        "--warm-up", "0.5", "--body-bytes", size, cores=LOAD_CORE))
+    return warm_load(store[3], store[0], heads, settings.seconds(4), "--connections", connections,
+                     "--body-bytes", size)
 
 
 def p11(settings):

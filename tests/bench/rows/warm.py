@@ -1,61 +1,106 @@
 """P7, P8, P9: requests to instances that run."""
 
+import contextlib
 import os
+import tempfile
 
 from daemon import GO_HELLO, Hearth, function, go_state
+from images import push_program
 from measure import (LOAD_CORE, SERVER_CORE, Figure, Missing, Process, Row, Side, Target,
-                     descendants, free_port, http_load, measured_with_cpu, pin_process)
+                     descendants, free_port, pin_process, warm_load)
 from yardsticks import functions_framework_node, functions_framework_python, nginx
 
-def load(address, head, settings, connections, pids, seconds=5, cores=LOAD_CORE):
-    return measured_with_cpu(pids, lambda: http_load(
-        address, [head], "--connections", connections, "--seconds", settings.seconds(seconds),
-        "--warm-up", "0.5", cores=cores))
+# One instance, and never another.
+WARM = {"minReplicas": 1, "maxReplicas": 1, "targetConcurrency": 1000}
+
+
+def load(address, head, settings, connections, pids, seconds):
+    return warm_load(pids, address, [head], settings.seconds(seconds), "--connections",
+                     connections)
+
+
+P7_HOW = (
+    "The proxy has one core to itself: the gateway, and nginx with one worker. The function, a Go "
+    "program, and the load share the other. Hearth speaks frames to it over a Unix socket, and in "
+    "the figures over HTTP, HTTP/1.1 to the same program as an image that listens at PORT; nginx "
+    "speaks HTTP to the same program started with PORT over TCP, and over a Unix socket to an HTTP "
+    "server in it. The other core is full before the proxy is, so what the proxy can do is told by "
+    "the processor time of its process alone: the first figures are its inverse. The daemon's "
+    "other threads count.")
+
+
+class ProxyFigures:
+    """Of one way to the upstream: requests a core-second, and the whole chain."""
+
+    def __init__(self, way, ratio_targets, p99_targets):
+        nginxes = lambda: [Side("nginx"), Side("nginx, upstream at a Unix socket")]
+        self.rate = Figure("requests a core-second of the proxy, 1 KiB, 64 connections" + way,
+                           "1/s", "higher", Side("Hearth"), nginxes(), ratio_targets)
+        self.chain = Figure("whole chain, upstream and client on the other core" + way, "1/s",
+                            "higher", Side("Hearth"), nginxes(), p99_targets)
+
+    def add_ours(self, result):
+        self._add(self.rate.hearth, self.chain.hearth, result)
+
+    def add_theirs(self, index, result):
+        self._add(self.rate.yardsticks[index], self.chain.yardsticks[index], result)
+
+    @staticmethod
+    def _add(rate, chain, result):
+        rate.add(1e6 / result["cpu_us"], None, result["cpu_us"])
+        chain.add(result["rate"], result["p99_us"] / 1e3, result["cpu_us"])
 
 
 def p7(settings):
-    rate = Figure("requests a core-second of the proxy, 1 KiB, 64 connections", "1/s", "higher",
-                  Side("Hearth"), [Side("nginx")],
-                  [Target("ratio", "least", 1.0, "≥ 1.0 × nginx")])
-    chain = Figure("whole chain, upstream and client on the other core", "1/s", "higher",
-                   Side("Hearth"), [Side("nginx")],
-                   [Target("p99_ratio", "most", 1.0, "p99 ≤ nginx's")])
-    with Hearth(SERVER_CORE, go_state()) as hearth:
-        hearth.deploy(function("warm", GO_HELLO, "go", {
-            "minReplicas": 1, "maxReplicas": 1, "targetConcurrency": 1000}))
+    frames = ProxyFigures("", [Target("ratio", "least", 1.0, "≥ 1.0 × nginx")],
+                          [Target("p99_ratio", "most", 1.0, "p99 ≤ nginx's")])
+    over_http = ProxyFigures(", over HTTP", [], [])
+    with Hearth(SERVER_CORE, go_state()) as hearth, contextlib.ExitStack() as stack:
+        hearth.deploy(function("warm", GO_HELLO, "go", WARM))
         binary = hearth.go_binary()
-        port = free_port()
-        env = dict(os.environ, PORT=str(port), TIMEOUT_SECONDS="300", K_SERVICE="warm")
-        upstream = "upstream function { server 127.0.0.1:%d; keepalive 256; }" % port
-        proxy = ("location / { proxy_pass http://function; proxy_http_version 1.1; "
-                 "proxy_set_header Connection ''; }")
-        with Process([binary], LOAD_CORE, port, env=env, cwd=binary.parent), \
-                nginx(proxy, SERVER_CORE, upstream) as (address, workers):
-            for _ in range(settings.rounds):
-                ours = hearth_proxy(hearth, settings)
-                theirs = load(address, "GET / HTTP/1.1\nHost: warm", settings, 64, workers)
-                for side, result in ((0, ours), (1, theirs)):
-                    add(rate, side, 1e6 / result["cpu_us"], result)
-                    add(chain, side, result["rate"], result, p99=True)
-    how = ("The proxy has one core to itself: the gateway, and nginx with one worker. The "
-           "function, a Go program, and the load share the other. Hearth speaks frames to it over "
-           "a Unix socket; nginx speaks HTTP over TCP to the same program started with PORT. The "
-           "other core is full before the proxy is, so what the proxy can do is told by the "
-           "processor time of its process alone: the first figure is its inverse. The daemon's "
-           "other threads count.")
-    return Row("P7", "Warm proxying", how, [rate, chain])
+        hearth.deploy(image_function("warm-image", hearth, binary))
+        proxies = nginx_proxies(stack, binary)
+        for _ in range(settings.rounds):
+            frames.add_ours(hearth_proxy(hearth, "warm", settings))
+            over_http.add_ours(hearth_proxy(hearth, "warm-image", settings))
+            for index, (address, workers) in enumerate(proxies):
+                result = load(address, "GET / HTTP/1.1\nHost: warm", settings, 64, workers, 4)
+                for figures in (frames, over_http):
+                    figures.add_theirs(index, result)
+    return Row("P7", "Warm proxying", P7_HOW, [frames.rate, frames.chain, over_http.rate,
+                                               over_http.chain])
 
 
-def hearth_proxy(hearth, settings):
+def image_function(name, hearth, binary):
+    repository = push_program(hearth.address("registry"), "bench/server", "1", binary)
+    manifest = function(name, "", "go", WARM)
+    manifest["spec"]["source"] = {"type": "image",
+                                  "image": {"repository": repository, "tag": "1"}}
+    return manifest
+
+
+def nginx_proxies(stack, binary):
+    """nginx in front of the program over TCP, and over a Unix socket: (address, pids) of each."""
+    port = free_port()
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="upstream-"))
+    unix = folder + "/socket"
+    env = dict(os.environ, PORT=str(port), TIMEOUT_SECONDS="300", K_SERVICE="warm",
+               BENCH_SOCKET=unix)
+    stack.enter_context(Process([binary], LOAD_CORE, port, env=env, cwd=binary.parent))
+    for path in (folder, unix):  # nginx's worker is another user
+        os.chmod(path, 0o777)
+    location = ("location / { proxy_pass http://function; proxy_http_version 1.1; "
+                "proxy_set_header Connection ''; }")
+    return [stack.enter_context(nginx(location, SERVER_CORE, "upstream function { server %s; "
+                                      "keepalive 256; }" % upstream))
+            for upstream in ("127.0.0.1:%d" % port, "unix:" + unix)]
+
+
+def hearth_proxy(hearth, name, settings):
     # min-scale keeps one instance; it runs where the load does.
     for pid in descendants(hearth.pid):
         pin_process(pid, LOAD_CORE)
-    return load(hearth.address(), hearth.request_head("warm"), settings, 64, [hearth.pid])
-
-
-def add(figure, side, value, result, p99=False):
-    target = figure.hearth if side == 0 else figure.yardsticks[0]
-    target.add(value, result["p99_us"] / 1e3 if p99 else None, result["cpu_us"])
+    return load(hearth.address(), hearth.request_head(name), settings, 64, hearth.server_pids, 4)
 
 
 PYTHON_FRAMEWORK = """import functions_framework
@@ -75,8 +120,7 @@ def handler_row(settings, name, language, code, framework, framework_code, targe
     many = Figure("16 connections", "1/s", "higher", Side("Hearth"), [Side(framework[0])],
                   targets["many"])
     with Hearth(SERVER_CORE) as hearth:
-        hearth.deploy(function("warm", code, language, {
-            "minReplicas": 1, "maxReplicas": 1, "targetConcurrency": 1000}))
+        hearth.deploy(function("warm", code, language, WARM))
         try:
             measure_handlers(settings, hearth, framework, framework_code, single, many)
         except Missing as error:
@@ -101,8 +145,8 @@ def measure_handlers(settings, hearth, framework, framework_code, single, many):
 
 def measure_ours(settings, hearth, single, many):
     for figure, connections in ((single, 1), (many, 16)):
-        pids = [hearth.pid, *descendants(hearth.pid)]
-        result = load(hearth.address(), hearth.request_head("warm"), settings, connections, pids, 3)
+        result = load(hearth.address(), hearth.request_head("warm"), settings, connections,
+                      hearth.all_pids, 3)
         record(figure, 0, result)
 
 

@@ -68,9 +68,11 @@ def p14(settings):
            "request gets the new code's answer: image built, revision made, instance ready, route "
            "switched. p99 is the slowest of a round. buildah only builds the image, from scratch, "
            "without a registry and a rollout.")
-    return Row("P14", "Edit to answer", how, [Figure(
-        "inline Python edit → new revision answers", "ms", "lower", ours, [theirs],
-        [Target("value", "most", 150, "≤ 150 ms")])])
+    hot = Side("Hearth", missing="not there: every edit makes an image and a revision")
+    return Row("P14", "Edit to answer", how, [
+        Figure("inline Python edit → new revision answers", "ms", "lower", ours, [theirs],
+               [Target("value", "most", 150, "≤ 150 ms")]),
+        Figure("hot reload", "ms", "lower", hot, [], [Target("value", "most", 10, "≤ 10 ms")])])
 
 
 # P15
