@@ -1,5 +1,6 @@
 #include "emulator/state_folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -35,7 +36,11 @@ Status make_own(const std::filesystem::path& path) {
                             path.string(), status.st_uid));
   }
   if ((status.st_mode & 077) == 0) return {};
-  if (!std::filesystem::is_empty(path) && !std::filesystem::exists(path / "lock")) {
+  const auto entries = std::filesystem::directory_iterator(path);
+  const bool holds_others = std::any_of(begin(entries), end(entries), [](const auto& entry) {
+    return entry.path().filename() != "lost+found";  // of a volume that was just made
+  });
+  if (holds_others && !std::filesystem::exists(path / "lock")) {
     return fail(Code::kForbidden,
                 fmt::format("the state folder {} is open to other users (mode {:04o}) and holds "
                             "other files; `chmod 700 {}`, or choose another with --state",

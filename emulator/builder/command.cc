@@ -155,6 +155,24 @@ process::SpawnRequest request_of(const Command& command, int null, int output,
   return out;
 }
 
+// What to do when an overlay's mount failed: it lies with the tree's file system (overlayfs is no
+// upper folder of another) or the kernel (in a user namespace since 5.11). Else empty.
+std::string overlay_advice(const Command& command, std::string_view error) {
+  for (const process::Mount& mount : command.mounts) {
+    if (mount.kind != process::Mount::Kind::kOverlay ||
+        !error.contains(fmt::format("mounting {}:", mount.target))) {
+      continue;
+    }
+    const auto place = std::filesystem::path(mount.target).lexically_relative(command.root);
+    return fmt::format(
+        ". The image has files of its own below /{0}, where RUN needs this machine's too: put "
+        "--state on ext4 or xfs (it lies on a file system that can't be overlaid, or the daemon is "
+        "not root on a kernel before 5.11), or don't write below /{0}",
+        place.string());
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<CommandOutcome> run_command(const Command& command) {
@@ -165,7 +183,9 @@ Result<CommandOutcome> run_command(const Command& command) {
   output.write.reset();
   if (!child) {
     const bool withheld = process::withholds_namespaces(child.error());
-    return fail(withheld ? Code::kUnavailable : Code::kPreconditionFailed, child.error().message);
+    const std::string& message = child.error().message;
+    return fail(withheld ? Code::kUnavailable : Code::kPreconditionFailed,
+                message + overlay_advice(command, message));
   }
   return Run(command, std::move(*child), std::move(output.read)).wait();
 }

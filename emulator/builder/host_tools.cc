@@ -26,6 +26,10 @@ constexpr std::array<std::string_view, 15> kSharedFolders = {
     "/",     "/boot", "/dev", "/etc", "/home", "/media", "/mnt", "/opt",
     "/proc", "/root", "/run", "/srv", "/sys",  "/tmp",   "/var"};
 
+// What Homebrew's programs use of its folder, which holds the data of services too.
+constexpr std::array<std::string_view, 5> kHomebrewPlaces = {
+    "Cellar", "lib", "opt", "etc/ca-certificates", "etc/openssl@3/cert.pem"};
+
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
@@ -121,6 +125,18 @@ class ToolFinder {
     return true;
   }
 
+  // In Homebrew's folder loader and libraries lie beside the Cellar with the tools.
+  void show_homebrew(const fs::path& real) {
+    fs::path cellar = real;
+    while (cellar.has_relative_path() && cellar.filename() != "Cellar") {
+      cellar = cellar.parent_path();
+    }
+    if (!cellar.has_relative_path()) return;
+    for (const std::string_view name : kHomebrewPlaces) {
+      if (const fs::path place = cellar.parent_path() / name; is_there(place)) show(place);
+    }
+  }
+
   // A virtual environment has its own files and those of the Python that it was made of.
   bool take_python(const fs::path& tool) {
     const std::string prefix =
@@ -128,9 +144,13 @@ class ToolFinder {
     const fs::path named = fs::path(prefix) / "bin/python3";
     const fs::path python = !prefix.empty() && is_there(named) ? named : tool;
     const fs::path real = real_path(python, python);
+    const std::vector<fs::path> before = out_.places;
     for (const fs::path& file : {python, real}) {
-      if (!is_system_path(file) && !show(prefix_of(file))) return false;
+      if (is_system_path(file) || show(prefix_of(file))) continue;
+      out_.places = before;
+      return false;
     }
+    show_homebrew(real);
     out_.python = python.string();
     out_.programs["python"] = python;
     add_to_path(python.parent_path());
@@ -150,6 +170,7 @@ class ToolFinder {
     } else if (!is_shown(real)) {
       out_.places.push_back(real);
     }
+    show_homebrew(real);
     if (is_system_path(tool)) add_to_path(tool.parent_path());
     out_.programs["node"] = real;
     identify(real);
@@ -189,6 +210,7 @@ class ToolFinder {
       }
       const fs::path root = prefix_of(real);
       if (!is_system_path(real) && (!is_there(root / "src") || !show(root))) return false;
+      show_homebrew(real);
       add_to_path(real.parent_path());
     }
     if (is_system_path(tool)) add_to_path(tool.parent_path());

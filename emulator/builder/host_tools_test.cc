@@ -110,6 +110,26 @@ TEST_F(HostToolsTest, PythonIsLeftOutWhenItsPrefixHoldsTheState) {
   EXPECT_THAT(tools.left_out, ElementsAre(HasSubstr("python3")));
 }
 
+TEST_F(HostToolsTest, OfAVirtualEnvironmentWhoseBaseIsLeftOutNothingIsShown) {
+  const fs::path venv = root_ / "venv";
+  put_program(home() / "bin/python3", venv.string());
+  fs::create_directories(venv / "bin");
+  fs::create_symlink(home() / "bin/python3", venv / "bin/python3");
+  const HostTools tools = find(venv / "bin");
+  EXPECT_THAT(tools.left_out, ElementsAre(HasSubstr("python3")));
+  EXPECT_THAT(tools.places, IsEmpty());
+}
+
+TEST_F(HostToolsTest, OfHomebrewLoaderAndLibrariesAreShownButNoDataOfServices) {
+  const fs::path brew = home() / ".linuxbrew";
+  const fs::path keg = brew / "Cellar/node/20";
+  put_node(keg);
+  for (const char* name : {"bin", "lib", "opt", "var"}) fs::create_directories(brew / name);
+  fs::create_symlink("../Cellar/node/20/bin/node", brew / "bin/node");
+  EXPECT_THAT(find(brew / "bin").places,
+              ElementsAre(keg, brew / "Cellar", brew / "lib", brew / "opt"));
+}
+
 TEST(GuardedFolders, AreNotShownNorWhatHoldsThem) {
   const std::vector<fs::path> guarded = {"/home/me", "/home/me/.local/share", "/srv/hearth"};
   for (const char* folder :

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::array<const char*, 8> kSystemFolders = {"/usr",   "/bin",   "/sbin",   "/lib",
                                                        "/lib32", "/lib64", "/libx32", "/nix"};
 // What programs look up. Not the folders around them: /etc/ssl/private, /etc/pki/tls/private.
+// On NixOS links lead to /etc/static.
 constexpr auto kEtc =
     std::to_array<const char*>({"alternatives",     "ca-certificates", "ca-certificates.conf",
                                 "crypto-policies",  "debian_version",  "gai.conf",
@@ -34,7 +35,7 @@ constexpr auto kEtc =
                                 "pki/tls/cert.pem", "pki/tls/certs",   "pki/tls/openssl.cnf",
                                 "protocols",        "python3",         "resolv.conf",
                                 "services",         "ssl/cert.pem",    "ssl/certs",
-                                "ssl/openssl.cnf",  "timezone"});
+                                "ssl/openssl.cnf",  "timezone",        "static/ssl/certs"});
 constexpr std::array<const char*, 6> kDevices = {"null",   "zero",    "full",
                                                  "random", "urandom", "tty"};
 // Of the whole machine, and root of a build is its root when the daemon is: a program named in
@@ -48,10 +49,6 @@ constexpr std::array<std::string_view, 3> kHomeSettings = {".config/pip/pip.conf
 constexpr std::array<const char*, 4> kMachineSettings = {"/etc/pip.conf", "/etc/xdg/pip/pip.conf",
                                                          "/etc/npmrc", "/etc/gitconfig"};
 constexpr std::array<std::string_view, 2> kToolSettings = {"etc/npmrc", "pip.conf"};
-// Variables that name authorities' certificates or packages in a folder.
-constexpr std::array<const char*, 8> kNamingVariables = {
-    "SSL_CERT_FILE",  "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE", "PIP_CERT",     "npm_config_cafile",   "PIP_FIND_LINKS"};
 constexpr std::size_t kSettingsBytesMax = 1024 * 1024;
 
 Error not_a_folder(const fs::path& place) {
@@ -71,9 +68,11 @@ bool is_public_file(const fs::path& path) {
 
 // What the daemon's variables name, wherever it lies: no keys, and no folder of more than that.
 std::vector<fs::path> named_paths(const std::vector<fs::path>& guarded) {
+  std::vector<std::string> names(kCertificateVariables.begin(), kCertificateVariables.end());
+  names.emplace_back("PIP_FIND_LINKS");
   std::vector<fs::path> out;
-  for (const char* name : kNamingVariables) {
-    const char* value = std::getenv(name);
+  for (const std::string& name : names) {
+    const char* value = std::getenv(name.c_str());
     if (value == nullptr) continue;
     for (const std::string_view word : base::split(value, ' ')) {
       fs::path path = fs::path(word).lexically_normal();
@@ -104,7 +103,10 @@ std::vector<fs::path> shown_host_paths(const std::vector<fs::path>& guarded) {
 Result<std::unique_ptr<HostView>> HostView::prepare(const HostTools& tools, Options options) {
   std::unique_ptr<HostView> view(new HostView(std::move(options)));
   const bool host_backed = view->options_.host_backed;
-  if (host_backed) HEARTH_CHECK_OK(view->add_host_folders(tools));
+  if (host_backed) {
+    HEARTH_CHECK_OK(view->add_memory_folders());
+    HEARTH_CHECK_OK(view->add_host_folders(tools));
+  }
   HEARTH_CHECK_OK(view->add_kernel_folders());
   if (!host_backed) {
     HEARTH_CHECK_OK(view->add_resolver());
@@ -158,11 +160,25 @@ Status HostView::add_file(const fs::path& source, const fs::path& below_root) {
   return {};
 }
 
-Status HostView::add_host_folders(const HostTools& tools) {
-  for (const fs::path& path : shown_host_paths(options_.guarded)) {
-    HEARTH_CHECK_OK(add_host_path(path));
+// Before all that is shown below them: what is mounted later covers it.
+Status HostView::add_memory_folders() {
+  in_memory_ = {"/run"};
+  // /tmp is not part of a host-backed image, unless the image put something there.
+  std::error_code error;
+  const bool owns_tmp = fs::exists(fs::symlink_status(options_.tree / "tmp", error));
+  if (!owns_tmp) in_memory_.emplace_back("/tmp");
+  for (const fs::path& folder : in_memory_) {
+    HEARTH_CHECK_OK(add_folder(folder));
+    add(process::Mount::Kind::kTmpfs, {}, folder);
   }
-  for (const fs::path& place : tools.places) HEARTH_CHECK_OK(add_host_path(place));
+  return {};
+}
+
+Status HostView::add_host_folders(const HostTools& tools) {
+  std::vector<fs::path> paths = shown_host_paths(options_.guarded);
+  std::ranges::copy(tools.places, std::back_inserter(paths));
+  std::ranges::sort(paths);  // a folder comes before what lies in it, and shows that
+  for (const fs::path& path : paths) HEARTH_CHECK_OK(add_host_path(path));
   return add_accounts();
 }
 
@@ -173,6 +189,10 @@ Status HostView::add_host_path(const fs::path& host) {
   const bool shown =
       std::ranges::any_of(shown_, [&](const fs::path& path) { return is_within(host, path); });
   if (shown || !fs::exists(host, error)) return {};
+  if (is_in_memory(host)) {
+    add_in_memory(host);
+    return {};
+  }
   fs::path walked;
   for (const fs::path& part : host.parent_path().relative_path()) {
     walked /= part;
@@ -190,6 +210,20 @@ Status HostView::add_host_path(const fs::path& host) {
   HEARTH_CHECK_OK(add_folder(host));
   add(process::Mount::Kind::kReadOnly, fs::canonical(host, error), host);
   return {};
+}
+
+bool HostView::is_in_memory(const fs::path& path) const {
+  return std::ranges::any_of(in_memory_,
+                             [&](const fs::path& folder) { return is_within(path, folder); });
+}
+
+// Its place is made in the tmpfs, which covers what the tree has there.
+void HostView::add_in_memory(const fs::path& host) {
+  using Kind = process::Mount::Kind;
+  std::error_code error;
+  shown_.push_back(host);
+  add(fs::is_directory(host, error) ? Kind::kFolder : Kind::kTouch, {}, host);
+  add(Kind::kReadOnly, fs::canonical(host, error), host);
 }
 
 // The image has files here: its tree lies over the host's and takes what is written.
@@ -273,16 +307,7 @@ Status HostView::add_resolver() {
 
 Status HostView::add_home(const HostTools& tools) {
   using Kind = process::Mount::Kind;
-  std::error_code error;
-  HEARTH_CHECK_OK(add_folder("run"));
-  add(Kind::kTmpfs, {}, "run");
-  // /tmp is not part of a host-backed image, unless the image put something there.
-  const bool owns_tmp = fs::exists(fs::symlink_status(options_.tree / "tmp", error));
-  if (!owns_tmp) {
-    HEARTH_CHECK_OK(add_folder("tmp"));
-    add(Kind::kTmpfs, {}, "tmp");
-  }
-  const std::string home = owns_tmp ? "/run/home" : "/tmp";
+  const std::string home = is_in_memory("/tmp") ? "/tmp" : "/run/home";
   env_["HOME"] = home;
   add(Kind::kFolder, {}, home);
   add_home_settings(home);

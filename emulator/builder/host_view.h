@@ -44,8 +44,11 @@ class HostView {
 
  private:
   explicit HostView(Options options) : options_(std::move(options)) {}
+  Status add_memory_folders();
   Status add_host_folders(const HostTools& tools);
   Status add_host_path(const std::filesystem::path& host);
+  bool is_in_memory(const std::filesystem::path& path) const;
+  void add_in_memory(const std::filesystem::path& host);
   Status add_overlay(const std::filesystem::path& host);
   Status add_link(const std::filesystem::path& host);
   Status add_accounts();
@@ -67,8 +70,9 @@ class HostView {
   std::vector<process::Mount> mounts_;
   std::map<std::string, std::string> env_;
   std::vector<std::string> withheld_;
-  std::vector<std::filesystem::path> shown_;  // of this machine, at their own place
-  std::vector<std::filesystem::path> made_;   // below the root, in order of creation
+  std::vector<std::filesystem::path> in_memory_;  // each is a tmpfs
+  std::vector<std::filesystem::path> shown_;      // of this machine, at their own place
+  std::vector<std::filesystem::path> made_;       // below the root, in order of creation
 };
 
 // What every host-backed RUN sees if it is there: system folders, parts of /etc, and the files and

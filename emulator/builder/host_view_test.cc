@@ -1,5 +1,6 @@
 #include "emulator/builder/host_view.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -95,6 +96,35 @@ TEST_F(HostViewTest, AToolsSettingsWithCredentialsAreCovered) {
   const auto& last = (*view)->mounts().back();
   EXPECT_THAT(last.target, HasSubstr("node/etc/npmrc"));
   EXPECT_EQ(last.source, (root_ / "scratch/empty").string());
+}
+
+TEST_F(HostViewTest, WhatIsShownBelowRunOrTmpIsMountedAfterTheirMemory) {
+  const fs::path venv = fs::path("/tmp") / (root_.filename().string() + "-venv");
+  fs::create_directories(venv / "bin");
+  tools_.places = {venv};
+  const auto view = prepare();
+  fs::remove_all(venv);
+  ASSERT_TRUE(view) << view.error().message;
+  const auto at = [&](const fs::path& place) {
+    return std::ranges::find((*view)->mounts(), (root_ / "tree" / place.relative_path()).string(),
+                             &process::Mount::target);
+  };
+  EXPECT_EQ(at("/tmp")->kind, process::Mount::Kind::kTmpfs);
+  EXPECT_EQ(at(venv)->kind, process::Mount::Kind::kFolder);
+  EXPECT_LT(at("/tmp"), at(venv));
+  EXPECT_LT(at("/run"), at(venv));
+  EXPECT_EQ((*view)->env().at("HOME"), "/tmp");
+  EXPECT_FALSE(fs::exists(root_ / "tree" / venv.relative_path()));
+}
+
+TEST_F(HostViewTest, AFolderIsMountedBeforeWhatLiesInIt) {
+  fs::create_directories(root_ / "tree/tmp");  // the image's own: no memory there
+  fs::create_directories(root_ / "tools/node/bin");
+  tools_.places = {root_ / "tools/node", root_ / "tools"};
+  const auto view = prepare();
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_THAT(sources(**view), Contains((root_ / "tools").string()));
+  EXPECT_THAT(sources(**view), Not(Contains((root_ / "tools/node").string())));
 }
 
 TEST_F(HostViewTest, TheImagesOwnFilesComeFirst) {

@@ -10,21 +10,9 @@
 namespace hearth::builder {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames = {
-    "GOPROXY",
-    "GOSUMDB",
-    "GOFLAGS",
-    "GONOSUMDB",
-    "GONOPROXY",
-    "GOINSECURE",
-    "GOPRIVATE",
-    "GOTOOLCHAIN",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "SSL_CERT_FILE",
-};
+constexpr std::array<std::string_view, 8> kNames = {"GOPROXY",   "GOSUMDB",    "GOFLAGS",
+                                                    "GONOSUMDB", "GONOPROXY",  "GOINSECURE",
+                                                    "GOPRIVATE", "GOTOOLCHAIN"};
 constexpr std::array<std::string_view, 4> kProxies = {"http_proxy", "https_proxy", "all_proxy",
                                                       "no_proxy"};
 // npm's _auth, _authToken and _password; what people call theirs.
@@ -35,10 +23,21 @@ bool is_proxy(std::string_view name) {
   return std::ranges::find(kProxies, base::lower(name)) != kProxies.end();
 }
 
+bool names_certificates(std::string_view name) {
+  return std::ranges::find(kCertificateVariables, name) != kCertificateVariables.end();
+}
+
+// A proxy may stand without a scheme: user:password@proxy:3128.
+bool is_secret(std::string_view name, std::string_view value) {
+  if (names_certificates(name)) return false;
+  return holds_credentials(name) || holds_credentials(value) ||
+         (is_proxy(name) && value.contains('@'));
+}
+
 bool is_passed(std::string_view name) {
   if (name.starts_with("PIP_")) return name != "PIP_TARGET" && name != "PIP_USER";
   return base::lower(name).starts_with("npm_config_") || is_proxy(name) ||
-         std::ranges::find(kNames, name) != kNames.end();
+         names_certificates(name) || std::ranges::find(kNames, name) != kNames.end();
 }
 
 // RFC 3986 §3.2: what stands before an '@' in the authority.
@@ -69,9 +68,7 @@ PassedEnvironment passed_environment(HostCredentials credentials) {
     if (equals == std::string_view::npos || !is_passed(text.substr(0, equals))) continue;
     const std::string name(text.substr(0, equals));
     const std::string value(text.substr(equals + 1));
-    // A proxy may stand without a scheme: user:password@proxy:3128.
-    const bool secret = holds_credentials(text) || (is_proxy(name) && value.contains('@'));
-    if (secret && credentials == HostCredentials::kWithhold) {
+    if (is_secret(name, value) && credentials == HostCredentials::kWithhold) {
       out.withheld.push_back(name);
     } else {
       out.variables.emplace(name, value);

@@ -3,6 +3,7 @@
 // runs the code of whoever wrote the Dockerfile and of every package that it installs.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +16,11 @@ enum class HostCredentials { kWithhold, kPass };
 // A user in an address ("https://token@host"), or a word like _authToken or password. Rather too
 // often than too seldom: it decides what strangers see.
 bool holds_credentials(std::string_view text);
+
+// Variables that name authorities' certificates: their values are paths and hold no credentials.
+inline constexpr auto kCertificateVariables = std::to_array<std::string_view>(
+    {"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+     "PIP_CERT", "npm_config_cafile"});
 
 struct PassedEnvironment {
   std::map<std::string, std::string> variables;

@@ -50,6 +50,14 @@ TEST(PassedEnvironment, WherePackagesComeFromPasses) {
   EXPECT_THAT(passed, Not(Contains(Key("HEARTH_TEST_OTHER"))));
 }
 
+TEST(PassedEnvironment, PathsOfCertificatesAreNoCredentials) {
+  const Variable node("NODE_EXTRA_CA_CERTS", "/etc/secrets/ca.pem");
+  const Variable pip("PIP_FIND_LINKS", "/srv/secrets");
+  const auto held = passed_environment(HostCredentials::kWithhold);
+  EXPECT_EQ(held.variables.at("NODE_EXTRA_CA_CERTS"), "/etc/secrets/ca.pem");
+  EXPECT_THAT(held.withheld, testing::ElementsAre("PIP_FIND_LINKS"));
+}
+
 TEST(PassedEnvironment, CredentialsPassWhenTheDaemonWasToldSo) {
   const Variable pip("PIP_EXTRA_INDEX_URL", "https://me:word@pypi.example/simple");
   const Variable npm("npm_config__authToken", "abc");

@@ -8,6 +8,8 @@
 #include "emulator/builder/tree_path.h"
 #include "platform/base/file.h"
 #include "platform/base/text.h"
+#include "platform/process/landlock.h"
+#include "platform/process/seccomp_filter.h"
 
 namespace hearth::builder {
 namespace {
@@ -76,6 +78,14 @@ std::string map_folder(std::string_view text, std::string_view folder, std::stri
     }
   }
   return out;
+}
+
+// A command without a jail.
+std::string_view what_holds() {
+  const bool has_landlock = process::landlock_version() > 0;
+  if (!process::has_seccomp()) return has_landlock ? "landlock alone" : "nothing";
+  return has_landlock ? "landlock and the system call filter alone"
+                      : "the system call filter alone";
 }
 
 std::vector<std::string> as_list(const std::map<std::string, std::string>& env) {
@@ -174,10 +184,9 @@ Result<CommandOutcome> BuildJob::execute(const Instruction& item, Command comman
                             machine_.isolation_withheld));
   }
   say(fmt::format(
-      "WARNING: without isolation, because of this machine: {}. RUN is held by landlock "
-      "and the system call filter alone, and absolute paths outside of WORKDIR are "
-      "this machine's",
-      machine_.isolation_withheld));
+      "WARNING: without isolation, because of this machine: {}. RUN is held by {}, and absolute "
+      "paths outside of WORKDIR are this machine's",
+      machine_.isolation_withheld, what_holds()));
   return execute_in_tree(item, std::move(command));
 }
 

@@ -20,6 +20,8 @@ namespace {
 
 constexpr telemetry::Log kLog("runtime");
 constexpr std::string_view kMark = ".flushed";
+// A mark is set anew after this: not at every start of an instance.
+constexpr std::chrono::hours kMarkInterval{24};
 
 // The time of a mark; nothing when there is none.
 std::optional<base::WallTime> last_use(const std::filesystem::path& mark) {
@@ -66,13 +68,16 @@ bool UnpackedImages::is_kept(const std::filesystem::path& entry) const {
 }
 
 bool UnpackedImages::use(const std::string& name) {
-  if (!used_.insert(name).second) return new_.contains(name) && !flushing_;
+  const auto now = clock_.wall();
+  const auto [it, is_first] = used_.try_emplace(name, now);
+  if (!is_first && now - it->second < kMarkInterval) return new_.contains(name) && !flushing_;
+  it->second = now;
   const std::filesystem::path mark = mark_of(name);
   if (!last_use(mark)) {
     new_.insert(name);
     return !flushing_;
   }
-  set_last_use(mark, clock_.wall());
+  set_last_use(mark, now);
   return false;
 }
 

@@ -3,11 +3,12 @@
 //
 // A folder is used as soon as it is unpacked; a moment later it is flushed, for all that are new in
 // one go, and only then a mark beside it ("NAME.flushed") says so. The mark's time is that of its
-// last use. On the loop of the runtime; removing and flushing run on the pool.
+// last use, give or take a day. On the loop of the runtime; removing and flushing run on the pool.
 #pragma once
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -51,7 +52,7 @@ class UnpackedImages {
   const base::Clock& clock_;
   async::BlockingPool& pool_;
   std::chrono::milliseconds flush_delay_;
-  std::set<std::string> used_;  // since the start: their marks have today's time
+  std::map<std::string, base::WallTime> used_;  // since the start: when their marks were set
   std::set<std::string> new_;
   std::vector<std::filesystem::path> set_aside_;
   bool flushing_ = false;

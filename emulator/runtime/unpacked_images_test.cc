@@ -90,6 +90,18 @@ TEST_F(UnpackedImagesTest, WhatNobodyUsedForLongIsGoneAfterTheNextStart) {
   EXPECT_TRUE(exists("used/app/main.py"));
 }
 
+TEST_F(UnpackedImagesTest, WhatIsUsedAllTheTimeStaysHoweverLongTheDaemonRuns) {
+  unpack("a");
+  (void)images_->use("a");
+  flush();
+  for (int day = 0; day < 30; ++day) {
+    clock_.advance(std::chrono::hours(24));
+    EXPECT_FALSE(images_->use("a"));
+  }
+  start();
+  EXPECT_TRUE(exists("a/app/main.py"));
+}
+
 TEST_F(UnpackedImagesTest, WhatIsSetAsideIsRemoved) {
   unpack("a");
   start();

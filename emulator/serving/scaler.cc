@@ -79,9 +79,7 @@ struct Entry {
         instances, [](const auto& item) { return item.second.ready && !item.second.stopping; });
   }
   // What a new revision starts with, and needs to be Ready.
-  std::int64_t first_scale() const {
-    return std::max(spec.initial_scale, spec.scaling.min_scale);
-  }
+  std::int64_t first_scale() const { return std::max(spec.initial_scale, spec.scaling.min_scale); }
 };
 
 std::string configuration_key(const RevisionSpec& spec) {
@@ -149,6 +147,8 @@ struct Scaler::State : std::enable_shared_from_this<Scaler::State> {
                   std::string message);
   static Task<void> launch(std::shared_ptr<State> state, gateway::RevisionPtr revision,
                            std::string id);
+  // `known_good`: the revision was ready before.
+  void add_instance(Entry& entry, std::string id, std::string socket_path, bool known_good);
   static Task<void> tick(std::shared_ptr<State> state);
   static Task<void> retry(std::shared_ptr<State> state, gateway::RevisionPtr revision,
                           std::chrono::steady_clock::duration delay);
@@ -371,6 +371,23 @@ void Scaler::State::pin_image(Entry& entry) {
   }
 }
 
+namespace {
+
+runtime::InstanceSpec instance_of(const RevisionSpec& spec, std::string id, Environment env) {
+  return {.id = std::move(id),
+          .image = spec.image_digest.empty() ? spec.image : spec.image_digest,
+          .env = std::move(env),
+          .command = spec.command,
+          .args = spec.args,
+          .memory_bytes = spec.memory_bytes,
+          .cpu_milli = spec.cpu_milli,
+          .working_dir = spec.working_dir,
+          .port = spec.port,
+          .probe = {.path = spec.probe_path}};
+}
+
+}  // namespace
+
 Task<void> Scaler::State::launch(std::shared_ptr<State> state, gateway::RevisionPtr revision,
                                  std::string id) {
   Entry* entry = state->entry_of(*revision);
@@ -384,17 +401,7 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, gateway::Revision
   auto env = co_await instance_env(
       state->store, spec,
       state->options.platform_env ? state->options.platform_env(spec) : Environment());
-  auto started = env ? co_await state->runtime.start(
-                           {.id = id,
-                            .image = spec.image_digest.empty() ? spec.image : spec.image_digest,
-                            .env = std::move(*env),
-                            .command = spec.command,
-                            .args = spec.args,
-                            .memory_bytes = spec.memory_bytes,
-                            .cpu_milli = spec.cpu_milli,
-                            .working_dir = spec.working_dir,
-                            .port = spec.port,
-                            .probe = {.path = spec.probe_path}})
+  auto started = env ? co_await state->runtime.start(instance_of(spec, id, std::move(*env)))
                      : Result<runtime::Instance>(fail(env.error()));
   entry = state->entry_of(*revision);
   if (entry == nullptr) {
@@ -414,21 +421,26 @@ Task<void> Scaler::State::launch(std::shared_ptr<State> state, gateway::Revision
   if (!started->warning.empty()) {
     state->note(spec, resource::EventType::kWarning, "MemoryLimitRaised", started->warning);
   }
-  RunningInstance& instance = entry->instances[id];
+  state->add_instance(*entry, std::move(id), std::move(started->socket_path), known_good);
+}
+
+void Scaler::State::add_instance(Entry& entry, std::string id, std::string socket_path,
+                                 bool known_good) {
+  RunningInstance& instance = entry.instances[id];
   instance = {.id = id,
-              .socket_path = started->socket_path,
-              .started = state->clock.wall(),
-              .began_at = state->clock.monotonic()};
+              .socket_path = std::move(socket_path),
+              .started = clock.wall(),
+              .began_at = clock.monotonic()};
   // A revision that was ready before is trusted: requests may go to the socket at once and wait
   // there, which saves the round trip of a readiness report on every cold start. One that speaks
   // HTTP has no address before it listens.
   const bool trusted = known_good && !instance.socket_path.empty();
   if (trusted) {
     instance.published = true;
-    state->publish(*entry);
+    publish(entry);
   }
-  state->tasks.spawn(
-      create_pod(state, spec, id, trusted ? kPodDelay : std::chrono::milliseconds(0)));
+  tasks.spawn(create_pod(shared_from_this(), entry.spec, std::move(id),
+                         trusted ? kPodDelay : std::chrono::milliseconds(0)));
 }
 
 void Scaler::State::handle(const InstanceEvent& event) {

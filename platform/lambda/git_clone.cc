@@ -97,6 +97,7 @@ Status clone_git(const GitLocation& location, const std::filesystem::path& folde
   options.fetch_opts.callbacks.credentials = acquire_credentials;
   options.fetch_opts.callbacks.transfer_progress = limit_transfer;
   options.fetch_opts.callbacks.payload = &state;
+  options.fetch_opts.proxy_opts.type = GIT_PROXY_AUTO;  // http_proxy and its like, http.proxy
   // A redirect to another host would leave what the URL policy looked at.
   options.fetch_opts.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
   git_repository* repository = nullptr;

@@ -10,14 +10,29 @@ void open_git_library() {
   (void)kInitialised;
 }
 
-Error git_error(const GitLocation& location, int code) {
+namespace {
+
+std::string reason_of(const GitLocation& location, int code) {
+  // libgit2 leaves it to whoever gives the credentials to say what was wrong with them.
+  if (code == GIT_EAUTH && location.secret.empty()) {
+    return "it wants credentials; name their Secret in spec.source.git.secretRef";
+  }
+  if (code == GIT_EAUTH) {
+    return "it refuses the credentials of the Secret, which may have ssh-privatekey, username and "
+           "password, token, github-token or gitlab-token";
+  }
   const auto* error = ::git_error_last();
-  const std::string text =
-      error != nullptr && error->message != nullptr ? error->message : "failed";
+  return error != nullptr && error->message != nullptr ? error->message : "failed";
+}
+
+}  // namespace
+
+Error git_error(const GitLocation& location, int code) {
   Code mapped = Code::kUnavailable;
   if (code == GIT_ENOTFOUND) mapped = Code::kNotFound;
   if (code == GIT_EAUTH) mapped = Code::kUnauthorized;
-  return {mapped, fmt::format("git repository {}: {}", location.url, text), {}};
+  return {
+      mapped, fmt::format("git repository {}: {}", location.url, reason_of(location, code)), {}};
 }
 
 }  // namespace hearth::lambda

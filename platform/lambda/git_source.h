@@ -5,7 +5,7 @@
 // while and the clone goes on; who asks again for the same gets what has become of it. The
 // controller's few workers and the pool's threads stay free.
 //
-// A few clones at a time, the rest in the order in which they came. Servers that never answer can
+// A few clones at a time, the rest wait. Servers that never answer can
 // take all places and delay other repositories, by the deadline at most for each round; what is
 // built from anything else isn't concerned.
 //

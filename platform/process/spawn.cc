@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/base/file.h"
+#include "platform/base/text.h"
 #include "platform/process/bind_watch.h"
 #include "platform/process/cgroup.h"
 
@@ -257,14 +259,27 @@ long clone_child(const SpawnRequest& request, Plan& plan, int& pidfd) {
 #endif
 }
 
+// Whether the administrator allows none of some kind (namespaces(7)). Other limits are only reached
+// for a while.
+bool namespaces_are_switched_off() {
+  for (const char* kind : {"user", "mnt", "pid", "ipc", "uts"}) {
+    const auto allowed = base::read_file(fmt::format("/proc/sys/user/max_{}_namespaces", kind), 32);
+    if (allowed && base::trim(*allowed) == "0") return true;
+  }
+  return false;
+}
+
 Error clone_error(int number, bool jailed) {
-  // clone(2): what a kernel that withholds namespaces answers.
-  const bool withheld = jailed && (number == EPERM || number == ENOSPC || number == EUSERS ||
-                                   number == EINVAL || number == ENOSYS);
-  if (withheld) {
+  // clone(2): what a kernel that withholds namespaces answers; ENOSPC and EUSERS also at a limit.
+  const bool at_limit = number == ENOSPC || number == EUSERS;
+  const bool withheld = number == EPERM || number == EINVAL || number == ENOSYS ||
+                        (at_limit && namespaces_are_switched_off());
+  if (jailed && withheld) {
     return {.code = Code::kForbidden, .message = "the kernel withholds namespaces"};
   }
-  return system_error(number, "starting a process");
+  Error error = system_error(number, "starting a process");
+  error.code = Code::kPreconditionFailed;  // kForbidden would be taken for the above
+  return error;
 }
 
 // What the child reports; nothing when exec has closed its end: it runs.
@@ -314,7 +329,8 @@ Result<Child> spawn(const SpawnRequest& request) {
   if (child || !is_root || !request.jail || !withholds_namespaces(child.error())) return child;
   // Root without the right, as in a container: a user namespace gives it within.
   auto second = try_spawn(request, true);
-  return second ? std::move(second) : std::move(child);
+  if (!second && withholds_namespaces(second.error())) return child;
+  return second;
 }
 
 bool withholds_namespaces(const Error& error) { return error.code == Code::kForbidden; }

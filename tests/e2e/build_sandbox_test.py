@@ -95,6 +95,7 @@ class HostileDockerfiles(BuildTest):
                                    "rootfs": {"type": "layers", "diff_ids": []}})
         _, log = self.build("climber", "FROM %s/hostile/base:1\nRUN true\n"
                             % self.hearth.ready["registry"])
+        self.assertIn("RUN true", log)
         self.assertFalse(mark.exists(), log)
 
     def test_a_link_in_a_base_image_leads_into_the_build(self):

@@ -28,7 +28,11 @@ class Daemon:
         self.ready = {}
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()  # who fails to enter is not asked to leave
+            raise
         return self
 
     def __exit__(self, *unused):

@@ -140,12 +140,7 @@ class SilentServersTest(unittest.TestCase):
 class FailingServersTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.hearth = Daemon()
-        cls.hearth.start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.hearth.__exit__()
+        cls.hearth = cls.enterClassContext(Daemon())
 
     def test_a_refused_connection_is_named(self):
         url = "http://127.0.0.1:%d/r.git" % free_port()
@@ -156,7 +151,8 @@ class FailingServersTest(unittest.TestCase):
     def test_a_folder_that_is_no_repository_is_named(self):
         url = "file://%s/no-such-repository" % self.hearth.folder
         self.hearth.apply(from_git(self.hearth, "nowhere", url))
-        self.assertIn("git repository %s: " % url, source_message(self.hearth, "nowhere"))
+        self.assertIn("git repository %s: failed to resolve path" % url,
+                      source_message(self.hearth, "nowhere"))
 
     def test_missing_and_refused_credentials_are_named(self):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
@@ -167,8 +163,10 @@ class FailingServersTest(unittest.TestCase):
         self.hearth.kubectl("create", "secret", "generic", "wrong", "--from-literal=token=wrong")
         self.hearth.apply(from_git(self.hearth, "none", url),
                           from_git(self.hearth, "wrong", url, secretRef={"name": "wrong"}))
-        for name in ("none", "wrong"):
-            self.assertIn("git repository %s: " % url, source_message(self.hearth, name))
+        for name, reason in (("none", "it wants credentials"),
+                             ("wrong", "it refuses the credentials of the Secret")):
+            self.assertIn("git repository %s: %s" % (url, reason),
+                          source_message(self.hearth, name))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,9 @@
 """State across the daemon's death: what was acknowledged is there."""
 
 import contextlib
-import json
 import subprocess
 import sqlite3
-import threading
 import unittest
-import urllib.request
 
 from daemon import Daemon, wait_for
 
@@ -119,79 +116,24 @@ class RestartTest(unittest.TestCase):
             aws("rm", "s3://data/large")
             self.assertEqual(aws("cp", "s3://data/small", "-"), b"small")
 
-    def test_nothing_acknowledged_is_lost_by_kill_9_under_load(self):
-        """Objects, events and S3 writes from four threads, then the axe, three times."""
+    def test_an_image_that_was_not_on_the_disk_yet_is_unpacked_again(self):
         with Daemon() as hearth:
-            acknowledged = {"configmaps": set(), "events": set()}
-            for round_number in range(3):
-                self.load_and_kill(hearth, acknowledged, round_number)
-                hearth.start()
-                stored = hearth.kubectl("get", "configmaps", "-o", "name")
-                for name in acknowledged["configmaps"]:
-                    self.assertIn("configmap/" + name + "\n", stored)
-                for event in acknowledged["events"]:
-                    self.assertTrue(self.event_known(hearth, event), event)
-            print("acknowledged: %d objects, %d events" %
-                  (len(acknowledged["configmaps"]), len(acknowledged["events"])))
-
-    def token(self, hearth):
-        return (hearth.folder / "state" / "token").read_text().strip()
-
-    def event_known(self, hearth, event):
-        status, _, _ = hearth.call("localhost", path="/hearth/v1/events/" + event,
-                                   headers={"Authorization": "Bearer " + self.token(hearth)})
-        return status == 200
-
-    def load_and_kill(self, hearth, acknowledged, round_number):
-        stop = threading.Event()
-        enough = threading.Event()
-
-        def objects(worker):
-            import ssl
-            context = ssl._create_unverified_context()
-            index = 0
-            while not stop.is_set():
-                name = "crash-%d-%d-%d" % (round_number, worker, index)
-                index += 1
-                body = json.dumps({"apiVersion": "v1", "kind": "ConfigMap",
-                                   "metadata": {"name": name}}).encode()
-                request = urllib.request.Request(
-                    hearth.ready["api"] + "/api/v1/namespaces/default/configmaps", body,
-                    {"Authorization": "Bearer " + self.token(hearth),
-                     "Content-Type": "application/json"})
-                try:
-                    with urllib.request.urlopen(request, timeout=10, context=context) as response:
-                        if response.status == 201:
-                            acknowledged["configmaps"].add(name)
-                except OSError:
-                    return
-                if index > 30:
-                    enough.set()
-
-        def events(worker):
-            index = 0
-            while not stop.is_set():
-                identifier = "event-%d-%d-%d" % (round_number, worker, index)
-                index += 1
-                try:
-                    status, _, _ = hearth.call(
-                        "localhost", "{}", path="/knative-lambda/lambda-broker", timeout=10,
-                        headers={"ce-id": identifier, "ce-source": "crash", "ce-type": "t",
-                                 "ce-specversion": "1.0"})
-                except OSError:
-                    return
-                if status == 202:
-                    acknowledged["events"].add(identifier)
-
-        threads = [threading.Thread(target=target, args=(worker,))
-                   for worker in range(2) for target in (objects, events)]
-        for thread in threads:
-            thread.start()
-        enough.wait(30)
-        hearth.kill()
-        stop.set()
-        for thread in threads:
-            thread.join()
+            hearth.apply(hearth.function("torn", HELLO))
+            hearth.wait_ready("torn")
+            hearth.kill()
+            images = hearth.folder / "state/images"
+            # As a power failure leaves what was written but not flushed, and so not marked.
+            for mark in images.glob("*.flushed"):
+                mark.unlink()
+            files = [file for file in images.rglob("*.py") if file.is_file()]
+            self.assertNotEqual(files, [])
+            for file in files:
+                file.chmod(0o600)
+                file.write_bytes(b"")
+            hearth.start()
+            _, _, body = hearth.call("torn.default.localhost", "{}")
+            self.assertEqual(body, "alive")
+            wait_for(lambda: not list(images.glob("aside-*")), 10, "the torn folder to go")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import threading
 import unittest
 
 from daemon import BINARY, Daemon, wait_for
@@ -35,6 +36,8 @@ class TerminalTest(unittest.TestCase):
         process = subprocess.Popen([BINARY, *words], stdout=theirs, stderr=subprocess.DEVNULL,
                                    env=self.hearth.environment())
         os.close(theirs)
+        limit = threading.Timer(60, process.kill)
+        limit.start()
         seen = b""
         try:
             while piece := os.read(ours, 65536):
@@ -42,7 +45,8 @@ class TerminalTest(unittest.TestCase):
         except OSError:
             pass  # Linux: EIO once the last writer has closed
         os.close(ours)
-        process.wait(60)
+        process.wait()
+        limit.cancel()
         return seen.decode().replace("\r\n", "\n")
 
     def assert_harmless(self, text):

@@ -848,8 +848,12 @@ class Connection:
         return buffer
 
     def serve(self, function):
-        while not self.last:
+        while True:
+            # In this order, and drain_step() in the other: one of the two sees what the other did.
+            # Else a connection that was just answered would be waited for until the grace is over.
             self.idle = not self.buffer
+            if self.last:
+                return
             try:
                 request = self.read_request()
                 reply = function.respond(request, self)

@@ -1,0 +1,36 @@
+#include "emulator/builder/command.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "platform/base/random_id.h"
+
+namespace hearth::builder {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TEST(RunCommand, AnOverlayThatCanNotBeMountedStartsNothingAndSaysWhatToDo) {
+  const fs::path root = fs::path(testing::TempDir()) / ("command-" + base::random_hex(6));
+  fs::create_directories(root / "tree/usr");
+  const auto outcome =
+      run_command({.root = root / "tree",
+                   .mounts = {{.kind = process::Mount::Kind::kOverlay,
+                               .source = root / "absent",
+                               .target = root / "tree/usr",
+                               .options = root / "work"}},
+                   .argv = {"/bin/true"},
+                   .deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10)});
+  fs::remove_all(root);
+  ASSERT_FALSE(outcome);
+  if (outcome.error().code == Code::kUnavailable) GTEST_SKIP() << outcome.error().message;
+  EXPECT_EQ(outcome.error().code, Code::kPreconditionFailed);
+  EXPECT_THAT(outcome.error().message, HasSubstr("put --state on ext4 or xfs"));
+  EXPECT_THAT(outcome.error().message, HasSubstr("or don't write below /usr"));
+}
+
+}  // namespace
+}  // namespace hearth::builder
