@@ -167,9 +167,8 @@ Task<Status> Ingress::publish(std::string ns, std::string broker, event::CloudEv
   HEARTH_CO_CHECK_OK(event::validate(event));
   // Replies come from inside; their size has the bound of those that are posted.
   if (event.data.size() > options_.event_bytes_max) {
-    co_return fail(Code::kInvalid,
-                   fmt::format("an event of {} bytes; it may have {}", event.data.size(),
-                               options_.event_bytes_max));
+    co_return fail(Code::kInvalid, fmt::format("an event of {} bytes; it may have {}",
+                                               event.data.size(), options_.event_bytes_max));
   }
   const auto parent = event.attribute("traceparent");
   const auto trace = parent ? telemetry::parse_traceparent(*parent) : std::nullopt;
