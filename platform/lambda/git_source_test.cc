@@ -68,10 +68,13 @@ class GitTest : public ::testing::Test {
                                 tree, 0, nullptr),
               0);
     git_signature_free(author);
+    char hash[GIT_OID_HEXSZ + 1];
+    commit_ = git_oid_tostr(hash, sizeof hash, &commit);
     return {.url = "file://" + path.string(), .ref = "main", .path = {}, .secret = {}};
   }
 
   fs::path folder_;
+  std::string commit_;  // of the repository
 };
 
 TEST_F(GitTest, ReadsTheTreeOfACloneWithoutTheNetwork) {
@@ -81,6 +84,22 @@ TEST_F(GitTest, ReadsTheTreeOfACloneWithoutTheNetwork) {
   const auto tree = read_git_tree(folder_ / "clone", location);
   ASSERT_TRUE(tree) << tree.error().message;
   EXPECT_EQ(*tree, (SourceTree{{"main.py", "def handler(event): pass\n"}}));
+}
+
+TEST_F(GitTest, ACommitIsFoundByItsHashAndNoExpressionIs) {
+  GitLocation location = repository_with("main.py", "x = 1\n");
+  ASSERT_TRUE(clone_git(location, folder_ / "clone"));
+  location.ref = commit_;
+  EXPECT_TRUE(read_git_tree(folder_ / "clone", location));
+  location.ref = commit_.substr(0, 7);
+  EXPECT_TRUE(read_git_tree(folder_ / "clone", location));
+  for (const std::string& ref : {commit_.substr(0, 6), commit_ + "0", std::string("main~0"),
+                                 std::string("main^{}"), std::string("main@{0}"), std::string()}) {
+    location.ref = ref;
+    const auto tree = read_git_tree(folder_ / "clone", location);
+    ASSERT_FALSE(tree) << ref;
+    EXPECT_THAT(tree.error().message, HasSubstr("has no branch, tag or commit")) << ref;
+  }
 }
 
 TEST_F(GitTest, AMissingRefAndAMissingPathAreNamed) {

@@ -16,25 +16,49 @@ namespace {
 
 using Repository = base::CHandle<git_repository, git_repository_free>;
 using Object = base::CHandle<git_object, git_object_free>;
+using Reference = base::CHandle<git_reference, git_reference_free>;
 using Tree = base::CHandle<git_tree, git_tree_free>;
 using Blob = base::CHandle<git_blob, git_blob_free>;
 using Objects = base::CHandle<git_odb, git_odb_free>;
 
-// Branch, tag or commit; nothing else, and never another than the one asked for (B-31).
-Result<Object> resolve(git_repository* repository, const GitLocation& location) {
-  for (const std::string& name :
-       {"refs/heads/" + location.ref, "refs/remotes/origin/" + location.ref,
-        "refs/tags/" + location.ref, location.ref}) {
-    git_object* object = nullptr;
-    const bool is_hash = name == location.ref;
-    if (is_hash && (name.size() < 7 || name.find_first_not_of("0123456789abcdef") != name.npos)) {
-      continue;
-    }
-    if (git_revparse_single(&object, repository, name.c_str()) != 0) continue;
-    const Object found(object);
-    git_object* commit = nullptr;
-    if (git_object_peel(&commit, found.get(), GIT_OBJECT_COMMIT) == 0) return Object(commit);
+// Null when it leads to no commit.
+Object commit_of(git_object* object) {
+  git_object* commit = nullptr;
+  (void)git_object_peel(&commit, object, GIT_OBJECT_COMMIT);
+  return Object(commit);
+}
+
+Object commit_of_reference(git_repository* repository, const std::string& name) {
+  git_reference* found = nullptr;
+  if (git_reference_lookup(&found, repository, name.c_str()) != 0) return Object();
+  const Reference reference(found);
+  git_object* commit = nullptr;
+  (void)git_reference_peel(&commit, found, GIT_OBJECT_COMMIT);
+  return Object(commit);
+}
+
+// All of its hash, or at least seven digits that only one object has.
+Object commit_of_hash(git_repository* repository, const std::string& hash) {
+  git_oid id;
+  if (hash.size() < 7 || hash.size() > GIT_OID_HEXSZ ||
+      git_oid_fromstrn(&id, hash.data(), hash.size()) != 0) {
+    return Object();
   }
+  git_object* found = nullptr;
+  if (git_object_lookup_prefix(&found, repository, &id, hash.size(), GIT_OBJECT_ANY) != 0) {
+    return Object();
+  }
+  const Object object(found);
+  return commit_of(found);
+}
+
+// Branch, tag or commit; nothing else, and never another than the one asked for (B-31): no
+// expressions as `git rev-parse` knows them.
+Result<Object> resolve(git_repository* repository, const GitLocation& location) {
+  for (const char* kind : {"refs/heads/", "refs/remotes/origin/", "refs/tags/"}) {
+    if (Object commit = commit_of_reference(repository, kind + location.ref)) return commit;
+  }
+  if (Object commit = commit_of_hash(repository, location.ref)) return commit;
   return fail(Code::kNotFound, fmt::format("git repository {} has no branch, tag or commit \"{}\"",
                                            location.url, location.ref));
 }
