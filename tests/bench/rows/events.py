@@ -99,7 +99,7 @@ def p10(settings):
 
 
 def measure_ours(settings, hearth, sink, figures):
-    result = send_events(hearth, sink, settings.count(100_000, 10_000))
+    result = send_events(hearth, sink, settings.count(60_000, 10_000))
     if result["delivered"] != result["accepted"] or not result["accepted"]:
         figures.single.hearth.note = "%d accepted, %d delivered in time; %s" % (
             result["accepted"], result["delivered"], result["first_error"])
@@ -107,26 +107,26 @@ def measure_ours(settings, hearth, sink, figures):
     figures.latency.hearth.add(result["deliver_p50_us"] / 1e3, result["deliver_p99_us"] / 1e3)
     figures.end_to_end.hearth.add(result["end_to_end_p50_us"] / 1e3,
                                   result["end_to_end_p99_us"] / 1e3)
-    result = send_events(hearth, sink, settings.count(20_000, 5_000), size=LARGE_BYTES)
+    result = send_events(hearth, sink, settings.count(5_000, 2_000), size=LARGE_BYTES)
     figures.large.hearth.add(result["delivered_rate"], None, result["cpu_us"])
     # A refusal is known after a few.
     probe = send_events(hearth, sink, 64, batch=32)
     if probe["refused"]:
         figures.batch.hearth.missing = "not there: the ingress answers " + probe["first_error"][:3]
     else:
-        result = send_events(hearth, sink, settings.count(320_000, 32_000), 32, 1024)
+        result = send_events(hearth, sink, settings.count(160_000, 32_000), 32, 1024)
         figures.batch.hearth.add(result["delivered_rate"], None, result["cpu_us"])
     figures.memory.hearth.add(peak_mb(hearth.pid))
 
 
 def measure_rabbit(settings, rabbit, figures):
-    messages = settings.count(100_000, 20_000)
+    messages = settings.count(60_000, 20_000)
     for index, queue_type in enumerate(("classic", "quorum")):
         result = rabbit_run(rabbit, queue_type, messages, 512)
         figures.single.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
         figures.end_to_end.yardsticks[index].add(result["end_to_end_p50_us"] / 1e3,
                                                  result["end_to_end_p99_us"] / 1e3)
-        result = rabbit_run(rabbit, queue_type, messages // 5, 512, LARGE_BYTES)
+        result = rabbit_run(rabbit, queue_type, messages // 12, 512, LARGE_BYTES)
         figures.large.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
         result = rabbit_run(rabbit, queue_type, messages, 1024)
         figures.batch.yardsticks[index].add(result["delivered_rate"], None, result["cpu_us"])
