@@ -267,6 +267,17 @@ TEST_P(ForwardingTest, AForeignHostReachesNoFunctionByItsPath) {
   EXPECT_EQ(revision_->arrivals.load(), 0U);
 }
 
+TEST_P(ForwardingTest, AMisspeltShortNameIsToldWhatIsNearAndNothingElse) {
+  for (const char* path : {"/", "/function/n/fn/", "/status"}) {
+    const std::string answer = answer_to(connect().get(), path, "fnn.n:8080");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 404 ")) << answer;
+    EXPECT_NE(answer.find("did you mean http://fn.n.localhost:8080/ ?"), answer.npos) << answer;
+  }
+  EXPECT_TRUE(answer_to(connect().get(), "/", "fnn.m").starts_with("HTTP/1.1 421 "));
+  EXPECT_TRUE(answer_to(connect().get(), "/", "something.n").starts_with("HTTP/1.1 421 "));
+  EXPECT_EQ(revision_->arrivals.load(), 0U);
+}
+
 TEST_P(ForwardingTest, ATrustedHostWithoutAFunctionIsNotFound) {
   const std::string answer = answer_to(connect().get(), "/", "other.n.localhost");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 404 ")) << answer;

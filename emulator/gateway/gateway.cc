@@ -1,5 +1,6 @@
 #include "emulator/gateway/gateway.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include <fmt/format.h>
@@ -34,6 +35,7 @@ struct Gateway::State {
   Match match(const http::RequestHead& head) const;
   Match settled_match(const http::RequestHead& head) const;
   bool answers(const http::RequestHead& head) const;
+  Task<void> refuse_foreign(http::Exchange& exchange);
   Task<void> forward(http::Exchange& exchange, std::shared_ptr<const Route> route,
                      RevisionPtr revision);
   Task<Status> relay(http::Exchange& exchange, InstanceConnection& connection, bool cold);
@@ -171,28 +173,41 @@ std::string port_of(const http::RequestHead& head) {
   return colon == host.npos || host.ends_with(']') ? std::string() : host.substr(colon);
 }
 
-// What was asked for, and what is called nearly the same: in the form that was used.
-std::string not_found_text(const http::RequestHead& head, const RouteTable& table) {
+// "NAME.NAMESPACE" without a domain: what hosts of functions may be shortened to.
+bool is_short_name(std::string_view host) { return std::ranges::count(host, '.') == 1; }
+
+std::string near_hosts(const http::RequestHead& head, const RouteTable& table) {
   const std::string host = head.host();
-  std::string text =
-      fmt::format("no function answers to host \"{}\", path \"{}\"\n", host, head.path());
-  const bool by_path = head.target.starts_with(kFunctionPath);
-  const auto parts =
-      by_path ? base::split(head.path().substr(kFunctionPath.size()), '/') : base::split(host, '.');
-  if (parts.size() < 2) return text;
-  const std::string_view ns = parts[by_path ? 0 : 1];
-  const std::string_view name = parts[by_path ? 1 : 0];
-  for (const std::string& near : table.near_misses(ns, name)) {
-    text += by_path ? fmt::format("did you mean {}{}/{}/ ?\n", kFunctionPath, ns, near)
-                    : fmt::format("did you mean http://{}.{}.localhost{}/ ?\n", near, ns,
-                                  port_of(head));
+  const auto parts = base::split(host, '.');
+  if (parts.size() < 2) return {};
+  std::string text;
+  for (const std::string& near : table.near_misses(parts[1], parts[0])) {
+    text +=
+        fmt::format("did you mean http://{}.{}.localhost{}/ ?\n", near, parts[1], port_of(head));
   }
   return text;
 }
 
-}  // namespace
+std::string near_paths(const http::RequestHead& head, const RouteTable& table) {
+  const auto parts = base::split(head.path().substr(kFunctionPath.size()), '/');
+  if (parts.size() < 2) return {};
+  std::string text;
+  for (const std::string& near : table.near_misses(parts[0], parts[1])) {
+    text += fmt::format("did you mean {}{}/{}/ ?\n", kFunctionPath, parts[0], near);
+  }
+  return text;
+}
 
-namespace {
+// What was asked for, and what is called nearly the same: in the form that was used.
+Task<void> refuse_unknown(http::Exchange& exchange, std::string near) {
+  const http::RequestHead& head = exchange.request();
+  http::ResponseHead answer{.status = 404, .headers = {}};
+  answer.headers.add("Content-Type", "text/plain; charset=utf-8");
+  answer.headers.add("X-Content-Type-Options", "nosniff");
+  (void)co_await exchange.respond(
+      answer, fmt::format("no function answers to host \"{}\", path \"{}\"\n{}", head.host(),
+                          head.path(), near));
+}
 
 // To forward it would be worse: a client takes any 2xx for a tunnel (RFC 9110 §9.3.6).
 Task<void> refuse_tunnel(http::Exchange& exchange) {
@@ -211,6 +226,17 @@ bool Gateway::serves(const std::string& host) {
   return known();
 }
 
+// A host that is nearly the short name of a function is taken for a slip. It is answered with such
+// names at most: whoever owns a like name outside gets nowhere by it.
+Task<void> Gateway::State::refuse_foreign(http::Exchange& exchange) {
+  const http::RequestHead& head = exchange.request();
+  std::string near = is_short_name(head.host()) ? near_hosts(head, *table.load()) : std::string();
+  if (near.empty())
+    co_await hooks.hosts->refuse(exchange);
+  else
+    co_await refuse_unknown(exchange, std::move(near));
+}
+
 Task<void> Gateway::handle(http::Exchange& exchange) {
   const auto state = state_;
   if (exchange.request().method == "CONNECT") {
@@ -219,7 +245,7 @@ Task<void> Gateway::handle(http::Exchange& exchange) {
   }
   State::Match found = state->settled_match(exchange.request());
   if (!found.is_by_host() && !state->answers(exchange.request())) {
-    co_await state->hooks.hosts->refuse(exchange);
+    co_await state->refuse_foreign(exchange);
     co_return;
   }
   if (found.target) exchange.request().target = std::move(*found.target);
@@ -235,8 +261,11 @@ Task<void> Gateway::handle(http::Exchange& exchange) {
     co_return;
   }
   if (state->hooks.other && co_await state->hooks.other(exchange)) co_return;
-  (void)co_await exchange.respond(404, "text/plain; charset=utf-8",
-                                  not_found_text(exchange.request(), *state->table.load()));
+  const http::RequestHead& head = exchange.request();
+  const auto table = state->table.load();
+  co_await refuse_unknown(exchange, head.target.starts_with(kFunctionPath)
+                                        ? near_paths(head, *table)
+                                        : near_hosts(head, *table));
 }
 
 Task<void> Gateway::State::fail_request(http::Exchange& exchange, const Error& error) {

@@ -64,7 +64,7 @@ Result<PreparedProcess> prepare_process(Zygote& zygote, const Confinement& confi
                {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
   confinement.add_rlimits(program["rlimits"], 0);
   program["limits"] = confinement.fork_server_limits({.processes = kInstanceTasksMax});
-  if (::geteuid() == 0) program["uid"] = kImageUser;
+  program["uid"] = kImageUser;
   const Status asked = zygote.prepare(
       id, program,
       {channels.listener.get(), channels.control_of_instance.get(), output.write.get()});

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "emulator/runtime/confinement.h"
+#include "emulator/runtime/fork_order.h"
 #include "emulator/runtime/image_process.h"
 #include "emulator/runtime/instance_channels.h"
 #include "emulator/runtime/instance_command.h"
@@ -87,14 +88,18 @@ struct Runtime::State : std::enable_shared_from_this<Runtime::State> {
                                                 const ImageRootfs& image) const;
   Status leave_jail(process::SpawnRequest& request, const std::filesystem::path& app);
   Status ensure_zygote();
+  Status start_wrapper(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
+                       const ImageProcessFds& fds);
   Status start_image(Entry& entry, const InstanceSpec& spec, const ImageRootfs& image,
                      const ImageProcessFds& fds);
   void listens_at(const std::string& id, std::string host, std::uint16_t port);
   std::optional<PreparedProcess> take_prepared(const InstanceSpec& spec, const ImageRootfs& image);
   Result<Instance> hand_over(PreparedProcess process, const InstanceSpec& spec,
                              const ImageRootfs& image);
+  void warm_up(bool for_node);
   void prepare_next();
   static Task<void> prepare_later(std::shared_ptr<State> state);
+  static Task<void> start_zygote_later(std::shared_ptr<State> state);
   void follow(const std::string& id, Entry& entry, base::UniqueFd control, base::UniqueFd output);
   static Task<void> watch_binds(std::shared_ptr<State> state, std::string id,
                                 process::BindWatch watch);
@@ -180,35 +185,29 @@ Status Runtime::State::ensure_zygote() {
   return zygote->start();
 }
 
-namespace {
-
-// Python wrappers on the host's interpreter come from the fork server.
-bool forks(const InstanceSpec& spec, const ImageRootfs& image) {
-  const auto argv = instance_command(spec, image);
-  return image.host_backed && argv.size() == 2 && argv[0].starts_with("python3") &&
-         argv[1] == "runtime.py";
-}
-
-}  // namespace
-
 Status Runtime::State::fork_instance(Entry& entry, const InstanceSpec& spec,
                                      const ImageRootfs& image, const ImageProcessFds& fds) {
   HEARTH_CHECK_OK(ensure_zygote());
-  const std::filesystem::path app = image.path / "app";
-  const bool jailed = zygote->sandboxed();
-  const auto limits = limits_of(entry, spec, kForkedMemoryMin);
-  auto env = frame_environment(spec, image);
-  if (!jailed) env["TMPDIR"] = options.run_dir / "tmp";
-  Json order{{"env", std::move(env)},
-             {"cwd", jailed ? "/app" : app.string()},
-             {"app", jailed ? "/images/" + image.path.filename().string() + "/app" : app.string()},
-             {"hostname", spec.id.substr(0, 63)},
-             {"rlimits", {{"nofile", 4096}, {"core", 0}}}};
+  const auto limits =
+      limits_of(entry, spec, is_python_wrapper(spec, image) ? kForkedMemoryMin : kSpawnedMemoryMin);
+  Json order = zygote->sandboxed() ? fork_order(spec, image)
+                                   : unjailed_fork_order(spec, image, options.run_dir / "tmp");
   confinement.add_rlimits(order["rlimits"], limits.memory_bytes);
-  // Without a jail another user could not read the image, which only the daemon's user may.
-  if (::geteuid() == 0 && jailed) order["uid"] = kImageUser;
   return zygote->fork(entry.instance.id, order, limits,
                       {fds.listen, fds.control, fds.output, fds.output});
+}
+
+Status Runtime::State::start_wrapper(Entry& entry, const InstanceSpec& spec,
+                                     const ImageRootfs& image, const ImageProcessFds& fds) {
+  if (!image.host_backed) return start_image(entry, spec, image, fds);
+  if (is_python_wrapper(spec, image)) return fork_instance(entry, spec, image, fds);
+  // Not the first program: a fork server takes longer to start than the program does.
+  if (is_program(spec, image) && zygote && zygote->executes_programs()) {
+    const Status forked = fork_instance(entry, spec, image, fds);
+    if (forked) return forked;
+    kLog.warn("fork_failed", {{"instance", spec.id}, {"error", forked.error().message}});
+  }
+  return spawn_instance(entry, spec, image, fds);
 }
 
 Result<process::SpawnRequest> Runtime::State::wrapper_request(const InstanceSpec& spec,
@@ -303,13 +302,7 @@ Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs
       .id = spec.id, .socket_path = channels.socket_path, .image_digest = image.digest};
   const ImageProcessFds fds{output_write.get(), channels.listener.get(),
                             channels.control_of_instance.get()};
-  Status started;
-  if (!image.host_backed)
-    started = state->start_image(entry, spec, image, fds);
-  else if (forks(spec, image))
-    started = state->fork_instance(entry, spec, image, fds);
-  else
-    started = state->spawn_instance(entry, spec, image, fds);
+  const Status started = state->start_wrapper(entry, spec, image, fds);
   if (!started) {
     ::unlink(channels.socket_path.c_str());
     state->entries.erase(spec.id);
@@ -317,7 +310,7 @@ Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs
   }
   state->follow(spec.id, entry, std::move(channels.control), std::move(output));
   if (entry.child) state->tasks.spawn(State::watch_exit(state, spec.id));
-  if (is_node_wrapper(spec, image)) state->prepare_next();
+  if (is_program(spec, image)) state->warm_up(is_node_wrapper(spec, image));
   return entry.instance;
 }
 
@@ -342,11 +335,8 @@ Result<Instance> Runtime::State::hand_over(PreparedProcess process, const Instan
   entry.instance = {
       .id = spec.id, .socket_path = process.socket_path, .image_digest = image.digest};
   const auto limits = limits_of(entry, spec, kSpawnedMemoryMin);
-  Json order{{"env", frame_environment(spec, image)},
-             {"cwd", "/app"},
-             {"app", "/images/" + image.path.filename().string() + "/app"},
-             {"hostname", spec.id.substr(0, 63)},
-             {"rlimits", Json::object()}};
+  Json order = fork_order(spec, image);
+  order["rlimits"] = Json::object();  // it has them
   confinement.add_rlimits(order["rlimits"], limits.memory_bytes);
   const Status handed = zygote->hand_over(process.id, spec.id, order, limits);
   if (!handed) {
@@ -356,8 +346,23 @@ Result<Instance> Runtime::State::hand_over(PreparedProcess process, const Instan
     return fail(handed.error());
   }
   follow(spec.id, entry, std::move(process.control), std::move(process.output));
-  prepare_next();
+  warm_up(true);
   return entry.instance;
+}
+
+// What the next program starts faster with. Not now: what waits for this one goes first.
+void Runtime::State::warm_up(bool for_node) {
+  if (for_node) {
+    prepare_next();
+  } else if (options.sandbox && (!zygote || (!zygote->running() && zygote->probed()))) {
+    tasks.spawn(start_zygote_later(shared_from_this()));
+  }
+}
+
+Task<void> Runtime::State::start_zygote_later(std::shared_ptr<State> state) {
+  if (!co_await async::sleep_for(kPrepareDelay) || state->stopping) co_return;
+  const Status started = state->ensure_zygote();
+  if (!started) kLog.info("no_fork_server", {{"error", started.error().message}});
 }
 
 void Runtime::State::prepare_next() {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -25,6 +26,8 @@ constexpr std::size_t kPacketBytesMax = 1 << 18;
 constexpr std::size_t kOrderBytesMax = 1 << 20;
 // What a pipe holds: the fork server must not wait for who reads it.
 constexpr std::size_t kPreparedOrderBytesMax = 1 << 16;
+constexpr const char* kResolver = "/etc/resolv.conf";
+constexpr std::size_t kResolverBytesMax = 1 << 16;
 
 std::string embedded(std::string_view path) {
   return std::string(base::embedded_file(path).value_or(""));
@@ -68,8 +71,11 @@ struct Zygote::State {
       : loop(l), options(std::move(o)), on_exit(std::move(h)) {}
 
   Status launch();
+  void refresh_resolver();
   Status write_scripts() const;
+  std::string resolver_copy() const { return options.scratch + "/resolv.conf"; }
   process::SpawnRequest request(int socket) const;
+  void take_probe(const Json& message);
   void handle(std::string_view packet);
   static Task<void> listen(std::shared_ptr<State> state);
 
@@ -78,9 +84,12 @@ struct Zygote::State {
   ExitHandler on_exit;
   process::Child child;
   base::UniqueFd socket;
+  std::string resolver;  // what /etc/resolv.conf said last
   std::set<std::string> instances;
   std::vector<std::string> degraded;
   bool alive = false;
+  bool probed = false;
+  bool programs = false;
 };
 
 Zygote::Zygote(async::Loop& loop, async::TaskGroup& tasks, ZygoteOptions options,
@@ -102,6 +111,7 @@ process::SpawnRequest Zygote::State::request(int socket_fd) const {
     process::Jail jail{.root = options.jail_root, .binds = process::host_binds()};
     jail.binds.push_back({options.images_root, "/images", false});
     jail.binds.push_back({options.hosts_file, "/etc/hosts", false});
+    if (!resolver.empty()) jail.binds.push_back({resolver_copy(), kResolver, false});
     jail.files = {
         {"/hearth/zygote.py", embedded("emulator/runtime/zygote.py")},
         {"/hearth/runtime.py", embedded("platform/lambda/wrappers/python/runtime.py")},
@@ -142,8 +152,19 @@ Status Zygote::State::write_scripts() const {
   return {};
 }
 
+// The jail holds on to the file that it was made with, and a machine that changes its network
+// replaces that. So it gets a copy, which is written in place.
+void Zygote::State::refresh_resolver() {
+  auto now = base::read_file(kResolver, kResolverBytesMax);
+  if (!now || *now == resolver) return;
+  const base::UniqueFd copy(
+      ::open(resolver_copy().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (copy && base::write_all(copy.get(), *now)) resolver = std::move(*now);
+}
+
 Status Zygote::State::launch() {
   options.confinement.clear_fork_server_groups();
+  refresh_resolver();
   if (!options.sandbox) HEARTH_CHECK_OK(write_scripts());
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) {
@@ -178,6 +199,10 @@ Status Zygote::start() {
 
 bool Zygote::running() const { return state_->alive; }
 bool Zygote::sandboxed() const { return state_->options.sandbox; }
+bool Zygote::executes_programs() const {
+  return state_->alive && state_->options.sandbox && state_->programs;
+}
+bool Zygote::probed() const { return state_->probed; }
 const std::vector<std::string>& Zygote::degraded() const { return state_->degraded; }
 pid_t Zygote::pid() const { return state_->child.pid; }
 
@@ -186,6 +211,7 @@ Status Zygote::fork(const std::string& id, const Json& order, const process::Cgr
   if (!state_->alive) return fail(Code::kUnavailable, "the fork server is not running");
   const std::string text = base::dump_json(order);
   if (text.size() > kOrderBytesMax) return fail(Code::kTooLarge, "the environment is too large");
+  state_->refresh_resolver();
   HEARTH_TRY(file, memory_file(text));
   fds.push_back(file.get());
   const Json packet{{"op", "fork"},
@@ -217,6 +243,7 @@ Status Zygote::hand_over(const std::string& prepared, const std::string& id, con
   if (text.size() > kPreparedOrderBytesMax) {
     return fail(Code::kTooLarge, "the environment is too large for a prepared process");
   }
+  state_->refresh_resolver();
   HEARTH_TRY(file, memory_file(text));
   const Json packet{{"op", "hand_over"},
                     {"id", id},
@@ -237,15 +264,21 @@ void Zygote::kill(const std::string& id, int signal) {
                     base::dump_json({{"op", "kill"}, {"id", id}, {"signal", signal}}), {});
 }
 
+void Zygote::State::take_probe(const Json& message) {
+  probed = true;
+  programs = base::bool_at(message, {"programs"}).value_or(false);
+  const Json* list = base::find(message, {"degraded"});
+  if (!options.sandbox || list == nullptr || !list->is_array() || list->empty()) return;
+  for (const Json& item : *list) degraded.push_back(item.get<std::string>());
+  kLog.warn("sandbox_degraded", {{"missing", base::dump_json(*list)}});
+}
+
 void Zygote::State::handle(std::string_view packet) {
   const auto message = base::parse_json(packet);
   if (!message) return;
   const std::string op = base::string_at(*message, {"op"});
   const std::string id = base::string_at(*message, {"id"});
-  if (const Json* list = base::find(*message, {"degraded"}); list != nullptr && list->is_array()) {
-    for (const Json& item : *list) degraded.push_back(item.get<std::string>());
-    if (!degraded.empty()) kLog.warn("sandbox_degraded", {{"missing", base::dump_json(*list)}});
-  }
+  if (op == "probed") take_probe(*message);
   if (op == "error") {
     kLog.error("fork_failed",
                {{"instance", id}, {"error", base::string_at(*message, {"message"})}});

@@ -1,5 +1,6 @@
-// The host's side of the Python fork server (zygote.py): starts it once, asks for forks, hears of
-// exits. Starts programs of other languages ahead, too. Lives on one loop.
+// The host's side of the fork server (zygote.py): starts it once, asks for forks, hears of exits.
+// A fork is an instance of a Python function, or executes a program; programs can be started ahead,
+// too. Lives on one loop.
 #pragma once
 
 #include <functional>
@@ -47,9 +48,13 @@ class Zygote {
   Status start();
   bool running() const;
   bool sandboxed() const;
-  // Asks for one instance; the descriptors are listen, control, stdout, stderr. `order` (its
-  // environment among it) is seen by the child only. Errors of the fork come as an exit with code
-  // 127.
+  // Whether it runs, and its children may execute programs: they are in a jail of which this
+  // machine withholds nothing.
+  bool executes_programs() const;
+  // Whether it came as far as to try what this machine offers.
+  bool probed() const;
+  // Asks for one instance; the descriptors are listen, control, stdout, stderr. `order`
+  // (fork_order.h) is seen by the child only. Errors of the fork come as an exit with code 127.
   Status fork(const std::string& id, const Json& order, const process::CgroupLimits& limits,
               std::vector<int> fds);
   // Starts `argv` ahead, confined and without a function; the descriptors are listen, control and

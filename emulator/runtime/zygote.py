@@ -1,4 +1,5 @@
-"""Fork server of Python functions: a warm interpreter that becomes an instance by fork().
+"""Fork server: a warm interpreter that becomes an instance of a Python function by fork(), and of
+others by fork() and exec().
 
 Started once by the host as `python3 -I zygote.py` with HEARTH_ZYGOTE_FD, a SOCK_SEQPACKET socket
 on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to preload.
@@ -10,7 +11,9 @@ on which each packet is one JSON object, and HEARTH_RUNTIME_PATH, the wrapper to
                     {"op":"hand_over","id","prepared","app","hostname","limits","rlimits"}
                     with [order]
                     {"op":"kill","id","signal"}
-    zygote -> host  {"op":"forked","id","pid"}            (once also "degraded": [what is missing])
+    zygote -> host  {"op":"probed","degraded","programs"} (once: sandbox steps that are missing;
+                                                           can a child become a program?)
+                    {"op":"forked","id","pid"}
                     {"op":"error","id","message"}
                     {"op":"exited","id","pid","code","signal"}   (and "oom": true)
 
@@ -18,8 +21,8 @@ The order (environment, folders, user, rlimits) is a file that only the child re
 the parent is the memory of all later children, so another function's secrets must not be in it.
 
 The parent has one thread and never runs a line of a function. The child enters its sandbox, gives
-up its rights and calls the wrapper's main(); a child whose sandbox can't be made tells so on its
-control socket and ends. End of file on the host's socket kills every child.
+up its rights and calls the wrapper's main(), or executes what the order says; a child whose sandbox
+can't be made tells so on its control socket and ends. End of file on the host's socket kills every child.
 
 HEARTH_CONFINEMENT names a JSON file with what else confines a child, made by the host (zygote.cc):
 the system call filter, landlock's rules and the folders of control groups. The part of the filter
@@ -29,10 +32,12 @@ Most of the cost of a fork is the copying of shared pages at their first touch, 
 one spare child is kept that has been through this already: an order that finds it there is handed
 over to it, and the next spare is made when the zygote has nothing else to do.
 
-Programs of other languages can't be forked warm. One of them can be started ahead ("prepare"),
-confined as every child, and wait for its order on HEARTH_ORDER_FD. When there is a function for it
-("hand_over"), the parent steps into its namespaces for a moment, mounts the function's files, and
-then passes the order on.
+Programs of other languages can't be forked warm, but they can have what else a child is: an order
+with "argv" makes it execute that program when it is confined.
+
+One that takes long to start can be started ahead ("prepare"), confined as every child, and wait for
+its order on HEARTH_ORDER_FD. When there is a function for it ("hand_over"), the parent steps into
+its namespaces for a moment, mounts the function's files, and then passes the order on.
 """
 
 import array
@@ -57,7 +62,7 @@ import time
 import traceback
 
 CLONE_NEWNS, CLONE_NEWUTS = 0x00020000, 0x04000000
-CLONE_NEWIPC, CLONE_NEWPID = 0x08000000, 0x20000000
+CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID = 0x08000000, 0x10000000, 0x20000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 MS_REC, MS_PRIVATE = 16384, 1 << 18
 MNT_DETACH = 2
@@ -75,6 +80,7 @@ LISTEN_FD, CONTROL_FD, FIRST_FREE_FD = 3, 4, 5
 FUNCTION_DESCRIPTORS, DESCRIPTORS_PER_FORK = 4, 5
 DESCRIPTORS_PER_PROGRAM = 3
 PACKET_BYTES_MAX = 1 << 18
+FUNCTION_USER = 65532
 RUNTIME_MODULE = "hearth_runtime"
 # So long after an order the next spare child is made: sooner, it would take time from the child that
 # starts; later, the next order would not find it.
@@ -286,13 +292,17 @@ class SandboxError(Exception):
     """The child must not run: it would see files that aren't its own."""
 
 
+class StartError(Exception):
+    """The program can't be executed."""
+
+
 class Degradation:
     """Names of the sandbox steps that the kernel withholds here. Found out once by a probe
-    child, inherited by every fork, told to the host once."""
+    child, inherited by every fork."""
 
     def __init__(self):
         self.steps = []
-        self.told = False
+        self.settled = False  # from the probe on: what succeeded there may not fail
 
     def attempt(self, name, action, *arguments):
         """Runs one optional step. Steps known to fail aren't tried again."""
@@ -301,16 +311,11 @@ class Degradation:
         try:
             action(*arguments)
             return True
-        except PermissionError:
+        except PermissionError as error:
+            if self.settled:
+                raise SandboxError("%s: %s" % (name, error)) from None
             self.steps.append(name)
             return False
-
-    def take(self):
-        """What the host hasn't been told yet."""
-        if self.told:
-            return []
-        self.told = True
-        return self.steps
 
 
 def leave_shared_namespaces():
@@ -344,6 +349,14 @@ def clone_application(source):
 def mount_application(tree):
     call(libc_syscall, SYS_MOVE_MOUNT, tree, ctypes.addressof(EMPTY), AT_FDCWD,
          ctypes.addressof(APPLICATION), MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def can_mount(tree):
+    try:
+        mount_application(tree)
+        return True
+    except OSError:
+        return False
 
 
 def mount_temporary_files():
@@ -410,6 +423,9 @@ class Sandbox:
         if order.get("hostname"):
             self.attempt("hostname", set_hostname, order["hostname"])
 
+    def take_user(self, user):
+        if user is not None and os.geteuid() == 0 and not become_user(user):
+            self.attempt("user", become_nested_user, user)
 
     def close(self, order, ruleset):
         """The last step: what is forbidden from here on is forbidden for good."""
@@ -435,23 +451,27 @@ def show_application(order, mounts, tree):
     os.close(tree)
 
 
-def is_mapped(user):
-    """Whether this user namespace has that user. In one that an unprivileged process made there is
+def become_nested_user(user):
+    """In a user namespace of its own, where the only user is this one."""
+    call(libc_unshare, CLONE_NEWUSER)
+    write_text("/proc/self/setgroups", "deny")
+    write_text("/proc/self/uid_map", "%d 0 1" % user)
+    write_text("/proc/self/gid_map", "%d 0 1" % user)
+
+
+def become_user(user):
+    """False where there is no such user: in the namespace that an unprivileged daemon made there is
     only one, which has no rights outside of it."""
-    with open("/proc/self/uid_map") as rows:
-        for row in rows:
-            first, _outside, count = map(int, row.split())
-            if first <= user < first + count:
-                return True
-    return False
-
-
-def give_up_rights(order):
-    user = order.get("uid")
-    if user is not None and os.geteuid() == 0 and is_mapped(user):
+    try:
         os.setgroups([])
         os.setgid(user)
         os.setuid(user)
+    except OSError:
+        return False
+    return True
+
+
+def give_up_rights():
     call(libc_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     call(libc_capset, CAPABILITY_HEADER, NO_CAPABILITIES)
     end_with_parent()  # again, because setuid() clears it
@@ -531,52 +551,70 @@ def begin_child(sandbox):
 
 
 def complete_child(sandbox, descriptors):
+    """The order; what it wants of the sandbox is done."""
     order = read_order(descriptors[4])
     kept = list(descriptors[DESCRIPTORS_PER_FORK:])  # the application, when there is a sandbox
     landlock = sandbox.confinement.landlock
     take_descriptors(descriptors, kept + ([landlock.ruleset] if landlock else []))
-    directory = order.get("cwd", "/app")
     sandbox.fill(order, FIRST_FREE_FD if kept else -1)
     sys.dont_write_bytecode = sandbox.wanted  # /app is read-only then
-    give_up_rights(order)
+    sandbox.take_user(order.get("uid"))
+    give_up_rights()
     limit_resources(dict({"core": 0}, **order.get("rlimits") or {}))
     sandbox.close(order, FIRST_FREE_FD + len(kept))
-    os.chdir(directory)
-    environment = order.get("env") or {}
-    set_environment(environment)
-    set_import_path(directory, environment)
+    os.chdir(order.get("cwd", "/app"))
+    return order
 
 
-def run_program(program, sandbox, descriptors, orders):
-    """Becomes another program. Whatever it opens or starts later is confined already; all that is
-    missing is /app, which only the parent can bring."""
+def execute(argv, environment, *descriptors):
+    """Becomes another program, which gets the instance's sockets and `descriptors`. Whatever it
+    opens or starts is confined already."""
+    for descriptor in (LISTEN_FD, CONTROL_FD, *descriptors):
+        os.set_inheritable(descriptor, True)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and exec would keep so
+        signal.signal(number, signal.SIG_DFL)
+    if signal.sigpending() & set(STOP_SIGNALS):
+        os._exit(0)  # as process 1 it would not even see them
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    try:
+        os.execve(argv[0], argv, dict(environment, HEARTH_SOCKET_FD=str(LISTEN_FD),
+                                      HEARTH_CONTROL_FD=str(CONTROL_FD)))
+    except OSError as error:
+        raise StartError("starting %s: executing: %s" % (argv[0], error.strerror)) from None
+
+
+def run_ahead(program, sandbox, descriptors, orders):
+    """Becomes a program that waits for its function. All that is missing is /app, which only the
+    parent can bring."""
     listen, control, output = descriptors
     landlock = sandbox.confinement.landlock
     take_descriptors([listen, control, output, output],
                      [orders] + ([landlock.ruleset] if landlock else []))
-    give_up_rights(program)
+    sandbox.take_user(program.get("uid"))
+    give_up_rights()
     limit_resources(dict({"core": 0}, **program.get("rlimits") or {}))
     sandbox.close({}, FIRST_FREE_FD + 1)
-    for descriptor in (LISTEN_FD, CONTROL_FD, FIRST_FREE_FD):
-        os.set_inheritable(descriptor, True)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and exec would keep so
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-    environment = dict(program["env"], HEARTH_SOCKET_FD=str(LISTEN_FD),
-                       HEARTH_CONTROL_FD=str(CONTROL_FD), HEARTH_ORDER_FD=str(FIRST_FREE_FD))
-    os.execve(program["argv"][0], program["argv"], environment)
+    execute(program["argv"], dict(program["env"], HEARTH_ORDER_FD=str(FIRST_FREE_FD)),
+            FIRST_FREE_FD)
 
 
 def report_failure(error):
     message = {"type": "failed", "error": type(error).__name__, "message": str(error),
                "traceback": traceback.format_exc()}
+    if isinstance(error, StartError):
+        message.update(error="StartFailed", traceback="")
     os.write(CONTROL_FD, json.dumps(message).encode() + b"\n")
 
 
 def run_child(runtime, sandbox, descriptors):
     """Never returns: whatever happens, the parent's loop must not run a second time here."""
     try:
-        complete_child(sandbox, descriptors)
+        order = complete_child(sandbox, descriptors)
+        environment = order.get("env") or {}
+        if order.get("argv"):
+            execute(order["argv"], environment)
+        set_environment(environment)
+        set_import_path(order.get("cwd", "/app"), environment)
         gc.enable()
         runtime.main()
     except BaseException as error:
@@ -739,11 +777,11 @@ class Zygote:
         self.spare_due = 0.0
 
     def run(self):
-        self.probe_sandbox()
+        self.tell(dict(self.probe_sandbox(), op="probed"))
         while True:
             events = self.poller.poll(self.milliseconds_to_spare())
             if not events:
-                self.make_spare()
+                self.try_to_make_spare()
             for descriptor, _events in events:
                 if descriptor in self.children:
                     self.reap(self.children[descriptor])
@@ -796,11 +834,7 @@ class Zygote:
             descriptors.append(tree)  # closed with the others
         child = self.take_spare(order, descriptors) or self.fork_for(order, descriptors)
         self.identify(child, identity)
-        answer = {"op": "forked", "id": identity, "pid": child.pid}
-        degraded = self.degradation.take() if order.get("sandbox") else []
-        if degraded:
-            answer["degraded"] = degraded
-        self.tell(answer)
+        self.tell({"op": "forked", "id": identity, "pid": child.pid})
 
     def identify(self, child, identity):
         self.by_identity.pop(child.identity, None)
@@ -820,7 +854,7 @@ class Zygote:
         def run(sandbox):
             try:
                 begin_child(sandbox)
-                run_program(order, sandbox, descriptors, orders)
+                run_ahead(order, sandbox, descriptors, orders)
             finally:
                 traceback.print_exc()
                 os._exit(127)
@@ -909,6 +943,12 @@ class Zygote:
             run_child(self.runtime, sandbox, descriptors)
         return self.spawn(bool(order.get("sandbox")), run, order.get("limits"))
 
+    def try_to_make_spare(self):
+        try:
+            self.make_spare()
+        except (OSError, SandboxError):
+            traceback.print_exc()  # the next order is told what is wrong
+
     def make_spare(self):
         self.spare_wanted = False
         inbox, outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -953,24 +993,38 @@ class Zygote:
         """Finds out in a throw-away child which steps this kernel withholds. A child that serves
         couldn't tell: the host is answered while it is still busy with its sandbox."""
         reader, writer = os.pipe()
+        tree = clone_application("/images")
         isolated = self.enter_new_pid_namespace()
         pid = os.fork()
         if pid == 0:
-            self.probe_in_child(writer, isolated)
+            self.probe_in_child(writer, isolated, tree)
         os.close(writer)
+        if tree >= 0:
+            os.close(tree)
         if isolated:
             self.return_to_own_pid_namespace()
         with os.fdopen(reader, "rb") as answer:
-            self.degradation.steps = json.loads(answer.read() or b'["sandbox probe"]')
+            found = json.loads(answer.read()
+                               or b'{"degraded": ["sandbox probe"], "programs": false}')
         os.waitpid(pid, 0)
+        self.degradation.steps = found["degraded"]
+        self.degradation.settled = True
+        return found
 
-    def probe_in_child(self, writer, isolated):
+    def probe_in_child(self, writer, isolated, tree):
+        found = {"degraded": self.degradation.steps, "programs": False}
         try:
             sandbox = Sandbox(True, self.degradation, isolated)
             sandbox.enter()
             sandbox.fill({"hostname": "probe"}, -1)
-            os.write(writer, json.dumps(self.degradation.steps).encode())
+            mounts = can_mount(tree)
+            try:
+                sandbox.take_user(FUNCTION_USER)
+            except OSError:
+                self.degradation.steps.append("user")
+            found["programs"] = mounts and not self.degradation.steps
         finally:
+            os.write(writer, json.dumps(found).encode())
             os._exit(0)
 
     def kill(self, order, _descriptors):

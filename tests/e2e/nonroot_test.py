@@ -22,6 +22,14 @@ def ordinary_user():
     return pwd.getpwuid(os.geteuid()) if os.geteuid() else pwd.getpwnam("nobody")
 
 
+# With variables that node reads only when it starts, it is not one that was started ahead.
+WHO = {"NODE_OPTIONS": "--trace-warnings"}
+WHO_CODE = """
+exports.handler = async () => ({user: process.getuid(), group: process.getgid(), pid: process.pid,
+  status: require('fs').readFileSync('/proc/self/status', 'utf8')});
+"""
+
+
 class UserDaemon(Daemon):
     """A daemon of an ordinary user, which owns nothing but its own folder."""
 
@@ -90,6 +98,33 @@ class NonrootTest(unittest.TestCase):
 
     def answer(self, name="Ada"):
         return self.hearth.call("greeter.default.localhost", json.dumps({"name": name}))[2]
+
+    def test_a_program_that_the_fork_server_executes_has_the_functions_user(self):
+        self.answer()  # the fork server is up
+        self.hearth.apply(self.hearth.function(
+            "who", WHO_CODE, "nodejs", "20",
+            env=[{"name": name, "value": value} for name, value in WHO.items()]))
+        self.hearth.wait_ready("who")
+        body = json.loads(self.hearth.call("who.default.localhost", "{}")[2])
+        self.assertEqual((body["user"], body["group"], body["pid"]), (65532, 65532, 1))
+        for line in ("CapEff:\t0000000000000000", "CapPrm:\t0000000000000000",
+                     "NoNewPrivs:\t1", "Seccomp:\t2"):
+            self.assertIn(line, body["status"])
+        family = self.family()
+        [fork_server] = [pid for pid, fields in family.items()
+                         if fields["PPid"] == str(self.hearth.process.pid)]
+        self.assertIn(str(fork_server), [fields["PPid"] for fields in family.values()
+                                         if fields["Name"].startswith("node")])
+
+    def test_functions_have_the_same_user_as_under_a_daemon_of_root(self):
+        self.hearth.apply(
+            self.hearth.function("snake", "import os\ndef handler(event):\n    return os.getuid()\n"),
+            self.hearth.function("node", WHO_CODE, "nodejs", "20"))
+        self.hearth.wait_ready("snake")
+        self.hearth.wait_ready("node")
+        self.assertEqual(self.hearth.call("snake.default.localhost", "{}")[2], "65532")
+        body = json.loads(self.hearth.call("node.default.localhost", "{}")[2])
+        self.assertEqual((body["user"], body["group"]), (65532, 65532))
 
     def test_a_request_is_answered(self):
         self.assertEqual(self.answer(), "Hello, Ada")

@@ -1,4 +1,4 @@
-"""The Python fork server: fork, serve, report, kill, and that nothing outlives it.
+"""The fork server: fork, serve, report, kill, and that nothing outlives it.
 
 Run with `python3 zygote_test.py`. The sandbox cases need root, because they lay out a root file
 system of their own in a private mount namespace; without it they are skipped.
@@ -179,6 +179,7 @@ class ZygoteCase(unittest.TestCase):
             file.write(HANDLER)
         self.start()
         self.addCleanup(self.host.close)
+        self.probed = self.host.receive()
 
     def start(self):
         self.host = Host()
@@ -344,8 +345,8 @@ class Sandbox(ZygoteCase):
         return self.ready(identity, **order)
 
     def test_instance_is_alone(self):
-        answer, path = self.sandboxed("a")
-        self.assertNotIn("degraded", answer)
+        self.assertEqual({"op": "probed", "degraded": [], "programs": True}, self.probed)
+        _answer, path = self.sandboxed("a")
         seen = self.ask(path, {"list": ["/app", "/images", "/tmp", "/proc"]})
         self.assertEqual(1, seen["pid"])
         self.assertEqual("hello-0001", seen["hostname"])
@@ -373,6 +374,37 @@ class Sandbox(ZygoteCase):
         self.host.fork("a", self.folder, sandbox=True, app="/images/three/app", cwd="/app")
         told = self.host.control("a")
         self.assertEqual(("failed", "SandboxError"), (told["type"], told["error"]))
+        self.assertEqual(1, self.host.receive()["code"])
+
+    def test_a_program_is_executed_in_the_sandbox(self):
+        script = ("ls /app /images; hostname; pwd; echo $$ $SECRET $HEARTH_SOCKET_FD; "
+                  "touch /app/x 2>/dev/null || echo read-only; cat /proc/self/status; "
+                  "ls -l /proc/$$/fd | wc -l; exit 7")
+        output, out = os.pipe()
+        self.host.fork("a", self.folder, output=out, sandbox=True, app="/images/one/app",
+                       cwd="/app", hostname="hello-0001", uid=65532,
+                       argv=["/bin/sh", "-c", script],
+                       env={"PATH": os.environ["PATH"], "SECRET": "x"})
+        os.close(out)
+        with os.fdopen(output, "rb") as said:
+            lines = said.read().decode()
+        self.assertEqual(7, self.host.receive()["code"])
+        self.assertTrue(lines.startswith("/app:\nmain.py\n\n/images:\nhello-0001\n/app\n1 x 3\n"
+                                         "read-only\n"), lines)
+        for line in ("CapEff:\t0000000000000000", "Uid:\t65532\t65532\t65532\t65532",
+                     "NoNewPrivs:\t1", "SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"):
+            self.assertIn(line, lines)
+        # 0 to 2, its two sockets, and the line that ls begins with.
+        self.assertEqual("6", lines.split()[-1], lines)
+
+    def test_a_program_that_is_not_there_is_told(self):
+        self.host.fork("a", self.folder, sandbox=True, app="/images/one/app", cwd="/app",
+                       argv=["/app/nothing"])
+        told = self.host.control("a")
+        self.assertEqual(("failed", "StartFailed", ""),
+                         (told["type"], told["error"], told["traceback"]))
+        self.assertEqual("starting /app/nothing: executing: No such file or directory",
+                         told["message"])
         self.assertEqual(1, self.host.receive()["code"])
 
     def test_a_program_started_ahead_gets_its_function_later(self):
