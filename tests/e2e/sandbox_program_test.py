@@ -7,8 +7,9 @@ import signal
 import subprocess
 import unittest
 
+import sandbox_case
 from daemon import wait_for
-from sandbox_test import SandboxTest, parents_of, processes, titles_of
+from sandbox_case import parents_of, processes, titles_of
 
 GO = """package main
 
@@ -44,7 +45,7 @@ func Handler(event map[string]interface{}) (interface{}, error) {
 """
 
 
-class Program(SandboxTest):
+class Program(sandbox_case.SandboxTest):
     """Go. The first instance gets a jail of its own, the next ones that of a child of the fork
     server, which is up by then."""
 
@@ -96,7 +97,7 @@ class Program(SandboxTest):
         self.assertNotIn(server, self.parents_of_instance())
 
 
-class ChangedNetwork(SandboxTest):
+class ChangedNetwork(sandbox_case.SandboxTest):
     """A machine that joins another network replaces /etc/resolv.conf."""
 
     launcher = ("unshare", "--mount")  # so that only the daemon sees another one
@@ -110,7 +111,9 @@ class ChangedNetwork(SandboxTest):
         subprocess.run(["nsenter", "-m", "-t", str(self.hearth.process.pid), "mount", "--bind",
                         other, os.path.realpath("/etc/resolv.conf")], check=True, timeout=60)
         self.to_zero("asker")
-        wait_for(lambda: not self.pod_of("asker"), 60, "the instance to end")
+        wait_for(lambda: self.hearth.kubectl(
+            "get", "pods", "-l", "serving.knative.dev/service=asker", "-o", "name") == "", 60,
+                 "the instance to end")
         self.assertEqual(self.resolver(), other.read_text())
 
     def resolver(self):
