@@ -255,10 +255,10 @@ TEST(Yaml, PrintsAsKubectlDoes) {
 
 TEST(Yaml, PrintsTextsOfAnyShape) {
   for (const char* text :
-       {"",      " ",  "~",     "null",     "on",    "1",      "a\nb",     "a\n",
-        "a\n\n", "\n", "\na\n", " a\nb\n",  "\ta\n", "a\n \n", "a\r\nb\n", "a: b",
-        "a #b",  "#",  "- a",   "x\x01y\n", "'",     "\"",     "---",      "!",
-        "&a",    "*a", "%a",    "@a",       "é\nß\n"}) {
+       {"",      " ",  "~",     "null",     "on",     "1",      "a\nb",     "a\n",
+        "a\n\n", "\n", "\na\n", " a\nb\n",  "\ta\n",  "a\n \n", "a\r\nb\n", "a: b",
+        "a #b",  "#",  "- a",   "x\x01y\n", "'",      "\"",     "---",      "!",
+        "&a",    "*a", "%a",    "@a",       "é\nß\n", "<<"}) {
     const Json value{{"key", text}, {text, "value"}, {"z", {text}}};
     const auto again = parse_yaml(dump_yaml(value));
     ASSERT_TRUE(again) << dump_yaml(value) << again.error().message;

@@ -13,6 +13,8 @@ status=0
 "$fuzzer" -max_total_time="${HEARTH_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
   -max_len="$max_len" -print_final_stats=1 -artifact_prefix="$work/broken/" \
   "$work/corpus" "$seeds" || status=$?
+# libFuzzer ends with 77 when it has found something: that must not be taken for "skipped".
+if [ "$status" -eq 77 ]; then status=1; fi
 if [ "$status" -ne 0 ]; then
   newest=$(find "$work/broken" -type f -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-)
   echo
