@@ -149,7 +149,7 @@ Status read_cluster(const Json& cluster, const std::string& where, ClusterAccess
 // What could not be sent would be left out, and we would go on as nobody.
 Result<std::string> token_of(const Json& user, const std::string& where) {
   const Json* field = base::find(user, {"token"});
-  if (field == nullptr || field->is_null() || *field == "") return std::string();
+  if (field == nullptr || field->is_null() || *field == Json("")) return std::string();
   std::string token(base::trim(base::string_at(user, {"token"})));
   if (!token.empty() && http::is_field_value(token)) return token;
   return fail(Code::kInvalid, where + (field->is_string() && !token.empty()

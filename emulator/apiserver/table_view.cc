@@ -5,7 +5,6 @@
 
 namespace hearth::apiserver {
 
-using base::string_at;
 using resource::Definition;
 using resource::ObjectPtr;
 using resource::PrinterColumn;

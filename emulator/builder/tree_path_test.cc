@@ -21,6 +21,7 @@ class TreePath : public testing::Test {
   ~TreePath() override { fs::remove_all(root_); }
 
  protected:
+  static void touch(const fs::path& path) { const std::ofstream file(path); }
   fs::path tree() const { return root_ / "tree"; }
   fs::path outside() const { return root_ / "outside"; }
 
@@ -64,7 +65,7 @@ TEST_F(TreePath, FoldersAreFoundInTheTreeOnly) {
 TEST_F(TreePath, OnlyWhatIsEmptyIsRemoved) {
   fs::create_directories(tree() / "kept");
   std::ofstream(tree() / "kept/file") << "content";
-  std::ofstream(tree() / "empty");
+  touch(tree() / "empty");
   fs::create_directory(tree() / "folder");
   for (const char* path : {"kept", "kept/file", "empty", "folder"}) remove_empty_in(tree(), path);
   EXPECT_TRUE(fs::exists(tree() / "kept/file"));
@@ -74,7 +75,7 @@ TEST_F(TreePath, OnlyWhatIsEmptyIsRemoved) {
 
 TEST_F(TreePath, NothingIsRemovedBehindALink) {
   fs::create_symlink(outside(), tree() / "etc");
-  std::ofstream(outside() / "hosts");
+  touch(outside() / "hosts");
   remove_empty_in(tree(), "etc/hosts");
   EXPECT_TRUE(fs::exists(outside() / "hosts"));
 }

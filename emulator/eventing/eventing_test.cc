@@ -72,6 +72,7 @@ class EventingTest : public ::testing::Test {
   }
   ~EventingTest() override {
     close();
+    loop_.stop();  // what is left belongs to it
     for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
   }
 

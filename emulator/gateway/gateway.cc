@@ -1,7 +1,6 @@
 #include "emulator/gateway/gateway.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include <fmt/format.h>
 
@@ -10,6 +9,7 @@
 #include "platform/async/task_group.h"
 #include "platform/base/json.h"
 #include "platform/base/limits.h"
+#include "platform/base/snapshot.h"
 #include "platform/base/text.h"
 #include "platform/http/stream.h"
 #include "platform/http/trusted_hosts.h"
@@ -49,7 +49,7 @@ struct Gateway::State {
   async::Loop& loop;
   GatewayHooks hooks;
   Activator activator;
-  std::atomic<std::shared_ptr<const RouteTable>> table;
+  base::Snapshot<RouteTable> table;
   std::uint64_t dice = 0;
 };
 
@@ -121,7 +121,7 @@ Gateway::Gateway(async::Loop& loop, GatewayHooks hooks)
 Gateway::~Gateway() = default;
 
 void Gateway::publish(std::shared_ptr<const RouteTable> table) {
-  state_->table = table;
+  state_->table.store(table);
   state_->loop.post(
       [state = state_, table = std::move(table)] { state->activator.follow(*table); });
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "platform/base/snapshot.h"
 #include "platform/telemetry/metrics.h"
 
 namespace hearth::gateway {
@@ -64,7 +65,7 @@ class Revision {
  private:
   RevisionSettings settings_;
   std::string key_;
-  std::atomic<std::shared_ptr<const Instances>> instances_;
+  base::Snapshot<Instances> instances_;
   std::atomic<bool> retired_{false};
 };
 

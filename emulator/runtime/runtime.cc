@@ -163,7 +163,7 @@ std::vector<std::string> Runtime::degraded() const {
     const auto& found = state_->zygote->degraded();
     out.insert(out.end(), found.begin(), found.end());
   }
-  if (state_->namespaces_withheld) out.push_back("namespaces");
+  if (state_->namespaces_withheld) out.emplace_back("namespaces");
   std::ranges::sort(out);
   const auto repeated = std::ranges::unique(out);
   out.erase(repeated.begin(), repeated.end());

@@ -89,7 +89,7 @@ void check_target(FieldErrors& errors, const Json& target, const std::string& at
   } else if (of == TrafficOf::kRoute && revision.empty() && configuration.empty()) {
     errors.add(at, "expected exactly one, got neither", "FieldValueRequired", both);
   }
-  if (target.contains("url") && !target["url"].is_null() && target["url"] != "") {
+  if (target.contains("url") && !target["url"].is_null() && target["url"] != Json("")) {
     errors.add(at + ".url", "must not set the field(s)", "FieldValueForbidden");
   }
 }

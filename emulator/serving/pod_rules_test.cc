@@ -1,5 +1,6 @@
 #include "emulator/serving/pod_rules.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace hearth::serving {
@@ -173,7 +174,7 @@ TEST(VolumeRules, RefuseAllOtherSources) {
                               ".emptyDir, " + at + ".projected, " + at + ".secret\n";
   for (const char* source : {"hostPath", "persistentVolumeClaim", "csi", "nfs"}) {
     EXPECT_EQ(faults_of_volume({{source, Json::object()}}),
-              "must not set the field(s): " + at + "." + source + "\n" + neither);
+              fmt::format("must not set the field(s): {}.{}\n{}", at, source, neither));
   }
   EXPECT_EQ(faults_of_volume(Json::object()), neither);
   EXPECT_EQ(faults_of_volume({{"secret", Json::object()}, {"emptyDir", Json::object()}}),

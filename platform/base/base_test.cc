@@ -9,6 +9,7 @@
 #include "platform/base/hash.h"
 #include "platform/base/json_duplicates.h"
 #include "platform/base/quantity.h"
+#include "platform/base/snapshot.h"
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
 #include "platform/base/yaml_json.h"
@@ -242,6 +243,14 @@ TEST(Yaml, TagsAndQuotesMakeTexts) {
   const auto value = parse_yaml("a: !!str 1\nb: '1'\nc: |\n  1\n");
   ASSERT_TRUE(value);
   EXPECT_EQ(*value, (Json{{"a", "1"}, {"b", "1"}, {"c", "1\n"}}));
+}
+
+TEST(Snapshot, AReaderKeepsTheVersionThatItFound) {
+  Snapshot<std::string> snapshot(std::make_shared<const std::string>("old"));
+  const auto found = snapshot.load();
+  snapshot.store(std::make_shared<const std::string>("new"));
+  EXPECT_EQ(*found, "old");
+  EXPECT_EQ(*snapshot.load(), "new");
 }
 
 TEST(Yaml, PrintsAsKubectlDoes) {

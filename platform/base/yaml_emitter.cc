@@ -22,8 +22,8 @@ bool fits_literal(std::string_view text) {
          std::ranges::none_of(text, is_control);
 }
 
-// go-yaml's choice; libyaml quotes by itself what a plain scalar can't hold. "<<" would be read as a
-// merge key.
+// go-yaml's choice; libyaml quotes by itself what a plain scalar can't hold. "<<" would be read as
+// a merge key.
 yaml_scalar_style_t style_of(const std::string& text) {
   if (fits_literal(text)) return YAML_LITERAL_SCALAR_STYLE;
   const bool plain = !text.contains('\n') && text != "<<" && plain_scalar(text).is_string();

@@ -51,6 +51,8 @@ Refusal refusal_of(Code code) {
       return {400, "refused"};
     case Code::kRateLimited:
       return {429, "rate_limit_exceeded"};
+    case Code::kUnavailable:
+      return {503, "unavailable"};
     default:
       return {500, "processing_failed"};
   }
@@ -82,6 +84,20 @@ void merge_strings(const Json& from, Json& object, const char* field) {
   }
 }
 
+// Until the command has ended, however it does.
+class UnderWay {
+ public:
+  using Keys = std::set<std::pair<std::string, std::string>>;
+  UnderWay(Keys& keys, const Keys::value_type& key) : keys_(keys), at_(keys.insert(key).first) {}
+  ~UnderWay() { keys_.erase(at_); }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  Keys& keys_;
+  Keys::iterator at_;
+};
+
 }  // namespace
 
 CommandReceiver::CommandReceiver(Store& store, const base::Clock& clock,
@@ -102,13 +118,9 @@ bool CommandReceiver::take_token() {
   return true;
 }
 
-bool CommandReceiver::seen(const event::CloudEvent& event) {
-  return applied_.contains({event.source, event.id});
-}
-
-void CommandReceiver::remember(const event::CloudEvent& event) {
-  if (!applied_.emplace(event.source, event.id).second) return;
-  applied_order_.emplace_back(event.source, event.id);
+void CommandReceiver::remember(EventKey key) {
+  applied_.insert(key);
+  applied_order_.push_back(std::move(key));
   if (applied_order_.size() <= kRememberedMax) return;
   applied_.erase(applied_order_.front());
   applied_order_.pop_front();
@@ -146,10 +158,16 @@ Task<void> CommandReceiver::handle(http::Exchange& exchange) {
 }
 
 Task<Status> CommandReceiver::apply(event::CloudEvent event) {
-  if (!event.type.starts_with(kCommand) || seen(event)) co_return Status();
+  if (!event.type.starts_with(kCommand)) co_return Status();
+  EventKey key{event.source, event.id};
+  if (applied_.contains(key)) co_return Status();
+  if (under_way_.contains(key)) {
+    co_return fail(Code::kUnavailable, "this very command is being applied: ask again");
+  }
   if (!take_token()) co_return fail(Code::kRateLimited, "more than 50 commands a second");
-  const Status done = co_await dispatch(event);
-  if (done) remember(event);
+  const UnderWay reserved(under_way_, key);
+  const Status done = co_await dispatch(std::move(event));
+  if (done) remember(std::move(key));
   co_return done;
 }
 

@@ -37,11 +37,12 @@ class CommandReceiver {
   CommandReceiver(resource::Store& store, const base::Clock& clock, CommandReceiverOptions options);
 
   // POST / or /events. 202 accepted, 400 invalid_cloudevent, schema_validation_failed, not_found
-  // or refused, 405, 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed.
+  // or refused, 405, 413, 429 rate_limit_exceeded with Retry-After: 5, 500 processing_failed, 503
+  // unavailable: a repetition while the first is being applied, among others.
   // X-Correlation-ID always. What no repetition can mend is 400: brokers send again after a 404.
   Task<void> handle(http::Exchange& exchange);
   // Unknown types are accepted and ignored. kInvalid: the data; kNotFound: its function or
-  // namespace; kRateLimited.
+  // namespace; kRateLimited; kUnavailable: the same event is being applied.
   Task<Status> apply(event::CloudEvent event);
 
  private:
@@ -62,16 +63,17 @@ class CommandReceiver {
   Task<Status> annotate(Target target, Json annotations);
   Result<Target> target_of(const event::CloudEvent& event, Json data) const;
   bool take_token();
-  bool seen(const event::CloudEvent& event);
-  void remember(const event::CloudEvent& event);
+  using EventKey = std::pair<std::string, std::string>;  // source and id
+  void remember(EventKey key);
 
   resource::Store& store_;
   const base::Clock& clock_;
   CommandReceiverOptions options_;
   double tokens_;
   base::MonotonicTime refilled_;
-  std::set<std::pair<std::string, std::string>> applied_;
-  std::deque<std::pair<std::string, std::string>> applied_order_;
+  std::set<EventKey> under_way_;
+  std::set<EventKey> applied_;
+  std::deque<EventKey> applied_order_;
 };
 
 }  // namespace hearth::lambda

@@ -110,14 +110,14 @@ std::optional<Retries> parse_retries(const Json& spec) {
 
 // By itself or as a reference's name.
 bool names_secret(const Json& value) {
-  return value.is_string() ? value != "" : !string_at(value, {"name"}).empty();
+  return value.is_string() ? value != Json("") : !string_at(value, {"name"}).empty();
 }
 
 // Known by the names that Kubernetes and the schema give such fields, wherever they stand: a field
 // that a later schema adds is found, too.
 bool is_privileged(const std::string& field, const Json& value) {
   if (field == "serviceAccountName" || field == "imagePullSecret") {
-    return value.is_string() && value != "";
+    return value.is_string() && value != Json("");
   }
   if (field == "imagePullSecrets") return std::ranges::any_of(value, names_secret);
   if (field == "secretKeyRef" || field.ends_with("secretRef") || field.ends_with("SecretRef")) {
@@ -135,7 +135,7 @@ std::optional<std::string> find_privileged(const Json& value, const std::string&
   }
   if (!value.is_object()) return std::nullopt;
   for (const auto& [field, item] : value.items()) {
-    const std::string at = path + "." + field;
+    std::string at = fmt::format("{}.{}", path, field);
     if (is_privileged(field, item)) return at;
     if (auto found = find_privileged(item, at)) return found;
   }

@@ -98,7 +98,7 @@ const Json* find_path(const Json& object, std::string_view path) {
 }
 
 bool asks_for_something(const Json& value, std::string_view usual) {
-  if (value.is_null() || value == "") return false;
+  if (value.is_null() || value == Json("")) return false;
   if (value.is_structured() && value.empty()) return false;
   if (value.is_object() && !base::bool_at(value, {"enabled"}).value_or(true)) return false;
   return value.dump() != usual;

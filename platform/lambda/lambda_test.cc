@@ -539,6 +539,7 @@ TEST_F(SourceWatchTest, APrefixThatIsWrittenAllTheTimeIsReadAllTheSame) {
 
 std::vector<std::string> types(const std::vector<LifecycleChange>& changes) {
   std::vector<std::string> out;
+  out.reserve(changes.size());
   for (const LifecycleChange& change : changes) out.push_back(change.type);
   return out;
 }

@@ -15,8 +15,6 @@
 
 namespace hearth::lambda {
 
-using resource::ObjectKey;
-
 namespace {
 
 Json labels_for(const std::string& function, const char* component) {

@@ -7,6 +7,7 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -14,6 +15,7 @@ import bench  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
 from measure import Figure, Side  # noqa: E402
+from rows import events  # noqa: E402
 from rows.sizes import Series  # noqa: E402
 
 
@@ -42,7 +44,8 @@ class Notes(unittest.TestCase):
             self.read("## P7\nEven.\n\n## P7\nAhead.\n")
 
     def test_a_note_stands_between_its_row_s_table_and_chart(self):
-        text = report.row_markdown("P7", row_of(figure([2.0], [1.0])), "c1", "**In the way.** Much.")
+        row = row_of(figure([2.0], [1.0]))
+        text = report.row_markdown("P7", row, "c1", "**In the way.** Much.")
         self.assertLess(text.index("| rate |"), text.index("**In the way.** Much."))
         self.assertLess(text.index("**In the way.** Much."), text.index("performance/p7.svg"))
 
@@ -89,6 +92,21 @@ class ProcessorTime(unittest.TestCase):
     def test_a_server_that_did_nothing_was_not_the_one_that_served(self):
         with self.assertRaisesRegex(RuntimeError, r"0\.05 µs of processor time for each of 1000"):
             self.measured(1, 0.00005, 1000)
+
+
+class Losses(unittest.TestCase):
+    def test_events_of_every_load_that_are_lost_are_told(self):
+        rate = {"delivered_rate": 1.0, "cpu_us": 1.0, "refused": 0, "first_error": "no",
+                "deliver_p50_us": 1, "deliver_p99_us": 1, "end_to_end_p50_us": 1,
+                "end_to_end_p99_us": 1}
+        for delivered, accepted, told in ((5, 5, False), (4, 5, True), (0, 0, True)):
+            figures = events.Figures()
+            result = {**rate, "delivered": delivered, "accepted": accepted}
+            with mock.patch.object(events, "send_events", return_value=result), \
+                    mock.patch.object(events, "peak_mb", return_value=1.0):
+                events.measure_ours(measure.Settings(quick=True), mock.Mock(), 0, figures)
+            for figure in (figures.single, figures.large, figures.batch):
+                self.assertEqual(bool(figure.hearth.note), told, figure.name)
 
 
 class Sizes(unittest.TestCase):

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "platform/async/blocking.h"
+#include "platform/async/task_group.h"
 #include "platform/async/timer.h"
 #include "platform/base/embedded_files.h"
 #include "platform/base/yaml.h"
@@ -39,7 +40,9 @@ struct Bucket {
   static Task<Result<std::string>> version(Bucket* self) {
     ++self->looks;
     std::string out;
-    for (const auto& [path, content] : self->objects) out += path + "=" + content + ";";
+    for (const auto& [path, content] : self->objects) {
+      out.append(path).append("=").append(content).append(";");
+    }
     co_return out;
   }
 };
@@ -220,6 +223,34 @@ class FunctionControllerContract : public testing::TestWithParam<World> {
   lambda::CommandReceiver receiver_{kubernetes_.store(), clock_, {}};
   int commands_ = 0;
 };
+
+TEST_P(FunctionControllerContract, ACommandThatComesTwiceAtOnceIsAppliedOnce) {
+  const auto both = [](lambda::CommandReceiver& receiver, async::Loop& loop,
+                       event::CloudEvent event, Status& first, Status& second) -> Task<void> {
+    const auto keep = [](lambda::CommandReceiver& to, event::CloudEvent what,
+                         Status& out) -> Task<void> { out = co_await to.apply(std::move(what)); };
+    async::TaskGroup tasks(loop);
+    tasks.spawn(keep(receiver, event, first));
+    tasks.spawn(keep(receiver, std::move(event), second));
+    co_await tasks.drain();
+  };
+  event::CloudEvent event{.id = "same", .source = "/test"};
+  event.type = "io.knative.lambda.command.function.deploy";
+  event.data = base::dump_json(
+      {{"metadata", {{"name", "twice"}, {"namespace", "demo"}}},
+       {"spec",
+        {{"source", {{"type", "inline"}, {"inline", {{"code", "def handler(e): pass\n"}}}}},
+         {"runtime",
+          {{"language", "python"}, {"version", "3.11"}, {"handler", "main.handler"}}}}}});
+  Status first;
+  Status second;
+  kubernetes_.run(both(receiver_, kubernetes_.loop(), event, first, second));
+  EXPECT_TRUE(first);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kUnavailable);
+  EXPECT_TRUE(kubernetes_.wait(receiver_.apply(event))) << "known by now";
+  EXPECT_EQ(get(kFunctions, "twice")["metadata"]["generation"], 1);
+}
 
 TEST_P(FunctionControllerContract, EachTransitionIsToldOnceAndInOrder) {
   make_ready("fn.py");

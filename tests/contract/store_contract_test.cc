@@ -46,6 +46,7 @@ class StoreContract : public testing::TestWithParam<World> {
   }
   std::vector<std::string> names(const std::vector<ObjectPtr>& objects) {
     std::vector<std::string> out;
+    out.reserve(objects.size());
     for (const ObjectPtr& object : objects) out.push_back(resource::name_of(*object));
     return out;
   }

@@ -1,10 +1,12 @@
-"""What the daemon acknowledged, kept beside it: every answer is written down before the next request.
+"""What the daemon acknowledged, kept beside it: every answer is written down before the next
+request.
 
-A key belongs to one worker, so that its history is a line: the last acknowledged state, and what was
-asked for since and never acknowledged. After the axe the daemon may show one of these, whole, and
-nothing else.
+A key belongs to one worker, so that its history is a line: the last acknowledged state, and what
+was asked for since and never acknowledged. After the axe the daemon may show one of these, whole,
+and nothing else.
 """
 
+import collections
 import hashlib
 import threading
 
@@ -21,6 +23,7 @@ class Account:
     def __init__(self):
         self.keys = {}
         self.events = set()
+        self.acknowledged = collections.Counter()  # by kind, of all rounds
         self.lock = threading.Lock()
 
     def ask(self, key, state):
@@ -31,13 +34,15 @@ class Account:
         with self.lock:
             entry = self.keys[key]
             entry.acknowledged, entry.asked = entry.asked[-1], []
+            self.acknowledged[key.split()[0]] += 1
 
     def acknowledge_event(self, identifier):
         with self.lock:
             self.events.add(identifier)
+            self.acknowledged["event"] += 1
 
     def settle(self, key, seen):
-        """None when `seen` may be; otherwise what is wrong. What was seen is the truth from now on."""
+        """None when `seen` may be; otherwise what is wrong. What was seen is true from now on."""
         entry = self.keys[key]
         if seen not in [entry.acknowledged, *entry.asked]:
             return "%s: %s, but it was acknowledged as %s%s" % (

@@ -27,28 +27,27 @@ class CrashTest(unittest.TestCase):
         with crash_world.sink() as port, Daemon() as hearth:
             world = crash_world.World(hearth)
             world.prepare(port)
-            for round_number in range(ROUNDS):
+            rounds = 0
+            # A slow machine may need more of them until the axe has left an answer of each kind.
+            while rounds < ROUNDS or (world.without_answer() and rounds < ROUNDS + 20):
                 self.load_and_kill(world)
                 hearth.start()
-                self.assertEqual(world.wrong(), [], "round %d" % round_number)
+                self.assertEqual(world.wrong(), [], "round %d" % rounds)
+                rounds += 1
             self.assertEqual(world.lost_events(), [])
-            dead = world.dead_letters()
-        for identifier in dead:
-            self.assertTrue(identifier.startswith("never"), identifier)
+            self.assertEqual(world.wrong_dead_letters(), [])
+            dead = len(world.dead_letters())
         self.assertEqual(world.refusals, [])
-        kinds = {}
-        for key in world.account.keys:
-            kinds[key.split()[0]] = kinds.get(key.split()[0], 0) + 1
-        print("%d rounds; keys %s; %d events accepted, %d dead letters" %
-              (ROUNDS, kinds, len(world.account.events), len(dead)))
-        self.assertGreater(len(world.account.events), ROUNDS)
-        self.assertGreater(len(kinds), 3)
+        print("%d rounds; acknowledged %s; %d dead letters" %
+              (rounds, dict(world.account.acknowledged), dead))
+        self.assertEqual(world.without_answer(), [])
+        self.assertGreater(len(world.account.events), rounds)
 
     def load_and_kill(self, world):
-        """The moment of the axe is random; it falls while all workers are in the middle of something."""
+        """The moment of the axe is random; it falls while all workers are at something."""
         world.begin_load()
         time.sleep(random.uniform(0.02, 0.6))
-        world.hearth.kill()
+        world.kill()
         world.end_load()
 
 

@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
@@ -63,6 +64,7 @@ def sink():
 
 
 class World:
+    KINDS = ("s3", "resource", "blob", "tag", "event")
     LOAD = ((workers.objects, 2), (workers.resources, 2), (workers.images, 1), (workers.events, 2))
 
     def __init__(self, hearth):
@@ -71,6 +73,9 @@ class World:
         self.refusals = []
         self.running = []
         self.pause = threading.Event()
+        self.axe = threading.Event()
+        self.unanswered = []  # of workers that ended before the axe fell
+        self.problems = []
 
     def prepare(self, sink_port):
         self.token = (self.hearth.folder / "state" / "token").read_text().strip()
@@ -100,12 +105,27 @@ class World:
 
     def begin_load(self):
         self.pause.clear()
+        self.axe.clear()
         for work, count in self.LOAD:
             for _ in range(count):
-                self.running.append(
-                    threading.Thread(target=work, args=(self, len(self.running))))
+                self.running.append(threading.Thread(
+                    target=self.work, args=(work, len(self.running))))
         for thread in self.running:
             thread.start()
+
+    def work(self, work, number):
+        try:
+            work(self, number)
+        except workers.Gone as gone:
+            if not self.axe.is_set():
+                self.unanswered.append("%s: %s" % (work.__name__, gone))
+        except BaseException:
+            # The world's own fault: a worker less is a load less, which nobody would notice.
+            self.problems.append("%s: %s" % (work.__name__, traceback.format_exc()))
+
+    def kill(self):
+        self.axe.set()
+        self.hearth.kill()
 
     def end_load(self):
         """Workers end between two requests, or because the daemon is gone."""
@@ -114,12 +134,22 @@ class World:
             thread.join(60)
             assert not thread.is_alive(), "a worker hangs"
         self.running = []
+        if self.unanswered and not self.died():
+            self.problems += ["the daemon lived, but " + what for what in self.unanswered]
+        self.unanswered = []
+
+    def died(self):
+        """By itself: its connections may end a moment before it does."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.hearth.process.wait(10)
+        return self.hearth.process.poll() is not None and not self.axe.is_set()
 
     def wrong(self):
-        """Everything that is not as it was acknowledged."""
+        """Everything that is not as it was acknowledged, and what went wrong with the load."""
         seen = {**self.stored_objects(), **self.stored_resources(), **self.stored_images()}
-        problems = [self.account.settle(key, seen.pop(key, ABSENT))
-                    for key in list(self.account.keys)]
+        problems, self.problems = self.problems, []
+        problems += [self.account.settle(key, seen.pop(key, ABSENT))
+                     for key in list(self.account.keys)]
         problems += ["%s exists, but was never asked for" % key for key in seen]
         return [problem for problem in problems if problem]
 
@@ -143,19 +173,26 @@ class World:
                 if item["metadata"]["name"].startswith("w")}
 
     def stored_images(self):
+        """An answer that is neither the thing nor 404 takes its place: nobody asked for that."""
         call = workers.Http("http://" + self.ready["registry"], {})
         found = {}
         for key in self.account.keys:
             kind, *rest = key.split()
             if kind == "blob":
                 status, _, body = call("GET", "/v2/crash/w%s/blobs/%s" % tuple(rest))
-                if status == 200:
-                    found[key] = "sha256:" + hashlib.sha256(body).hexdigest()
+                if status != 404:
+                    found[key] = ("sha256:" + hashlib.sha256(body).hexdigest() if status == 200
+                                  else "status %d" % status)
             elif kind == "tag":
                 status, _, body = call("GET", "/v2/crash/w%s/manifests/%s" % tuple(rest))
-                if status == 200:
-                    found[key] = hashlib.sha256(body).hexdigest()
+                if status != 404:
+                    found[key] = (hashlib.sha256(body).hexdigest() if status == 200
+                                  else "status %d" % status)
         return found
+
+    def without_answer(self):
+        """The kinds of which nothing was acknowledged: of them the rounds show nothing."""
+        return [kind for kind in self.KINDS if not self.account.acknowledged[kind]]
 
     def lost_events(self):
         """Accepted, and after a while neither delivered nor a dead letter: what became of them."""
@@ -170,6 +207,10 @@ class World:
         done = subprocess.run([BINARY, "event", "show", identifier, "-o", "json"], text=True,
                               capture_output=True, env=self.hearth.environment(), timeout=60)
         return identifier, done.stdout + done.stderr
+
+    def wrong_dead_letters(self):
+        """The sink takes all others in the end."""
+        return [event for event in self.dead_letters() if not event.startswith("never")]
 
     def dead_letters(self):
         """The ids of the events that were given up."""

@@ -75,13 +75,26 @@ class CommandsTest(unittest.TestCase):
         wait_for(lambda: (self.hearth.get("trigger", "lambda-command-receiver-trigger",
                                           "knative-lambda") or {}).get("status", {})
                  .get("subscriberUri"), 20, "the receiver's trigger")
-        for _ in range(2):
-            status, _, _ = self.deploy("brokered", 3, path="/knative-lambda/lambda-broker",
+        # The repeat says something else, so that to apply it would be seen.
+        for number in (3, 4):
+            before = self.delivered_commands()
+            status, _, _ = self.deploy("brokered", number, path="/knative-lambda/lambda-broker",
                                        identifier=identifier)
             self.assertEqual(status, 202)
-        wait_for(lambda: self.hearth.get("lambdafunction", "brokered"), 20, "the function")
+            wait_for(lambda: self.delivered_commands() == before + 1, 20, "its delivery")
         self.hearth.wait_ready("brokered")
         self.assertEqual(self.answer("brokered"), "3")
+        applied = self.hearth.get("lambdafunction", "brokered")
+        self.assertEqual(applied["spec"]["source"]["inline"]["code"], CODE % 3)
+        self.assertEqual(applied["metadata"]["generation"], 1)
+
+    def delivered_commands(self):
+        """How many commands the broker has handed to the receiver, which took them."""
+        page = self.hearth.call("localhost", path="/metrics")[2]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
+                   if line.startswith("hearth_broker_deliveries_total{")
+                   and 'kn_trigger_name="lambda-command-receiver-trigger"' in line
+                   and 'result="delivered"' in line)
 
     def test_what_is_wrong_is_named(self):
         status, _, body = self.command("function.deploy", {"metadata": {"name": "x"}, "spec": {}})

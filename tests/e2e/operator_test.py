@@ -9,6 +9,7 @@ import urllib.request
 import yaml
 
 from daemon import BINARY, wait_for
+from fault_proxy import FaultProxy, Held
 from operator_process import Cluster, Operator
 
 HELLO = "def handler(event):\n    return 'hello from ' + event.get('who', 'nobody')\n"
@@ -94,16 +95,32 @@ class OperatorTest(unittest.TestCase):
 
     def test_kill_9_at_any_step_loses_and_doubles_nothing(self):
         hearth = self.hearth
-        operator = Operator(hearth)
+        proxy = self.enterContext(FaultProxy(hearth))
+        operator = Operator(hearth, kubeconfig=proxy.kubeconfig)
         operator.start()
+        # What leads out of the phase; the operator is killed while it waits for the answer.
+        leave = {"Building": {"method": "POST", "path": "/services", "about": "phoenix-building"},
+                 "Deploying": {"method": "PUT", "path": "/phoenix-deploying/status",
+                               "about": '"phase":"Ready"'}}
         try:
             for phase in ("Building", "Deploying", "Ready"):
-                name = "phoenix-" + phase.lower()
+                name, held = "phoenix-" + phase.lower(), Held()
+                self.addCleanup(held.release)
+                if phase in leave:
+                    proxy.fail(held, **leave[phase])
                 hearth.apply(hearth.function(name, HELLO))
-                wait_for(lambda: self.phase(name) in (phase, "Ready"), 120, name + " in " + phase)
+                if phase in leave:
+                    self.assertTrue(held.arrived.wait(120), name + " was about to leave " + phase)
+                else:
+                    hearth.wait_ready(name, timeout=120)
+                self.assertEqual(self.phase(name), phase)
                 operator.kill()
                 operator.start(synced=False)
                 hearth.wait_ready(name, timeout=120)
+                # What the killed one asked for may still arrive when its heir has done it.
+                held.release()
+                wait_for(lambda: all(request.answered for request in proxy.requests
+                                     if request.fault), 60, "the late request to be through")
                 self.assertEqual(self.call(name)[2], "hello from ada")
                 self.assertEqual(settled(hearth, name), ONCE)
             # And while nobody was there at all.

@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 import unittest
+from collections import Counter
 
 PASSED, FAILED, SKIPPED = 0, 1, 77  # 77: SKIP_RETURN_CODE in tests/CMakeLists.txt
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -20,7 +21,8 @@ def main():
         ready = hearth.ready
         os.environ.update(
             HEARTH_BINARY=daemon.BINARY,
-            HEARTH_TOKEN=(pathlib.Path(ready["state"]) / "token").read_text().strip(), HEARTH_GATEWAY=ready["gateway"],
+            HEARTH_TOKEN=(pathlib.Path(ready["state"]) / "token").read_text().strip(),
+            HEARTH_GATEWAY=ready["gateway"],
             KUBECONFIG=ready["kubeconfig"], HEARTH_REGISTRY=ready["registry"],
             HEARTH_S3_ENDPOINT=ready["s3"], HEARTH_S3_ACCESS=ready["s3AccessKey"],
             HEARTH_S3_ACCESS_KEY=ready["s3AccessKey"], HEARTH_S3_SECRET=ready["s3SecretKey"],
@@ -29,6 +31,9 @@ def main():
         result = unittest.TextTestRunner(verbosity=2).run(suite)
         if not result.wasSuccessful():
             print(hearth.output()[-4000:])
+    # On the last lines, where a file that passed shows what it did not look at.
+    for reason, count in Counter(reason for _, reason in result.skipped).most_common():
+        print("SKIPPED %d: %s" % (count, reason))
     sys.exit(exit_code(result))
 
 

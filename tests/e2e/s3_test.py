@@ -1,9 +1,9 @@
 """Real S3 clients against a running daemon.
 
-HEARTH_S3_ENDPOINT, HEARTH_S3_ACCESS and HEARTH_S3_SECRET name the daemon. awscli, s3cmd, rclone
-(Debian packages) and aws-sdk-js v3 (npm) are driven; a client that is absent is skipped. Set
-HEARTH_S3_NODE_MODULES to a folder that holds the npm packages already, or they are installed into a
-temporary one.
+HEARTH_S3_ENDPOINT, HEARTH_S3_ACCESS and HEARTH_S3_SECRET name the daemon (run.py sets them).
+awscli, s3cmd, rclone (Debian packages) and aws-sdk-js v3 (npm) are driven; one that is absent fails
+its tests (foreign.py). Set HEARTH_S3_NODE_MODULES to a folder that holds the npm packages already,
+or they are installed into a temporary one.
 """
 
 import base64
@@ -14,6 +14,7 @@ import hmac
 import http.client
 import json
 import os
+import pwd
 import random
 import shutil
 import socket
@@ -24,8 +25,9 @@ import urllib.parse
 
 from daemon import BINARY, Daemon
 from exhaustion_test import peak_resident_bytes
+from foreign import need
 
-ENDPOINT = os.environ.get("HEARTH_S3_ENDPOINT", "")
+ENDPOINT = os.environ["HEARTH_S3_ENDPOINT"]
 ACCESS = os.environ.get("HEARTH_S3_ACCESS", "hearth")
 SECRET = os.environ.get("HEARTH_S3_SECRET", "hearth-secret")
 REGION = "us-east-1"
@@ -105,7 +107,6 @@ class Signed:
             "utf-8", "replace")
 
 
-@unittest.skipUnless(ENDPOINT, "HEARTH_S3_ENDPOINT is not set: no daemon to test")
 class S3Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -319,9 +320,8 @@ class AwsCli(S3Case):
     def setUpClass(cls):
         super().setUpClass()
         # The system's: a shim of the same name may lead to a broken environment.
-        cls.client = "/usr/bin/aws" if os.path.exists("/usr/bin/aws") else find_client("aws")
-        if not cls.client:
-            raise unittest.SkipTest("awscli is absent: apt-get install awscli")
+        found = "/usr/bin/aws" if os.path.exists("/usr/bin/aws") else find_client("aws")
+        cls.client = need(found, "awscli is absent: apt-get install awscli")
 
     def aws(self, *arguments, ok=True, env=None):
         return run(self.client, "--endpoint-url", ENDPOINT, *arguments, ok=ok, env=env)
@@ -464,9 +464,7 @@ class S3cmd(S3Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.client = find_client("s3cmd")
-        if not cls.client:
-            raise unittest.SkipTest("s3cmd is absent: apt-get install s3cmd")
+        cls.client = need(find_client("s3cmd"), "s3cmd is absent: apt-get install s3cmd")
 
     def s3cmd(self, *arguments, ok=True):
         host = urllib.parse.urlsplit(ENDPOINT).netloc
@@ -493,9 +491,7 @@ class Rclone(S3Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.client = find_client("rclone")
-        if not cls.client:
-            raise unittest.SkipTest("rclone is absent: apt-get install rclone")
+        cls.client = need(find_client("rclone"), "rclone is absent: apt-get install rclone")
 
     def rclone(self, *arguments, ok=True):
         remote = (f":s3,provider=Other,env_auth=true,region={REGION},"
@@ -602,24 +598,24 @@ class AwsSdkJs(S3Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        if not find_client("node"):
-            raise unittest.SkipTest("node is absent")
+        cls.node = need(find_client("node"), "node is absent")
         modules = os.environ.get("HEARTH_S3_NODE_MODULES")
         if modules:
             os.symlink(os.path.join(modules, "node_modules"),
                        os.path.join(cls.folder, "node_modules"))
             return
-        npm = find_client("npm")
-        done = npm and subprocess.run([npm, "i", "--no-audit", "--no-fund", *NPM_PACKAGES],
-                                      cwd=cls.folder, capture_output=True, timeout=300)
-        if not npm or done.returncode != 0:
-            raise unittest.SkipTest("aws-sdk-js v3 cannot be installed: no npm or no registry")
+        npm = need(find_client("npm"), "npm is absent")
+        # The user's own settings of npm: HOME is the daemon's folder here.
+        environment = dict(os.environ, HOME=pwd.getpwuid(os.getuid()).pw_dir)
+        done = subprocess.run([npm, "i", "--no-audit", "--no-fund", *NPM_PACKAGES], text=True,
+                              cwd=cls.folder, env=environment, capture_output=True, timeout=300)
+        need(done.returncode == 0, "npm could not install aws-sdk-js v3: " + done.stderr[-1000:])
 
     def test_the_sdk_as_it_is_configured_by_default(self):
         script = self.path("test.mjs")
         with open(script, "w", encoding="utf-8") as out:
             out.write(JS)
-        done = run(find_client("node"), script, ENDPOINT, ACCESS, SECRET, self.bucket + "-js")
+        done = run(self.node, script, ENDPOINT, ACCESS, SECRET, self.bucket + "-js")
         self.assertIn("passed", done.stdout)
 
 

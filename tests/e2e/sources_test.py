@@ -197,26 +197,29 @@ class SourcesTest(unittest.TestCase):
 
     def test_archives_that_leave_the_tree_are_refused(self):
         main = (entry("main.py"), HELLO.encode())
-        hostile = {
-            "dots": (entry("../evil.py"), b"x"),
-            "absolute": (entry("/tmp/hearth-evil.py"), b"x"),
-            "link": (entry("secrets", tarfile.SYMTYPE, "/etc"), b""),
-            "uplink": (entry("up", tarfile.SYMTYPE, "../.."), b""),
-            "hardlink": (entry("hard", tarfile.LNKTYPE, "../../etc/passwd"), b""),
-            "device": (entry("disk", tarfile.BLKTYPE), b""),
-            "pipe": (entry("pipe", tarfile.FIFOTYPE), b""),
-        }
-        named = {"dots": "../evil.py", "absolute": "/tmp/hearth-evil.py", "link": "secrets",
-                 "uplink": "up", "hardlink": "hard", "device": "disk", "pipe": "pipe"}
+        special = "devices, sockets and pipes are refused"
+        hostile = (
+            (entry("../evil.py"), b"x", "../evil.py: leaves the folder"),
+            (entry("/tmp/hearth-evil.py"), b"x", "/tmp/hearth-evil.py: absolute path"),
+            (entry("secrets", tarfile.SYMTYPE, "/etc"), b"",
+             "secrets: its target /etc leaves the folder"),
+            (entry("up", tarfile.SYMTYPE, "../.."), b"", "up: its target ../.. leaves the folder"),
+            (entry("hard", tarfile.LNKTYPE, "../../etc/passwd"), b"",
+             "hard: ../../etc/passwd: leaves the folder"),
+            (entry("disk", tarfile.BLKTYPE), b"", "disk: " + special),
+            (entry("pipe", tarfile.FIFOTYPE), b"", "pipe: " + special))
         self.s3(self.hearth, "mb", "s3://hostile")
-        for name, bad in hostile.items():
-            self.s3(self.hearth, "cp", "-", "s3://hostile/%s.tar.gz" % name,
-                    input=archive(main, bad))
-            self.apply_source("hostile-" + name, "minio", bucket="hostile", key=name + ".tar.gz")
-        for name in hostile:
-            with self.subTest(name):
-                message = self.wait_condition("hostile-" + name, "SourceReady", "False")["message"]
-                self.assertIn(named[name], message)
+        # By number: a key that says what is wrong would stand in each message.
+        for number, (member, data, _) in enumerate(hostile):
+            self.s3(self.hearth, "cp", "-", "s3://hostile/%d.tar.gz" % number,
+                    input=archive(main, (member, data)))
+            self.apply_source("hostile-%d" % number, "minio", bucket="hostile",
+                              key="%d.tar.gz" % number)
+        for number, (member, _, reason) in enumerate(hostile):
+            with self.subTest(member.name):
+                condition = self.wait_condition("hostile-%d" % number, "SourceReady", "False")
+                self.assertEqual(condition["message"],
+                                 "s3://hostile/%d.tar.gz: %s" % (number, reason))
         self.assertFalse(os.path.exists("/tmp/hearth-evil.py"))
 
     def test_a_missing_git_ref_and_path_are_named(self):

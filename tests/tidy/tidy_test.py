@@ -18,6 +18,7 @@ except ImportError:
     yaml = None
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SELF = "tests/tidy/tidy_test.py"  # names what it bans
 TOPS = ("platform", "emulator", "kube-adapter", "cli")
 
 # Rooms of platform/, lowest layer first. A room may use all layers below its own.
@@ -50,7 +51,13 @@ EMULATOR_ROOMS = {
 
 COLUMNS_MAX = 100
 LINES_MAX = 700
+# Tests that cross rooms belong to none: lengths and words alone are checked of them.
+LOOSE_TOP = "tests"
+LOOSE_SUFFIXES = (".h", ".cc", ".py", ".sh")
+# (folder, columns, lines): wider until their lines are wrapped.
+LOOSER = (("tests/e2e/", 120, 700), ("tests/crash/", 120, 700), ("tests/wrappers/", 120, 800))
 README_LINES_MAX = 40
+YAML_TOPS = ("samples", "config")
 
 # (what, pattern, raw text rather than code without comments)
 BANNED_WORDS = (
@@ -90,11 +97,12 @@ class Room:
 
 
 class Tree:
-    """Sources and CMake lists of a repository, read once."""
+    """Sources and CMake lists of a repository, read once. `loose`: what belongs to no room."""
 
     def __init__(self, root):
         self.root = pathlib.Path(root)
         self.texts = {}
+        self.loose = {}
         self.rooms = {}
         for top in TOPS:
             for path in sorted((self.root / top).rglob("*")):
@@ -103,6 +111,10 @@ class Tree:
                     self.rooms[relative.rsplit("/", 1)[0]] = self._room(path, relative)
                 elif path.suffix in (".h", ".cc"):
                     self.texts[relative] = path.read_text(encoding="utf-8", errors="replace")
+        for path in sorted((self.root / LOOSE_TOP).rglob("*")):
+            if path.suffix in LOOSE_SUFFIXES:
+                self.loose[path.relative_to(self.root).as_posix()] = path.read_text(
+                    encoding="utf-8", errors="replace")
         self.by_name = {room.name: room.path for room in self.rooms.values() if room.module}
 
     @staticmethod
@@ -240,33 +252,47 @@ def check_includes(tree):
 
 def check_lengths(tree):
     found = []
-    for path, text in tree.texts.items():
+    for path, text in {**tree.texts, **tree.loose}.items():
+        columns_max, lines_max = next(
+            (bounds for folder, *bounds in LOOSER if path.startswith(folder)),
+            (COLUMNS_MAX, LINES_MAX))
         lines = text.splitlines()
-        if len(lines) > LINES_MAX:
-            found.append(f"{path}: {len(lines)} lines, at most {LINES_MAX}")
+        if len(lines) > lines_max:
+            found.append(f"{path}: {len(lines)} lines, at most {lines_max}")
         for number, line in enumerate(lines, 1):
-            if len(line) > COLUMNS_MAX:
-                found.append(f"{path}:{number}: {len(line)} columns, at most {COLUMNS_MAX}")
-            if "\t" in line:
+            if len(line) > columns_max:
+                found.append(f"{path}:{number}: {len(line)} columns, at most {columns_max}")
+            if "\t" in line and path.endswith((".h", ".cc")):  # Python's strings may hold Go
                 found.append(f"{path}:{number}: a tab")
     return found
 
 
+# What stands in a string is no code, and "//" in one begins no comment.
+STRING_OR_COMMENT = re.compile(
+    r'''R"([^( ]*)\(.*?\)\1"|"(?:\\.|[^"\\])*"|'(?:\\.[^']*|[^'\\])'|//.*''')
+INCLUDE_LINE = re.compile(r"\s*#\s*include\b")
+
+
 def without_comment(line):
-    return line.split("//", 1)[0]
+    """The code of a line, without what its strings say; an include keeps its quoted name."""
+    if INCLUDE_LINE.match(line):
+        return line.split("//", 1)[0]
+
+    return STRING_OR_COMMENT.sub(lambda match: "" if match[0].startswith("//") else '""', line)
 
 
 def check_words(tree):
     found = []
-    for path, text in tree.texts.items():
+    for path, text in {**tree.texts, **tree.loose}.items():
+        is_cpp = path.endswith((".h", ".cc"))
         headers_only = BANNED_IN_HEADERS if path.endswith(".h") else ()
         for number, line in enumerate(text.splitlines(), 1):
-            code = without_comment(line)
+            code = without_comment(line) if is_cpp else ""
             for what, pattern, raw in BANNED_WORDS:
                 # The command line has no loop: it may poll a server that it waits for.
                 if what.startswith("a sleeping thread") and path.startswith("cli/"):
                     continue
-                if pattern.search(line if raw else code):
+                if path != SELF and pattern.search(line if raw else code):
                     found.append(f"{path}:{number}: {what}")
             for what, pattern, exempt in headers_only:
                 if path not in exempt and pattern.search(code):
@@ -328,16 +354,18 @@ def check_readmes(tree):
 
 def check_yaml(tree):
     found = []
+    read = dict.fromkeys(YAML_TOPS, 0)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for top in ("samples", "config"):
+    for top in YAML_TOPS:
         for path in sorted((tree.root / top).rglob("*.y*ml")):
             relative = path.relative_to(tree.root).as_posix()
+            read[top] += 1
             try:
                 for _ in yaml.parse(path.read_text(encoding="utf-8"), Loader=loader):
                     pass
             except yaml.YAMLError as error:
                 found.append(f"{relative}: {' '.join(str(error).split())}")
-    return found
+    return found + [f"{top}: no YAML file" for top, files in read.items() if files == 0]
 
 
 class TreeIsTidy(unittest.TestCase):
@@ -351,6 +379,9 @@ class TreeIsTidy(unittest.TestCase):
 
     def test_there_is_something_to_check(self):
         self.assertGreater(len(self.tree.texts), 100)
+        self.assertGreater(len(self.tree.loose), 50)
+        for suffix in (".py", ".cc", ".h", ".sh"):
+            self.assertTrue(any(path.endswith(suffix) for path in self.tree.loose), suffix)
         self.assertGreater(len(self.tree.by_name), 10)
 
     def test_every_room_has_its_place(self):
@@ -410,6 +441,9 @@ class ChecksFindFaults(unittest.TestCase):
         "cli/README.md": "# cli\n",
         "cli/main.cc": '#include "emulator/blobs/c.h"\n',
         "samples/x/function.yaml": "a: 1\n",
+        "config/default.yaml": "a: 1\n",
+        "tests/e2e/a_test.py": "x = 1\n",
+        "tests/contract/a_test.cc": "int x;\n",
     }
 
     def tree_with(self, changes):
@@ -468,7 +502,8 @@ class ChecksFindFaults(unittest.TestCase):
 
     def test_include_of_the_other_world(self):
         world = {
-            "kube-adapter/CMakeLists.txt": "hearth_module(NAME kube-adapter SOURCES k.cc DEPS base)\n",
+            "kube-adapter/CMakeLists.txt":
+                "hearth_module(NAME kube-adapter SOURCES k.cc DEPS base)\n",
             "kube-adapter/k.h": "// K.\n#pragma once\n",
         }
         self.assert_found(check_includes, {
@@ -496,6 +531,17 @@ class ChecksFindFaults(unittest.TestCase):
     def test_long_line(self):
         self.assert_found(check_lengths, {"platform/base/a.cc": "x" * 101 + "\n"}, "101 columns")
 
+    def test_long_line_of_a_test(self):
+        for name in ("bench/x.py", "contract/a_test.cc", "fuzz/run.sh"):
+            self.assert_found(check_lengths, {"tests/" + name: "x" * 101 + "\n"}, name + ":1: 101")
+        for folder in ("e2e", "crash", "wrappers"):
+            self.assertEqual(check_lengths(self.tree_with({
+                f"tests/{folder}/b.py": "x" * 120 + "\n"})), [])
+            self.assert_found(check_lengths, {f"tests/{folder}/b.py": "x" * 121 + "\n"}, "121")
+
+    def test_long_file_of_a_test(self):
+        self.assert_found(check_lengths, {"tests/e2e/b.py": "\n" * 701}, "701 lines")
+
     def test_long_file(self):
         self.assert_found(check_lengths, {"platform/base/a.cc": "\n" * 701}, "701 lines")
 
@@ -506,6 +552,20 @@ class ChecksFindFaults(unittest.TestCase):
         for line in ("co_spawn(e, t, asio::detached);", "std::regex r;", "using namespace std;",
                      "std::this_thread::sleep_for(1s);", "// TODO(now): finish"):
             self.assert_found(check_words, {"platform/base/a.cc": line + "\n"}, "a.cc:1")
+
+    def test_banned_words_in_tests(self):
+        self.assert_found(check_words, {
+            "tests/contract/a_test.cc": "std::this_thread::sleep_for(1s);\n"}, "a_test.cc:1")
+        self.assert_found(check_words, {"tests/e2e/b.py": "# TODO(now): finish\n"}, "b.py:1")
+
+    def test_banned_words_behind_a_string(self):
+        for before in ('f("http://x", ', 'f(R"(//)", ', "f('\"', ", 'f("\\"//", ', "g('/', "):
+            self.assert_found(check_words, {
+                "platform/base/a.cc": before + "std::regex());\n"}, "a.cc:1")
+
+    def test_words_in_strings_are_fine(self):
+        text = 'f("std::regex", R"(asio::detached)");  // std::regex\n'
+        self.assertEqual(check_words(self.tree_with({"platform/base/a.cc": text})), [])
 
     def test_words_in_comments_and_other_sleeps_are_fine(self):
         text = "// not std::regex\nco_await async::sleep_for(1s);\nusing namespace std::chrono;\n"
@@ -542,6 +602,12 @@ class ChecksFindFaults(unittest.TestCase):
     def test_room_without_readme(self):
         self.assert_found(check_readmes, {
             "emulator/store/CMakeLists.txt": "hearth_module(NAME store SOURCES s.cc)\n"}, "README")
+
+    @unittest.skipIf(yaml is None, "python3-yaml is not installed")
+    def test_no_yaml(self):
+        tree = self.tree_with({})
+        (tree.root / "samples/x/function.yaml").unlink()
+        self.assertEqual(check_yaml(tree), ["samples: no YAML file"])
 
     @unittest.skipIf(yaml is None, "python3-yaml is not installed")
     def test_bad_yaml(self):

@@ -21,6 +21,17 @@ def frame(kind, flags, payload):
     return HEADER.pack(len(payload), kind, flags, 0) + payload
 
 
+def ends_a_reply(data):
+    """Whether these bytes are whole frames, the last of which is the last of its reply."""
+    ended = False
+    while len(data) >= HEADER.size:
+        length, _, flags, _ = HEADER.unpack(data[:HEADER.size])
+        if len(data) < HEADER.size + length:
+            return False
+        ended, data = bool(flags & END), data[HEADER.size + length:]
+    return ended and not data
+
+
 def encode_request(method, target, headers, body, piece_bytes=1 << 16):
     lines = ["%s %s" % (method, target)] + ["%s: %s" % pair for pair in headers.items()]
     head = ("\n".join(lines) + "\n").encode()

@@ -18,6 +18,8 @@ from framing import FramedClient, Reply
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WRAPPERS = os.path.join(ROOT, "platform", "lambda", "wrappers")
 WAIT_SECONDS = 10
+# Where scripts/install-dependencies takes Go for installed though PATH doesn't lead there.
+GO_PATH = os.pathsep.join((os.environ["PATH"], "/usr/local/go/bin"))
 FRAMED, HTTP = "framed", "http"
 
 
@@ -63,7 +65,7 @@ class Language:
         return tuple(int(part) for part in re.findall(r"\d+", told.stdout)[:2])
 
     def missing(self):
-        return None if shutil.which(self.tool) else "no %s on this machine" % self.tool
+        return None if shutil.which(self.tool) else "no %s on this machine" % self.name
 
     def lay_out(self, folder, files):
         shutil.copy(os.path.join(WRAPPERS, *self.wrapper), folder)
@@ -76,7 +78,8 @@ class GoLanguage(Language):
     """Compiled once per source text: the compiler takes longer than all other steps."""
 
     def __init__(self):
-        super().__init__("go", "go", "main.go", ["./function"], None)
+        super().__init__("go", shutil.which("go", path=GO_PATH) or "go", "main.go", ["./function"],
+                         None)
         self.built = {}
         self.folder = None
 
@@ -95,7 +98,7 @@ class GoLanguage(Language):
         for name, text in dict(files, **{"go.mod": "module function\n\ngo 1.19\n"}).items():
             with open(os.path.join(folder, name), "w") as file:
                 file.write(text)
-        subprocess.run(["go", "build", "-o", "function", "."], cwd=folder, check=True,
+        subprocess.run([self.tool, "build", "-o", "function", "."], cwd=folder, check=True,
                        env=dict(os.environ, CGO_ENABLED="0", GOTOOLCHAIN="local", GOFLAGS=""))
         return os.path.join(folder, "function")
 

@@ -98,16 +98,22 @@ def p10(settings):
     return Row("P10", "Durable events", how, figures.all())
 
 
+def note_losses(side, result):
+    """A rate of events of which some were lost is no rate: the report says so beside it."""
+    if result["delivered"] != result["accepted"] or not result["accepted"]:
+        side.note = "%d accepted, %d delivered in time; %s" % (
+            result["accepted"], result["delivered"], result["first_error"])
+
+
 def measure_ours(settings, hearth, sink, figures):
     result = send_events(hearth, sink, settings.count(60_000, 10_000))
-    if result["delivered"] != result["accepted"] or not result["accepted"]:
-        figures.single.hearth.note = "%d accepted, %d delivered in time; %s" % (
-            result["accepted"], result["delivered"], result["first_error"])
+    note_losses(figures.single.hearth, result)
     figures.single.hearth.add(result["delivered_rate"], None, result["cpu_us"])
     figures.latency.hearth.add(result["deliver_p50_us"] / 1e3, result["deliver_p99_us"] / 1e3)
     figures.end_to_end.hearth.add(result["end_to_end_p50_us"] / 1e3,
                                   result["end_to_end_p99_us"] / 1e3)
     result = send_events(hearth, sink, settings.count(5_000, 2_000), size=LARGE_BYTES)
+    note_losses(figures.large.hearth, result)
     figures.large.hearth.add(result["delivered_rate"], None, result["cpu_us"])
     # A refusal is known after a few.
     probe = send_events(hearth, sink, 64, batch=32)
@@ -115,6 +121,7 @@ def measure_ours(settings, hearth, sink, figures):
         figures.batch.hearth.missing = "not there: the ingress answers " + probe["first_error"][:3]
     else:
         result = send_events(hearth, sink, settings.count(160_000, 32_000), 32, 1024)
+        note_losses(figures.batch.hearth, result)
         figures.batch.hearth.add(result["delivered_rate"], None, result["cpu_us"])
     figures.memory.hearth.add(peak_mb(hearth.pid))
 
