@@ -34,6 +34,7 @@ struct Gateway::State {
   };
   Match match(const http::RequestHead& head) const;
   Match settled_match(const http::RequestHead& head) const;
+  std::shared_ptr<const Route> settled_route(const std::string& host) const;
   bool answers(const http::RequestHead& head) const;
   Task<void> refuse_foreign(http::Exchange& exchange);
   Task<void> forward(http::Exchange& exchange, std::shared_ptr<const Route> route,
@@ -150,6 +151,20 @@ Gateway::State::Match Gateway::State::match(const http::RequestHead& head) const
   return {it->second, std::move(target)};
 }
 
+// The table may be behind the objects: what is Ready is answered by all the same.
+std::shared_ptr<const Route> Gateway::State::settled_route(const std::string& host) const {
+  const auto find = [&]() -> std::shared_ptr<const Route> {
+    const auto current = table.load();
+    const auto it = current->by_host.find(host);
+    return it == current->by_host.end() ? nullptr : it->second;
+  };
+  auto route = find();
+  if (route && !route->targets.empty()) return route;
+  if (!hooks.route_missing || !is_function_host(host)) return route;
+  hooks.route_missing();
+  return find();
+}
+
 Gateway::State::Match Gateway::State::settled_match(const http::RequestHead& head) const {
   Match found = match(head);
   if (!found.has_targets() && hooks.route_missing &&
@@ -218,13 +233,7 @@ Task<void> refuse_tunnel(http::Exchange& exchange) {
 
 }  // namespace
 
-bool Gateway::serves(const std::string& host) {
-  const auto known = [&] { return state_->table.load()->by_host.contains(host); };
-  if (!known() && state_->hooks.route_missing && is_function_host(host)) {
-    state_->hooks.route_missing();
-  }
-  return known();
-}
+bool Gateway::serves(const std::string& host) { return state_->settled_route(host) != nullptr; }
 
 // A host that is nearly the short name of a function is taken for a slip. It is answered with such
 // names at most: whoever owns a like name outside gets nowhere by it.
@@ -394,19 +403,18 @@ Task<Status> Gateway::State::tunnel(http::Exchange& exchange, InstanceConnection
 Task<Result<http::Response>> Gateway::request(std::string host, http::RequestHead head,
                                               std::string body, std::chrono::milliseconds timeout) {
   const auto state = state_;
-  const auto table = state->table.load();
-  const auto it = table->by_host.find(host);
-  if (it == table->by_host.end()) {
+  const auto route = state->settled_route(host);
+  if (!route) {
     co_return fail(Code::kNotFound, fmt::format("no function answers to host \"{}\"", host));
   }
-  const RevisionPtr revision = state->choose(*it->second);
+  const RevisionPtr revision = state->choose(*route);
   if (!revision) co_return fail(Code::kUnavailable, host + " has no ready revision yet");
   const InFlight counted(revision);
   bool cold = false;
   const auto started = std::chrono::steady_clock::now();
   timeout = std::min(timeout, revision->settings().timeout);
   HEARTH_CO_TRY(place, co_await state->activator.acquire(
-                           revision, {.route = it->second, .timeout = timeout}, cold));
+                           revision, {.route = route, .timeout = timeout}, cold));
   if (cold) revision->metrics.cold_starts.observe(std::chrono::steady_clock::now() - started);
   HEARTH_CO_TRY(connection, co_await state->activator.connect(place.instance()));
   connection->expire_after(timeout);

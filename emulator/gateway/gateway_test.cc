@@ -95,15 +95,20 @@ TEST(Route, PicksByPercent) {
   EXPECT_EQ(Route().pick(0), nullptr);
 }
 
+std::shared_ptr<const RouteTable> table_of(Route hello) {
+  auto table = std::make_shared<RouteTable>();
+  table->by_host["hello.default"] = std::make_shared<const Route>(std::move(hello));
+  return table;
+}
+
 TEST(Gateway, AskedForAHostThatItDoesNotKnowItLooksAgainInASettledTable) {
   async::Loop loop("test");
   int settled = 0;
+  const Route hello{"default", "hello", {{std::make_shared<Revision>(RevisionSettings{})}}};
   Gateway* self = nullptr;
   Gateway gateway(loop, {.route_missing = [&] {
                     ++settled;
-                    auto table = std::make_shared<RouteTable>();
-                    table->by_host["hello.default"] = std::make_shared<Route>();
-                    self->publish(std::move(table));
+                    self->publish(table_of(hello));
                   }});
   self = &gateway;
   EXPECT_FALSE(gateway.serves("10.1.2.3"));
@@ -112,6 +117,28 @@ TEST(Gateway, AskedForAHostThatItDoesNotKnowItLooksAgainInASettledTable) {
   EXPECT_TRUE(gateway.serves("hello.default"));
   EXPECT_EQ(settled, 1);
   EXPECT_FALSE(gateway.serves("other.default"));
+}
+
+Task<void> ask(Gateway& gateway, Error& out) {
+  const auto answer =
+      co_await gateway.request("hello.default", {}, "", std::chrono::milliseconds(1));
+  if (!answer) out = answer.error();
+}
+
+TEST(Gateway, AnEventForARouteThatHasNoRevisionYetLooksAgainInASettledTable) {
+  async::Loop loop("test");
+  loop.start();
+  Gateway* self = nullptr;
+  const auto revision = std::make_shared<Revision>(RevisionSettings{});
+  Gateway gateway(loop, {.need_instance = [](const RevisionPtr&) {},
+                         .route_missing =
+                             [&] { self->publish(table_of({"default", "hello", {{revision}}})); }});
+  self = &gateway;
+  gateway.publish(table_of({"default", "hello", {}}));
+  Error error;
+  loop.run_blocking(ask(gateway, error));
+  EXPECT_EQ(revision->arrivals.load(), 1U) << error.message;
+  loop.stop();
 }
 
 TEST(RouteTable, NamesTheNearestFunctionsOfTheNamespace) {
