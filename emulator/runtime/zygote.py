@@ -22,7 +22,8 @@ the parent is the memory of all later children, so another function's secrets mu
 
 The parent has one thread and never runs a line of a function. The child enters its sandbox, gives
 up its rights and calls the wrapper's main(), or executes what the order says; a child whose sandbox
-can't be made tells so on its control socket and ends. End of file on the host's socket kills every child.
+can't be made tells so on its control socket and ends. End of file on the host's socket kills every
+child.
 
 HEARTH_CONFINEMENT names a JSON file with what else confines a child, made by the host (zygote.cc):
 the system call filter, landlock's rules and the folders of control groups. The part of the filter
@@ -43,6 +44,7 @@ its namespaces for a moment, mounts the function's files, and then passes the or
 import array
 import base64
 import ctypes
+import errno
 import fcntl
 import gc
 import importlib.abc  # noqa: F401  preloaded for functions, as the others marked so
@@ -463,11 +465,13 @@ def become_user(user):
     """False where there is no such user: in the namespace that an unprivileged daemon made there is
     only one, which has no rights outside of it."""
     try:
-        os.setgroups([])
         os.setgid(user)
-        os.setuid(user)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return False
+        raise  # a right that is missing: on no account go on as root
+    os.setgroups([])
+    os.setuid(user)
     return True
 
 
