@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <future>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "emulator/access_log.h"
@@ -522,9 +521,9 @@ void Emulator::Rooms::listen_at_cluster_address() {
 
 // In place, never by a new file: instances see this very inode.
 void Emulator::Rooms::write_hosts(const gateway::RouteTable& table) {
-  const std::string path = state.run_dir() / "hosts";
-  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (file) (void)base::write_all(file.get(), hosts_text(cluster, table));
+  const Status written =
+      base::overwrite_file(state.run_dir() / "hosts", hosts_text(cluster, table));
+  if (!written) kLog.warn("hosts_not_written", {{"error", written.error().message}});
 }
 
 Status Emulator::Rooms::write_kubeconfig() {

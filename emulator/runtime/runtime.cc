@@ -310,7 +310,9 @@ Result<Instance> Runtime::start_with_frames(InstanceSpec spec, const ImageRootfs
   }
   state->follow(spec.id, entry, std::move(channels.control), std::move(output));
   if (entry.child) state->tasks.spawn(State::watch_exit(state, spec.id));
-  if (is_program(spec, image)) state->warm_up(is_node_wrapper(spec, image));
+  if (image.host_backed && !is_python_wrapper(spec, image)) {
+    state->warm_up(is_node_wrapper(spec, image));
+  }
   return entry.instance;
 }
 

@@ -5,11 +5,9 @@
 #include <cstring>
 #include <set>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "emulator/runtime/confinement.h"
 #include "platform/async/loop.h"
@@ -158,12 +156,7 @@ Status Zygote::State::write_scripts() const {
 void Zygote::State::refresh_resolver() {
   auto now = base::read_file(kResolver, kResolverBytesMax);
   if (!now || *now == resolver) return;
-  // Cut to its length last: who reads meanwhile must not find an empty file.
-  const base::UniqueFd copy(::open(resolver_copy().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  if (copy && base::write_all(copy.get(), *now) &&
-      ::ftruncate(copy.get(), static_cast<off_t>(now->size())) == 0) {
-    resolver = std::move(*now);
-  }
+  if (base::overwrite_file(resolver_copy(), *now)) resolver = std::move(*now);
 }
 
 Status Zygote::State::launch() {

@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "platform/base/bytes.h"
 #include "platform/base/clock.h"
 #include "platform/base/clock_watch.h"
 #include "platform/base/failpoint.h"
+#include "platform/base/file.h"
 #include "platform/base/hash.h"
 #include "platform/base/json_duplicates.h"
 #include "platform/base/quantity.h"
+#include "platform/base/random_id.h"
 #include "platform/base/snapshot.h"
 #include "platform/base/text.h"
 #include "platform/base/yaml.h"
@@ -243,6 +246,23 @@ TEST(Yaml, TagsAndQuotesMakeTexts) {
   const auto value = parse_yaml("a: !!str 1\nb: '1'\nc: |\n  1\n");
   ASSERT_TRUE(value);
   EXPECT_EQ(*value, (Json{{"a", "1"}, {"b", "1"}, {"c", "1\n"}}));
+}
+
+TEST(File, IsOverwrittenInPlaceAndReadableByAll) {
+  const std::filesystem::path path = ::testing::TempDir() + "overwritten-" + random_hex(6);
+  const mode_t before = ::umask(077);
+  EXPECT_TRUE(overwrite_file(path, "a longer text"));
+  ::umask(before);
+  struct stat first{};
+  ASSERT_EQ(::stat(path.c_str(), &first), 0);
+  EXPECT_EQ(first.st_mode & 0777U, 0644U);
+  EXPECT_TRUE(overwrite_file(path, "short"));
+  struct stat second{};
+  ASSERT_EQ(::stat(path.c_str(), &second), 0);
+  EXPECT_EQ(first.st_ino, second.st_ino);
+  EXPECT_EQ(read_file(path).value(), "short");
+  std::filesystem::remove(path);
+  EXPECT_FALSE(overwrite_file("/no/such/folder/file", "x"));
 }
 
 TEST(Snapshot, AReaderKeepsTheVersionThatItFound) {

@@ -86,6 +86,17 @@ Status write_file_atomically(const std::filesystem::path& path, std::string_view
   return flush_directory(path.has_parent_path() ? path.parent_path() : ".");
 }
 
+Status overwrite_file(const std::filesystem::path& path, std::string_view bytes) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) return fail(system_error(errno, path.string()));
+  HEARTH_CHECK_OK(write_all(fd.get(), bytes));
+  if (::ftruncate(fd.get(), static_cast<off_t>(bytes.size())) != 0 ||
+      ::fchmod(fd.get(), 0644) != 0) {
+    return fail(system_error(errno, path.string()));
+  }
+  return {};
+}
+
 Status make_private_directory(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return {};

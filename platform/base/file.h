@@ -19,6 +19,11 @@ Result<std::string> read_file(const std::filesystem::path& path,
 Status write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
                              unsigned mode = 0644);
 
+// In place, never by a new file: for those that others hold open or have mounted. Readable by all,
+// whatever the umask. Not durable, and cut to its length last: a reader meanwhile finds old and new
+// mixed, but never nothing.
+Status overwrite_file(const std::filesystem::path& path, std::string_view bytes);
+
 // Creates the folder and its parents with mode 0700.
 Status make_private_directory(const std::filesystem::path& path);
 

@@ -16,7 +16,8 @@ import urllib.request
 
 import yaml
 
-from daemon import BINARY, Daemon, wait_for
+import sandbox_case
+from daemon import BINARY, wait_for
 from sandbox_test import WITHHOLD_NAMESPACES
 
 
@@ -30,22 +31,7 @@ def packed(files):
     return out.getvalue()
 
 
-class BuildTest(unittest.TestCase):
-    flags = ()
-    launcher = ()  # what the daemon is started by
-
-    @classmethod
-    def setUpClass(cls):
-        cls.hearth = Daemon(*cls.flags)
-        cls.hearth.command = [*cls.launcher, BINARY]
-        cls.addClassCleanup(cls.hearth.__exit__)
-        cls.prepare()
-        cls.hearth.start()
-
-    @classmethod
-    def prepare(cls):
-        """Before the daemon starts."""
-
+class BuildTest(sandbox_case.LaunchedDaemon):
     def build(self, name, dockerfile, **files):
         """(whether it was built, its log and why not) of a Dockerfile of our own."""
         manifest = self.hearth.function(name, "def handler(event): return 1\n")

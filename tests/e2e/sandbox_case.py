@@ -54,7 +54,9 @@ def parents_of(pid):
     return out
 
 
-class SandboxTest(unittest.TestCase):
+class LaunchedDaemon(unittest.TestCase):
+    """Tests with a daemon that is started in their own way."""
+
     flags = ()
     launcher = ()  # what the daemon is started by
 
@@ -62,9 +64,16 @@ class SandboxTest(unittest.TestCase):
     def setUpClass(cls):
         cls.hearth = Daemon(*cls.flags)
         cls.hearth.command = [*cls.launcher, BINARY]
-        cls.hearth.start()
         cls.addClassCleanup(cls.hearth.__exit__)
+        cls.prepare()
+        cls.hearth.start()
 
+    @classmethod
+    def prepare(cls):
+        """Before the daemon starts."""
+
+
+class SandboxTest(LaunchedDaemon):
     def deploy(self, name, code=PYTHON, language="python", version="3.11", **spec):
         self.hearth.apply(self.hearth.function(name, code, language, version, **spec))
         # The first Go build on a machine compiles the standard library.
