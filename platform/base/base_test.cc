@@ -10,6 +10,7 @@
 #include "platform/base/file.h"
 #include "platform/base/hash.h"
 #include "platform/base/json_duplicates.h"
+#include "platform/base/limits.h"
 #include "platform/base/quantity.h"
 #include "platform/base/random_id.h"
 #include "platform/base/snapshot.h"
@@ -152,6 +153,23 @@ TEST(DuplicateMembers, AreNamedByTheirPathsOnce) {
   EXPECT_TRUE(duplicate_members("").empty());
 }
 
+TEST(Json, AnErrorShowsNoMoreThanTheBeginningOfWhatIsWrong) {
+  const auto refused = parse_json("\"" + std::string(100'000, 'x'));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.starts_with("invalid JSON: parse error at line 1"));
+  EXPECT_LT(refused.error().message.size(), 400U);
+}
+
+TEST(Json, AnIntegerThatFitsNoneIsAbsent) {
+  const auto read = [](const char* text) { return int_at(parse_json(text).value(), {"a"}); };
+  EXPECT_EQ(read(R"({"a":9223372036854775807})"), INT64_MAX);
+  EXPECT_EQ(read(R"({"a":-9223372036854775808})"), INT64_MIN);
+  for (const char* text : {R"({"a":9223372036854775808})", R"({"a":18446744073709551615})",
+                           R"({"a":1.0})", R"({"a":"1"})", "{}"}) {
+    EXPECT_EQ(read(text), std::nullopt) << text;
+  }
+}
+
 TEST(ParseJson, ReadsTheTextToItsEnd) {
   EXPECT_TRUE(parse_json(" {} \n"));
   EXPECT_FALSE(parse_json("{} {}"));
@@ -178,6 +196,16 @@ TEST(Yaml, ReadsTheLeastAndTheGreatestInteger) {
   EXPECT_TRUE((*value)["a"].is_number_integer());
   EXPECT_EQ(parse_yaml("a: --1\n").value()["a"], "--1");
   EXPECT_EQ(parse_yaml("a: -+1\n").value()["a"], "-+1");
+}
+
+TEST(ParseJson, RefusesWhatIsDeeperThanItMayBe) {
+  const auto lists = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_EQ(depth_of(parse_json(lists(limits::kJsonDepthMax)).value()), limits::kJsonDepthMax);
+  EXPECT_FALSE(parse_json(lists(limits::kJsonDepthMax + 1)));
+  EXPECT_TRUE(parse_json(lists(3), 3));
+  EXPECT_FALSE(parse_json(lists(4), 3));
 }
 
 TEST(JsonNodes, SayWhereTheyAreWrong) {
@@ -209,6 +237,92 @@ TEST(Yaml, RefusesABillionLaughs) {
   EXPECT_EQ(value.error().code, Code::kTooLarge);
 }
 
+// 200 bytes that become 80,000 nodes.
+std::string laughs() {
+  std::string text = "- &a0 [x,x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 5; ++i) {
+    text +=
+        fmt::format("- &a{0} [*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1},*a{1}]\n", i, i - 1);
+  }
+  return text;
+}
+
+std::string yaml_error(std::string_view text) {
+  const auto value = parse_yaml_documents(text);
+  return value ? "" : value.error().message;
+}
+
+TEST(Yaml, RefusesAliasesThatMakeManyNodesOfFew) {
+  const auto value = parse_yaml(laughs());
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code, Code::kTooLarge);
+  EXPECT_EQ(value.error().message, "line 1, column 1: YAML document contains excessive aliasing");
+  // Of which document.
+  EXPECT_EQ(yaml_error("a: 1\n---\n" + laughs()),
+            "line 3, column 1: YAML document contains excessive aliasing");
+}
+
+TEST(Yaml, LetsAliasesRepeatOneNodeAsOftenAsTheyAreWritten) {
+  std::string text = "a: &a {image: x, env: [{name: A, value: b}, {name: B, value: c}]}\nb:\n";
+  for (int i = 0; i < 5000; ++i) text += i % 2 == 0 ? "- *a\n" : "- {<<: *a, image: y}\n";
+  const auto value = parse_yaml(text);
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ((*value)["b"].size(), 5000);
+  EXPECT_EQ((*value)["b"][4999]["env"], (*value)["a"]["env"]);
+  // Fewer than a thousand nodes may all come from aliases.
+  EXPECT_EQ(yaml_error("- &a [0,0,0,0,0,0,0,0]\n- &b [*a,*a,*a,*a,*a,*a,*a,*a]\n"
+                       "- [*b,*b,*b,*b,*b,*b,*b,*b]\n"),
+            "");
+}
+
+TEST(Yaml, CountsNodesAndTextOfAllDocumentsTogether) {
+  // 90,000 nodes each, within what its aliases may make.
+  std::string one = "---\n- &a [";
+  for (int i = 0; i < 90; ++i) one += "0,";
+  one += "]\n- [";
+  for (int i = 0; i < 1000; ++i) one += "*a,";
+  one += "]\n";
+  std::string text;
+  for (int i = 0; i < 10; ++i) text += one;
+  EXPECT_EQ(yaml_error(text), "");
+  for (int i = 0; i < 10; ++i) text += one;
+  EXPECT_EQ(yaml_error(text), "YAML text has too many nodes");
+
+  one = "---\n- &a " + std::string(1024 * 1024, 'x') + "\n- [*a,*a,*a,*a,*a]\n";
+  EXPECT_EQ(yaml_error(one + one), "");
+  EXPECT_EQ(yaml_error(one + one + one), "YAML text is too long once its aliases are expanded");
+}
+
+TEST(Yaml, RefusesASecondDocumentBeforeItReadsWhatTheFirstSays) {
+  const auto value = parse_yaml("---\n" + laughs() + "---\na: 1\n");
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().message, "line 8, column 1: expected one YAML document");
+  // Those that say nothing don't count.
+  EXPECT_EQ(parse_yaml("---\n---\nnull\n---\na: 1\n---\n~\n").value(), (Json{{"a", 1}}));
+  EXPECT_EQ(parse_yaml("--- null\n").value(), Json(nullptr));
+}
+
+TEST(Yaml, RefusesManyOrLongTagDirectives) {
+  const auto tags = [](int count, std::string_view line_break) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += fmt::format("%TAG !{}! x{}", i, line_break);
+    return text + "--- {a: !1!b c}\n";
+  };
+  for (const std::string_view line_break :
+       {"\n", "\r", "\r\n", "\n\n", " # a\n", "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"}) {
+    EXPECT_EQ(yaml_error(tags(50, line_break)), "") << testing::PrintToString(line_break);
+    EXPECT_THAT(yaml_error(tags(200, line_break)),
+                testing::HasSubstr("%TAG directives have more than 1024 bytes"))
+        << testing::PrintToString(line_break);
+  }
+  EXPECT_THAT(yaml_error("%TAG !a! " + std::string(2000, 'x') + "\n--- !a!b c\n"),
+              testing::StartsWith("invalid YAML: line 1, column 1: "));
+  // Of each document anew.
+  std::string text;
+  for (int i = 0; i < 10; ++i) text += tags(50, "\n") + "...\n";
+  EXPECT_EQ(yaml_error(text), "");
+}
+
 TEST(Yaml, RefusesALongTextThatAliasesRepeat) {
   std::string text = "a: &a " + std::string(1024 * 1024, 'x') + "\nb: [";
   for (int i = 0; i < 100; ++i) text += "*a,";
@@ -233,6 +347,25 @@ TEST(Yaml, MergesWhatAMergeKeyBringsBesideWhatIsThere) {
   EXPECT_EQ((*value)["out"], (Json{{"x", 1}, {"y", 9}, {"z", 4}}));
   EXPECT_EQ((*parse_yaml("\"<<\": 1\n"))["<<"], 1);
   EXPECT_FALSE(parse_yaml("<<: 1\n"));
+}
+
+TEST(Yaml, AChainOfMergeKeysBringsWhatItsLinksSay) {
+  const auto value = parse_yaml(
+      "- &a {x: 1, y: 1, z: 1}\n- &b {y: 2, <<: *a}\n- &c {<<: [*b, {w: 3, x: 3}], z: 3}\n");
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ((*value)[1], (Json{{"x", 1}, {"y", 2}, {"z", 1}}));
+  EXPECT_EQ((*value)[2], (Json{{"w", 3}, {"x", 1}, {"y", 2}, {"z", 3}}));
+  EXPECT_EQ(yaml_error("a: 1\n<<: {b: 1, b: 2}\n"),
+            "line 2, column 12: key \"b\" already set in map");
+}
+
+TEST(Yaml, CountsWhatMergeKeysBringInVain) {
+  // Each merge looks at all keys of the first mapping, though the second has them already.
+  std::string text = "- &a {";
+  for (int i = 0; i < 10'000; ++i) text += fmt::format("k{}: 1, ", i);
+  text += "}\n- <<: [";
+  for (int i = 0; i < 200; ++i) text += "*a, ";
+  EXPECT_EQ(yaml_error(text + "]\n"), "YAML text has too many nodes");
 }
 
 TEST(Yaml, RefusesAnAliasOfWhatItStandsIn) {

@@ -6,6 +6,7 @@ namespace hearth::base {
 namespace {
 
 bool is_address(int family, const std::string& text) {
+  if (text.contains('\0')) return false;  // it would be read up to there
   in6_addr out{};
   return ::inet_pton(family, text.c_str(), &out) == 1;
 }

@@ -1,14 +1,18 @@
 #include "platform/base/json.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "platform/base/beginning.h"
 #include "platform/base/limits.h"
 
 namespace hearth::base {
 namespace {
 
+constexpr std::size_t kMessageBytesMax = 300;
+
 // nlohmann's DOM destructor and dump recurse; depth is checked on the text before a DOM exists.
-bool too_deep(std::string_view text) {
+bool too_deep(std::string_view text, std::size_t depth_max) {
   std::size_t depth = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -20,7 +24,7 @@ bool too_deep(std::string_view text) {
     }
     if (c == '"') in_string = true;
     if (c == '{' || c == '[') {
-      if (++depth > limits::kJsonDepthMax) return true;
+      if (++depth > depth_max) return true;
     }
     if ((c == '}' || c == ']') && depth > 0) --depth;
   }
@@ -29,8 +33,10 @@ bool too_deep(std::string_view text) {
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text) {
-  if (too_deep(text)) return fail(Code::kBadRequest, "JSON is nested too deeply");
+Result<Json> parse_json(std::string_view text) { return parse_json(text, limits::kJsonDepthMax); }
+
+Result<Json> parse_json(std::string_view text, std::size_t depth_max) {
+  if (too_deep(text, depth_max)) return fail(Code::kBadRequest, "JSON is nested too deeply");
   // The library takes it for the end of the text and would not look at what follows.
   if (text.contains('\0')) return fail(Code::kBadRequest, "invalid JSON: a NUL character");
   try {
@@ -39,7 +45,8 @@ Result<Json> parse_json(std::string_view text) {
     std::string message = e.what();
     // "[json.exception.parse_error.101] parse error at line 1, …": the bracket is the library's.
     if (const auto end = message.find("] "); end != std::string::npos) message.erase(0, end + 2);
-    return fail(Code::kBadRequest, "invalid JSON: " + message);
+    // It shows the text's last token, which may be all of it.
+    return fail(Code::kBadRequest, "invalid JSON: " + beginning_of(message, kMessageBytesMax));
   }
 }
 
@@ -79,6 +86,9 @@ std::optional<std::int64_t> int_at(const Json& value,
                                    std::initializer_list<std::string_view> path) {
   const Json* at = find(value, path);
   if (at == nullptr || !at->is_number_integer()) return std::nullopt;
+  if (at->is_number_unsigned() && !std::in_range<std::int64_t>(at->get<std::uint64_t>())) {
+    return std::nullopt;
+  }
   return at->get<std::int64_t>();
 }
 

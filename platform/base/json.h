@@ -2,6 +2,7 @@
 // request): events in binary mode are never parsed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ namespace hearth::base {
 
 // Refuses nesting deeper than limits::kJsonDepthMax, so that no later recursion can overflow.
 Result<Json> parse_json(std::string_view text);
+// With a limit of its own, for texts that become a part of others.
+Result<Json> parse_json(std::string_view text, std::size_t depth_max);
 
 // Compact text; invalid UTF-8 is replaced, never thrown.
 std::string dump_json(const Json& value);

@@ -19,6 +19,9 @@ inline constexpr std::size_t kConnectionsMax = 10'000;
 // Bodies held in memory
 inline constexpr std::size_t kApiBodyBytesMax = 3 * 1024 * 1024;  // Kubernetes: 3 MiB
 inline constexpr std::size_t kEventBytesMax = 1024 * 1024;
+// Of an event in the JSON format: a delivery has them as headers, of which there are kHeadersMax,
+// beside HTTP's own and what a broker adds.
+inline constexpr std::size_t kEventExtensionsMax = 80;
 inline constexpr std::size_t kInvokeBodyBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kXmlBodyBytesMax = 1024 * 1024;       // DeleteObjects of 1,000 keys
 inline constexpr std::size_t kManifestBytesMax = 4 * 1024 * 1024;  // OCI distribution
@@ -28,9 +31,20 @@ inline constexpr std::chrono::seconds kBodyRoomPatience{10};
 
 // Documents
 inline constexpr std::size_t kJsonDepthMax = 200;
+// Of an object of the API as it is stored, with the managedFields that the server adds. Less than
+// of a text: lists, watch events and tables put it some levels deeper, and who reads those holds
+// them to kJsonDepthMax.
+inline constexpr std::size_t kObjectDepthMax = kJsonDepthMax - 8;
 inline constexpr std::size_t kYamlBytesMax = 8 * 1024 * 1024;
-// Of a text; aliases count as what they repeat.
+// Of a text, all its documents together; aliases count as what they repeat.
 inline constexpr std::size_t kYamlNodesMax = 1'000'000;
+// What aliases may make of a document, for each node and alias that is written in it. As go-yaml,
+// and so kubectl, has it for up to 400,000 nodes: 99 of 100 may come from aliases, of few all.
+inline constexpr std::size_t kYamlNodesPerWrittenNodeMax = 100;
+inline constexpr std::size_t kYamlFewNodes = 1000;
+// Of all %TAG directives in front of a document: libyaml needs the square of their number, and
+// their bytes for each tag.
+inline constexpr std::size_t kYamlDirectivesBytesMax = 1024;
 
 // Build contexts and archives
 inline constexpr std::size_t kContextFilesMax = 20'000;

@@ -39,6 +39,8 @@ std::string percent_encode(std::string_view text, bool keep_slash = false);
 // Only U+0020 to U+007E: what most text is, and told fast.
 bool is_printable_ascii(std::string_view text);
 bool is_valid_utf8(std::string_view text);
+// Each byte that is no UTF-8 becomes U+FFFD.
+std::string to_valid_utf8(std::string_view text);
 // Kubernetes: DNS-1123 label, at most 63 characters of [a-z0-9-], alphanumeric at both ends.
 bool is_dns_label(std::string_view text);
 // Kubernetes: DNS-1123 subdomain, labels joined by dots, at most 253 characters.

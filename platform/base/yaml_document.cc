@@ -1,8 +1,10 @@
 #include "platform/base/yaml_document.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <stdexcept>
-#include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <yaml.h>
@@ -17,6 +19,14 @@ TextPosition position(const yaml_mark_t& mark) { return {mark.line + 1, mark.col
 
 const char* text_of(const yaml_char_t* text) {
   return reinterpret_cast<const char*>(text);  // NOLINT: libyaml's characters are bytes
+}
+
+Error invalid(std::string_view why, TextPosition at, std::string_view origin) {
+  const std::string where = place_text(at, origin);
+  return Error{Code::kBadRequest,
+               origin.empty() ? fmt::format("invalid YAML: {}: {}", where, why)
+                              : fmt::format("{}: invalid YAML: {}", where, why),
+               {}};
 }
 
 class Event {
@@ -111,13 +121,14 @@ class Composer {
   }
 
   Status alias(Event& event) {
-    const std::string name = text_of(event->data.alias.anchor);
+    const std::string_view name = text_of(event->data.alias.anchor);
     const auto found = anchors_.find(name);
     if (found == anchors_.end()) return refuse(event, fmt::format("unknown anchor '{}'", name));
     if (std::ranges::find(open_, found->second) != open_.end()) {
       return refuse(event, fmt::format("anchor '{}' value contains itself", name));
     }
     document_.nodes[open_.back()].items.push_back(found->second);
+    ++document_.aliases;
     return {};
   }
 
@@ -152,27 +163,60 @@ class Composer {
   }
 
   Status refuse(Event& event, std::string_view why) const {
-    return fail(error_at(position(event->start_mark), why));
+    return fail(invalid(why, position(event->start_mark), origin_));
   }
 
-  Error syntax_error() const { return error_at(parser_.error_place(), parser_.problem()); }
-
-  Error error_at(TextPosition place, std::string_view what) const {
-    const std::string where = place_text(place, origin_);
-    return Error{Code::kBadRequest,
-                 origin_.empty() ? fmt::format("invalid YAML: {}: {}", where, what)
-                                 : fmt::format("{}: invalid YAML: {}", where, what),
-                 {}};
-  }
+  Error syntax_error() const { return invalid(parser_.problem(), parser_.error_place(), origin_); }
 
   Parser parser_;
   std::string_view origin_;
   std::vector<YamlDocument> documents_;
   YamlDocument document_;
   std::vector<std::size_t> open_;
-  std::unordered_map<std::string, std::size_t> anchors_;
+  // Ordered: the names that collide in a hash are known, and a text could consist of them.
+  std::map<std::string, std::size_t, std::less<>> anchors_;
   std::size_t nodes_ = 0;
 };
+
+// Without its break, which is any of YAML's.
+std::string_view take_line(std::string_view& rest) {
+  constexpr std::array<std::string_view, 6> kBreaks = {"\r\n",     "\n",           "\r",
+                                                       "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"};
+  for (auto end = rest.find_first_of("\n\r\xC2\xE2"); end != rest.npos;
+       end = rest.find_first_of("\n\r\xC2\xE2", end + 1)) {
+    const std::string_view line = rest.substr(0, end);
+    const auto found = std::ranges::find_if(
+        kBreaks, [after = rest.substr(end)](auto each) { return after.starts_with(each); });
+    if (found == kBreaks.end()) continue;
+    rest.remove_prefix(end + found->size());
+    return line;
+  }
+  return std::exchange(rest, {});
+}
+
+// Before libyaml sees them: it compares each %TAG directive with each before it, looks through them
+// for each tag and copies what it finds. They end only at a "---"; any other %TAG line, which can
+// stand in quotes, is counted with them, for we don't know better here.
+Status check_directives(std::string_view text, std::string_view origin) {
+  if (!text.contains("%TAG")) return {};
+  std::size_t bytes = 0;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = take_line(text);
+    if (line.starts_with("---")) bytes = 0;
+    if (line.starts_with("%TAG")) bytes += line.size();
+    if (bytes > limits::kYamlDirectivesBytesMax) {
+      return fail(invalid(
+          fmt::format("%TAG directives have more than {} bytes", limits::kYamlDirectivesBytesMax),
+          {.line = number, .column = 1}, origin));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<YamlDocument>> compose(std::string_view text, std::string_view origin) {
+  HEARTH_CHECK_OK(check_directives(text, origin));
+  return Composer(text, origin).run();
+}
 
 }  // namespace
 
@@ -185,10 +229,10 @@ Result<std::vector<YamlDocument>> parse_yaml_nodes(std::string_view text, std::s
   // What editors of Windows begin a file with.
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == text.npos || text[begin] != '{') return Composer(text, origin).run();
+  if (begin == text.npos || text[begin] != '{') return compose(text, origin);
   auto json = parse_json_nodes(text, origin);
   if (json) return json;
-  auto yaml = Composer(text, origin).run();
+  auto yaml = compose(text, origin);
   // A key in quotes: it was meant as JSON, and YAML's reasons would confuse.
   const auto key = text.find_first_not_of(" \t\r\n", begin + 1);
   return yaml || key == text.npos || text[key] != '"' ? std::move(yaml) : std::move(json);

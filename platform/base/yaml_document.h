@@ -25,10 +25,12 @@ struct YamlNode {
 
 struct YamlDocument {
   std::vector<YamlNode> nodes;  // the root is the first
+  std::size_t aliases = 0;      // that were written
   const YamlNode& root() const { return nodes.front(); }
 };
 
-// All documents that are not empty. Bounded by the limits for size, depth and number of nodes.
+// All documents that are not empty. Bounded by the limits for size, depth, number of nodes and
+// %TAG directives.
 // Errors begin with where, as parse_yaml_documents() says.
 Result<std::vector<YamlDocument>> parse_yaml_nodes(std::string_view text, std::string_view origin);
 
