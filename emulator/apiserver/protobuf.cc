@@ -161,17 +161,18 @@ Status decode_single(Json& object, const Field& field, const WireField& wire, st
   return {};
 }
 
-Status decode_item(Json& list, const Field& field, const WireField& wire, std::size_t depth) {
+// An empty packed list is none, as in Go.
+Status decode_item(Json& object, const Field& field, const WireField& wire, std::size_t depth) {
   if (is_varint(field.kind) && wire.type == WireType::kBytes) {  // packed
     WireReader reader(wire.bytes);
     while (!reader.at_end()) {
       HEARTH_TRY(integer, reader.varint());
-      list.push_back(json_of_integer(field.kind, integer));
+      object[field.name].push_back(json_of_integer(field.kind, integer));
     }
     return {};
   }
   HEARTH_TRY(value, decode_value(field, wire, depth + 1));
-  list.push_back(std::move(value));
+  object[field.name].push_back(std::move(value));
   return {};
 }
 
@@ -192,7 +193,7 @@ Status decode_field(Json& object, const Field& field, const WireField& wire, std
     case Shape::kKept:
       return decode_single(object, field, wire, depth);
     case Shape::kList:
-      return decode_item(object[field.name], field, wire, depth);
+      return decode_item(object, field, wire, depth);
     case Shape::kMap:
       return decode_entry(object[field.name], field, wire, depth);
     case Shape::kInlined:

@@ -150,6 +150,12 @@ TEST(KubernetesProtobuf, DeleteOptionsOfAnyGroup) {
     "gracePeriodSeconds":0,"preconditions":{"uid":"uid-1"},"propagationPolicy":"Background"})"));
 }
 
+TEST(KubernetesProtobuf, AnEmptyPackedListIsNone) {
+  const std::string context = bytes(14, number(2, -1) + bytes(4, ""));
+  const Json json = decoded("v1", "Pod", bytes(1, metadata("a")) + bytes(2, context));
+  EXPECT_EQ(json["spec"]["securityContext"], Json::parse(R"({"runAsUser":-1})"));
+}
+
 TEST(KubernetesProtobuf, UnknownFieldsAreSkipped) {
   const std::string fixed = varint(900 << 3 | 1) + "12345678" + varint(901 << 3 | 5) + "1234";
   const Json json =

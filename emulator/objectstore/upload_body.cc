@@ -241,7 +241,7 @@ Task<Status> pump_chunked(Call& call, s3::AwsChunkedDecoder& decoder, Sink& sink
     if (*got == 0) break;
     HEARTH_CO_CHECK_OK(drain_chunks(decoder, waiting, sink, size));
   }
-  HEARTH_CO_CHECK_OK(decoder.finish());
+  HEARTH_CO_CHECK_OK(decoder.finish(waiting));
   if (sink.size() != size) co_return incomplete(size, sink.size());
   co_return Status();
 }

@@ -1,5 +1,7 @@
 #include "platform/http/head_parser.h"
 
+#include <algorithm>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <fmt/format.h>
@@ -86,6 +88,16 @@ Status check_transfer_encoding(const Headers& headers) {
   return {};
 }
 
+// RFC 9112 §6.3 lets equal lengths be merged. Those who merge and those who take one part of such a
+// list for the length see other bodies in the same bytes.
+Status check_content_length(const Headers& headers) {
+  const auto length = headers.get("content-length");
+  if (!length) return {};
+  const bool digits = std::ranges::all_of(*length, [](char c) { return c >= '0' && c <= '9'; });
+  if (headers.count("content-length") == 1 && digits) return {};
+  return fail(Code::kBadRequest, "Content-Length is not one number");
+}
+
 Status check_target(const RequestHead& head) {
   if (head.target == "*" || head.method == "CONNECT") return {};
   if (!head.target.starts_with('/') && !head.target.starts_with("http://") &&
@@ -144,6 +156,7 @@ Result<std::optional<ParsedHead>> parse_request_head(std::string_view buffer, Re
   if (error) return fail(head_error(error));
   if (!parser.is_header_done()) return fail(Code::kBadRequest, "malformed HTTP head");
   HEARTH_CHECK_OK(check_transfer_encoding(out.headers));
+  HEARTH_CHECK_OK(check_content_length(out.headers));
   HEARTH_CHECK_OK(check_target(out));
   const bool http_1_1 = parser.version >= 11;
   if (out.headers.count("host") != 1 && (http_1_1 || out.headers.contains("host"))) {
@@ -176,6 +189,7 @@ Result<std::optional<ParsedHead>> parse_response_head(std::string_view buffer,
   if (error) return fail(head_error(error));
   if (out.status < 100) return fail(Code::kBadRequest, "malformed HTTP head: no status code");
   HEARTH_CHECK_OK(check_transfer_encoding(out.headers));
+  HEARTH_CHECK_OK(check_content_length(out.headers));
   ParsedHead parsed{.bytes = used, .framing = {}, .keep_alive = parser.keep_alive()};
   const bool bodiless =
       request_was_head || out.status / 100 == 1 || out.status == 204 || out.status == 304;

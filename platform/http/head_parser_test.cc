@@ -51,6 +51,11 @@ TEST(RequestHead, RefusesSmugglingShapes) {
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
                     "Content-Length: 5\r\n\r\n"),
             Code::kBadRequest);
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+                    "Content-Length: 4\r\n\r\n"),
+            Code::kBadRequest);
+  EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4, 4\r\n\r\n"),
+            Code::kBadRequest);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\n"), Code::kBadRequest);
   EXPECT_EQ(refusal("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"),
             Code::kUnsupported);
@@ -155,7 +160,20 @@ TEST(Chunked, RefusesABareLineFeedAsSoonAsItIsSeen) {
   }
 }
 
+// Those who take a CR alone for a line's end would read another request in the same bytes.
+TEST(Chunked, RefusesABareCarriageReturn) {
+  for (const char* coded :
+       {"5\r\r\nhello\r\n0\r\n\r\n", "\r5\r\nhello\r\n0\r\n\r\n", "5;x=\ry\r\nhello\r\n0\r\n\r\n",
+        "0\r\nA: b\rC: d\r\n\r\n", "0\r\n\rA: b\r\n\r\n"}) {
+    for (const std::size_t piece : {1U, 100U}) {
+      const std::string got = decode_all(coded, piece);
+      EXPECT_TRUE(got.starts_with("error") && got != "error: short") << coded << ": " << got;
+    }
+  }
+}
+
 TEST(Chunked, RefusesMalformedSizes) {
+  EXPECT_TRUE(decode_all("\t5\r\nhello\r\n0\r\n\r\n", 90).starts_with("error"));
   EXPECT_TRUE(decode_all("xyz\r\n", 9).starts_with("error"));
   EXPECT_TRUE(decode_all("-1\r\n", 9).starts_with("error"));
   EXPECT_TRUE(decode_all("FFFFFFFFFFFFFFFFF\r\n", 90).starts_with("error"));

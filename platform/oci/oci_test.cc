@@ -40,8 +40,9 @@ TEST(Reference, SplitsRegistryRepositoryTagAndDigest) {
 }
 
 TEST(Reference, KeepsTheGrammarAndTheLimits) {
-  for (const char* bad : {"", "upper/Case", "a//b", "a/", "/a", "a/-b", "a/b.", "a..b", "a___b",
-                          "fn:", "fn:.tag", "fn@sha256:12", "host:99999/a", "a b"}) {
+  for (const char* bad :
+       {"", "upper/Case", "a//b", "a/", "/a", "a/-b", "a/b.", "a..b", "a___b", "fn:", "fn:.tag",
+        "fn@sha256:12", "host:99999/a", "a b", "[x]:1/a", "[::1\r\nX: y]:1/a", "[::1/a", "[]/a"}) {
     EXPECT_FALSE(parse_reference(bad)) << bad;
   }
   for (const char* good : {"a.b", "a_b", "a__b", "a---b", "a/b/c:_x", "a0"}) {

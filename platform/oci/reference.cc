@@ -43,7 +43,8 @@ bool is_registry(std::string_view text) {
   std::string_view host = text;
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
-    if (end == std::string_view::npos) return false;
+    const bool address = text.find_first_not_of("0123456789abcdefABCDEF:.", 1) == end;
+    if (end == text.npos || end == 1 || !address) return false;
     const std::string_view port = text.substr(end + 1);
     return port.empty() || (port[0] == ':' && base::parse_int<std::uint16_t>(port.substr(1)));
   }

@@ -170,7 +170,10 @@ Status AwsChunkedDecoder::end_trailers() {
   return {};
 }
 
-Status AwsChunkedDecoder::finish() {
+Status AwsChunkedDecoder::finish(std::string_view unread) {
+  if (!unread.empty()) {
+    return fail(phase_ == Phase::kTrailers ? malformed_trailer() : incomplete());
+  }
   if (phase_ == Phase::kTrailers) return end_trailers();
   if (phase_ != Phase::kDone) return fail(incomplete());
   return {};

@@ -41,8 +41,9 @@ class AwsChunkedDecoder {
   // One step over `input`, which starts at the first byte not consumed yet.
   Result<Step> decode(std::string_view input);
   bool done() const { return phase_ == Phase::kDone; }
-  // The input ended. Trailers may end there without their empty line.
-  Status finish();
+  // The input ended; `unread` is what decode() left of it. Trailers may end there without their
+  // empty line, a line may not.
+  Status finish(std::string_view unread);
   const http::Headers& trailers() const { return trailers_; }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "platform/base/bytes.h"
 #include "platform/base/hash.h"
+#include "platform/base/limits.h"
 #include "platform/base/text.h"
 #include "platform/s3/error_code.h"
 
@@ -75,10 +76,24 @@ Status parse_credential(std::string_view text, Authorization& out) {
   return {};
 }
 
+bool has_duplicates(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  return std::ranges::adjacent_find(names) != names.end();
+}
+
+// A name stands for all fields of that name: listed again it would only make the canonical request
+// longer, by what an outsider likes.
 Status parse_signed_headers(std::string_view text, Authorization& out) {
-  for (const std::string_view name : base::split(text, ';')) {
+  const auto names = base::split(text, ';');
+  if (names.size() > limits::kHeadersMax) {
+    return fail(malformed(out.presigned, "SignedHeaders has more names than a request may have."));
+  }
+  for (const std::string_view name : names) {
     if (name.empty()) return fail(malformed(out.presigned, "SignedHeaders is malformed."));
     out.signed_headers.push_back(base::lower(name));
+  }
+  if (has_duplicates(out.signed_headers)) {
+    return fail(malformed(out.presigned, "SignedHeaders has a name twice."));
   }
   if (std::ranges::find(out.signed_headers, "host") == out.signed_headers.end()) {
     return s3_fail("AccessDenied",

@@ -124,6 +124,25 @@ TEST(SigV4, WrongClockRegionAndUnsignedHeaders) {
   EXPECT_EQ(check(head_of("GET", "/", {})).value(), "anonymous");
 }
 
+TEST(SigV4, ANameIsSignedOnce) {
+  http::RequestHead head;
+  head.method = "GET";
+  head.target = "/b/k";
+  head.headers.add("Host", "localhost");
+  const auto refusal = [&](const std::string& names) {
+    head.headers.set("Authorization",
+                     "AWS4-HMAC-SHA256 Credential=AKID/20261121/us-east-1/s3/aws4_request, "
+                     "SignedHeaders=" +
+                         names + ", Signature=" + std::string(64, '0'));
+    const auto parsed = parse_authorization(head);
+    return parsed ? "" : parsed.error().message;
+  };
+  EXPECT_EQ(refusal("host;x-amz-date;Host"), "SignedHeaders has a name twice.");
+  std::string many = "host";
+  for (int i = 0; i < 100; ++i) many += ";x" + std::to_string(i);
+  EXPECT_EQ(refusal(many), "SignedHeaders has more names than a request may have.");
+}
+
 TEST(SigV4, CanonicalForms) {
   EXPECT_EQ(canonical_uri(""), "/");
   EXPECT_EQ(canonical_uri("/a//b/../c=d"), "/a//b/../c%3Dd");

@@ -31,8 +31,17 @@ pugi::xml_node child(const pugi::xml_node& node, std::string_view name) {
   return {};
 }
 
-std::string_view text_of(const pugi::xml_node& node, std::string_view name) {
-  return child(node, name).child_value();
+// All of it: a comment or a CDATA section parts the text into several nodes.
+std::string text_of(const pugi::xml_node& node) {
+  std::string out;
+  for (const pugi::xml_node& at : node.children()) {
+    if (at.type() == pugi::node_pcdata || at.type() == pugi::node_cdata) out += at.value();
+  }
+  return out;
+}
+
+std::string text_of(const pugi::xml_node& node, std::string_view name) {
+  return text_of(child(node, name));
 }
 
 std::string unquoted(std::string_view etag) {
@@ -42,8 +51,27 @@ std::string unquoted(std::string_view etag) {
   return std::string(etag);
 }
 
+// "&#0;" and "&#xD800;" are no characters. The library would take them, and a NUL ends the text
+// for it: a deletion would name another key.
+bool has_impossible_character(std::string_view body) {
+  if (body.contains('\0')) return true;
+  for (auto at = body.find("&#"); at != body.npos; at = body.find("&#", at + 1)) {
+    std::string_view digits = body.substr(at + 2);
+    digits = digits.substr(0, digits.find(';'));
+    const bool hexadecimal = digits.starts_with('x');
+    if (hexadecimal) digits.remove_prefix(1);
+    const std::string_view known = hexadecimal ? "0123456789abcdefABCDEF" : "0123456789";
+    if (digits.empty() || digits.find_first_not_of(known) != digits.npos) continue;  // plain text
+    const auto code = base::parse_int<std::uint32_t>(digits, hexadecimal ? 16 : 10);
+    if (!code || *code == 0 || *code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF))
+      return true;
+  }
+  return false;
+}
+
 Result<pugi::xml_node> parse_root(pugi::xml_document& document, std::string_view body,
                                   std::string_view root) {
+  if (has_impossible_character(body)) return fail(malformed());
   // White space is kept: a key may consist of it.
   const auto parsed =
       document.load_buffer(body.data(), body.size(),
@@ -56,6 +84,7 @@ Result<pugi::xml_node> parse_root(pugi::xml_document& document, std::string_view
 }  // namespace
 
 std::string xml_escape(std::string_view text) {
+  if (!base::is_valid_utf8(text)) return xml_escape(base::to_valid_utf8(text));
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
@@ -140,11 +169,11 @@ Result<DeleteRequest> parse_delete(std::string_view body) {
   DeleteRequest out;
   for (const pugi::xml_node& node : root.children()) {
     if (local_name(node) == "Quiet") {
-      out.quiet = base::equal_ignoring_case(base::trim(node.child_value()), "true");
+      out.quiet = base::equal_ignoring_case(base::trim(text_of(node)), "true");
     }
     if (local_name(node) != "Object") continue;
-    DeleteEntry entry{.key = std::string(text_of(node, "Key")),
-                      .version_id = std::string(text_of(node, "VersionId")),
+    DeleteEntry entry{.key = text_of(node, "Key"),
+                      .version_id = text_of(node, "VersionId"),
                       .etag = unquoted(text_of(node, "ETag"))};
     if (entry.key.empty()) return fail(malformed());
     out.entries.push_back(std::move(entry));
@@ -165,7 +194,7 @@ Result<std::vector<CompletedPart>> parse_complete_upload(std::string_view body) 
                        .checksum = {}};
     if (!number || part.etag.empty()) return fail(malformed());
     for (const pugi::xml_node& field : node.children()) {
-      if (local_name(field).starts_with("Checksum")) part.checksum = field.child_value();
+      if (local_name(field).starts_with("Checksum")) part.checksum = text_of(field);
     }
     out.push_back(std::move(part));
   }
@@ -201,10 +230,10 @@ Result<ListPage> parse_list_page(std::string_view body) {
     if (local_name(node) == "CommonPrefixes") out.prefixes.emplace_back(text_of(node, "Prefix"));
     if (local_name(node) != "Contents") continue;
     out.objects.push_back(
-        {.key = std::string(text_of(node, "Key")),
+        {.key = text_of(node, "Key"),
          .etag = unquoted(text_of(node, "ETag")),
          .size = base::parse_int<std::uint64_t>(text_of(node, "Size")).value_or(0),
-         .last_modified = std::string(text_of(node, "LastModified"))});
+         .last_modified = text_of(node, "LastModified")});
   }
   if (text_of(root, "IsTruncated") == "true") {
     out.next_token = text_of(root, "NextContinuationToken");
@@ -217,7 +246,7 @@ Result<std::vector<ListedBucket>> parse_bucket_list(std::string_view body) {
   HEARTH_TRY(root, parse_root(document, body, "ListAllMyBucketsResult"));
   std::vector<ListedBucket> out;
   for (const pugi::xml_node& node : child(root, "Buckets").children()) {
-    out.push_back({std::string(text_of(node, "Name")), std::string(text_of(node, "CreationDate"))});
+    out.push_back({text_of(node, "Name"), text_of(node, "CreationDate")});
   }
   return out;
 }
@@ -225,7 +254,7 @@ Result<std::vector<ListedBucket>> parse_bucket_list(std::string_view body) {
 Result<std::string> parse_upload_id(std::string_view body) {
   pugi::xml_document document;
   HEARTH_TRY(root, parse_root(document, body, "InitiateMultipartUploadResult"));
-  std::string id(text_of(root, "UploadId"));
+  std::string id = text_of(root, "UploadId");
   if (id.empty()) return fail(malformed());
   return id;
 }
@@ -234,7 +263,9 @@ std::optional<Error> parse_error_document(std::string_view body) {
   pugi::xml_document document;
   const auto root = parse_root(document, body, "Error");
   if (!root) return std::nullopt;
-  return s3_error(text_of(*root, "Code"), std::string(text_of(*root, "Message")));
+  std::string message = text_of(*root, "Message");
+  if (message.empty()) message = "the server gave no reason";
+  return s3_error(text_of(*root, "Code"), std::move(message));
 }
 
 }  // namespace hearth::s3

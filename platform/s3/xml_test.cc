@@ -28,6 +28,28 @@ TEST(Xml, DeleteKeepsOrderAndWhiteSpace) {
   EXPECT_EQ(request->entries[1].version_id, "null");
 }
 
+TEST(Xml, WhatIsNoUtf8IsReplaced) {
+  EXPECT_EQ(xml_escape("a\xff\xc3\xa4"), "a\xEF\xBF\xBD\xc3\xa4");
+}
+
+// Another key than the one that was meant would be deleted.
+TEST(Xml, DeleteReadsTheWholeKeyOrRefuses) {
+  const auto key = [](const std::string& markup) -> std::string {
+    const auto request =
+        parse_delete("<Delete><Object><Key>" + markup + "</Key></Object></Delete>");
+    return std::string(request ? request->entries.front().key : s3_code(request.error()));
+  };
+  EXPECT_EQ(key("a<!-- no -->b"), "ab");
+  EXPECT_EQ(key("a<![CDATA[<b>]]>c"), "a<b>c");
+  EXPECT_EQ(key("&#97;&#x62;&#xe4;"), "ab\xc3\xa4");
+  EXPECT_EQ(key("a&#;&#x;&#g;b"), "a&#;&#x;&#g;b");
+  for (const char* markup : {"a&#0;b", "a&#x000;b", "a&#xD800;b", "a&#x110000;b", "a&#4294967296;b",
+                             "a&#99999999999999999999;b"}) {
+    EXPECT_EQ(key(markup), "MalformedXML") << markup;
+  }
+  EXPECT_EQ(key(std::string("a\0b", 3)), "MalformedXML");
+}
+
 TEST(Xml, DeleteRefusesNoneAndTooMany) {
   EXPECT_EQ(s3_code(parse_delete("<Delete/>").error()), "MalformedXML");
   std::string body = "<Delete>";

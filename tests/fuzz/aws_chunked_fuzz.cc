@@ -48,7 +48,7 @@ Outcome decode(ChunkedMode mode, std::string_view coded, std::size_t piece) {
     if (arrived == coded.size()) break;
     arrived = std::min(coded.size(), arrived + piece);
   }
-  const Status end = decoder.finish();
+  const Status end = decoder.finish(coded.substr(used));
   if (!end) fuzz::require_reason(end.error());
   out.complete = end.has_value();
   return out;

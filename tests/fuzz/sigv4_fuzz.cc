@@ -74,9 +74,9 @@ void check_parts(const http::RequestHead& head) {
   (void)s3::canonical_uri(head.path());
   for (const auto field : head.headers) {
     const auto time = s3::parse_timestamp(field.value);
-    // Far years become the last moment that there is.
+    // Far years become the last moment that there is, a leap second the first one after it.
     const bool is_near = field.value >= "1700" && field.value < "2260";
-    if (time && is_near) {
+    if (time && is_near && field.value.substr(13, 2) != "60") {
       require(s3::format_timestamp(*time) == field.value, "a timestamp keeps its text");
     }
   }
