@@ -46,9 +46,9 @@ Task<void> EventSender::run() {
 
 Task<Status> EventSender::deliver(event::CloudEvent event) {
   http::Headers headers;
-  event::encode_binary(event, headers);
+  const std::string body = event::encode(event, headers);
   for (int attempt = 1;; ++attempt) {
-    auto answer = co_await client_.request("POST", broker_, headers, event.data,
+    auto answer = co_await client_.request("POST", broker_, headers, body,
                                            {.timeout = std::chrono::seconds(10)});
     if (answer && answer->head.status / 100 == 2) co_return Status();
     if (!answer && answer.error().code == Code::kCancelled) co_return fail(answer.error());

@@ -38,7 +38,8 @@ http::Headers delivery_headers(const journal::Entry& entry) {
 
 // Adds the event in the wanted mode and returns the body; the hop counter stays inside.
 std::string encode(const event::CloudEvent& event, Format format, http::Headers& headers) {
-  if (format == Format::kBinary) {
+  const bool possible = event::mode_of(event.datacontenttype) == event::Mode::kBinary;
+  if (format == Format::kBinary && possible) {
     event::encode_binary(event, headers);
     headers.remove(kTtlHeader);
     return event.data;

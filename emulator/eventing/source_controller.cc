@@ -222,9 +222,9 @@ Task<Status> SourceController::send(std::shared_ptr<const Plan> plan, event::Clo
   }
   HEARTH_CO_TRY(url, http::parse_url(sink.url));
   http::Headers headers;
-  event::encode_binary(event, headers);
-  HEARTH_CO_TRY(response, co_await dispatch_(std::move(url), std::move(headers),
-                                             std::move(event.data), kSendTimeout));
+  std::string body = event::encode(event, headers);
+  HEARTH_CO_TRY(response, co_await dispatch_(std::move(url), std::move(headers), std::move(body),
+                                             kSendTimeout));
   if (response.head.status / 100 == 2) co_return Status();
   co_return fail(Code::kUnavailable, fmt::format("HTTP {}", response.head.status));
 }

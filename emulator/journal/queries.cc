@@ -127,12 +127,14 @@ Result<std::optional<Sequence>> Journal::find_event(const std::string& sequence_
 }
 
 Result<Event> Journal::show(const std::string& sequence_or_id) {
-  HEARTH_TRY(sequence, find_event(sequence_or_id));
-  if (!sequence) {
+  const auto none = [&] {
     return fail(Code::kNotFound,
                 fmt::format("no event \"{}\"; it may have expired", sequence_or_id));
-  }
+  };
+  HEARTH_TRY(sequence, find_event(sequence_or_id));
+  if (!sequence) return none();
   HEARTH_TRY(entry, read(*sequence));
+  if (!entry) return none();  // expired between the two
   HEARTH_TRY(deliveries, deliveries_of(*sequence));
   return Event{*sequence, std::move(entry), std::move(deliveries)};
 }

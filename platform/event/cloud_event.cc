@@ -42,7 +42,9 @@ bool has_forbidden_character(std::string_view text) {
   return false;
 }
 
+// As a header's value it loses white space around it: another mode could come to light.
 bool is_media_type(std::string_view text) {
+  if (base::trim(text) != text) return false;
   const std::string_view essence = base::trim(text.substr(0, text.find(';')));
   const auto slash = essence.find('/');
   return slash != essence.npos && http::is_token(essence.substr(0, slash)) &&

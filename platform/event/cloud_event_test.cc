@@ -49,8 +49,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"type", ""}, Wrong{"type", "\t"}, Wrong{"specversion", "19.0"},
                     Wrong{"specversion", ""}, Wrong{"time", "yesterday"},
                     Wrong{"dataschema", "relative/path"}, Wrong{"datacontenttype", "json"},
-                    Wrong{"subject", "a\nb"}, Wrong{"color", "\x7f"}, Wrong{"color", "\xc0\xa0"},
-                    Wrong{"color", "\xc2\x80"}, Wrong{"my-color", "x"}, Wrong{"data", "x"}));
+                    Wrong{"datacontenttype", " application/json"}, Wrong{"subject", "a\nb"},
+                    Wrong{"color", "\x7f"}, Wrong{"color", "\xc0\xa0"}, Wrong{"color", "\xc2\x80"},
+                    Wrong{"my-color", "x"}, Wrong{"data", "x"}));
 
 TEST(CloudEvent, AcceptsBothKnownVersionsAndUnicode) {
   CloudEvent event = sample();

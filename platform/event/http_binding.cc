@@ -6,6 +6,7 @@
 
 #include "platform/base/bytes.h"
 #include "platform/base/json.h"
+#include "platform/base/limits.h"
 #include "platform/base/text.h"
 #include "platform/event/json_member.h"
 
@@ -13,10 +14,15 @@ namespace hearth::event {
 namespace {
 
 constexpr std::string_view kHeaderPrefix = "ce-";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() &&
          base::equal_ignoring_case(text.substr(0, prefix.size()), prefix);
+}
+
+bool is_context_attribute(std::string_view name) {
+  return std::ranges::find(kContextAttributes, name) != std::end(kContextAttributes);
 }
 
 // "a \"quoted\" value" without its quotes and backslash escapes.
@@ -41,7 +47,7 @@ Status put_header(CloudEvent& event, std::string_view header, std::string_view r
   auto value = decode_header_value(raw);
   if (!value) return fail(attribute_error(name, "is not valid UTF-8"));
   // An empty extension is a value; an empty context attribute is none.
-  const bool context = std::ranges::find(kContextAttributes, name) != std::end(kContextAttributes);
+  const bool context = is_context_attribute(name);
   if (context && value->empty()) return fail(attribute_error(name, "is empty"));
   event.set(name, std::move(*value));
   return {};
@@ -74,6 +80,8 @@ std::optional<std::string> scalar_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
   if (!value.is_number_integer()) return std::nullopt;
+  // As a signed integer the greatest unsigned one would be -1.
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT32_MAX) return std::nullopt;
   const auto number = value.get<std::int64_t>();
   if (number < INT32_MIN || number > INT32_MAX) return std::nullopt;
   return std::to_string(number);
@@ -86,11 +94,22 @@ Status put_member(CloudEvent& event, const std::string& name, const Json& value)
   }
   auto text = scalar_text(value);
   if (!text) return fail(attribute_error(name, "is neither string, boolean nor 32-bit integer"));
-  const bool context = std::ranges::find(kContextAttributes, name) != std::end(kContextAttributes);
+  const bool context = is_context_attribute(name);
   if (context && !value.is_string()) return fail(attribute_error(name, "is no string"));
   if (context && text->empty()) return fail(attribute_error(name, "is empty"));
   event.set(base::lower(name), std::move(*text));
   return {};
+}
+
+// Each is looked up among those before it.
+Status check_extension_count(const Json& object) {
+  std::size_t count = 0;
+  for (const auto& [name, value] : object.items()) {
+    if (!is_context_attribute(name) && name != "data" && name != "data_base64") ++count;
+  }
+  if (count <= limits::kEventExtensionsMax) return {};
+  return fail(Code::kInvalid, fmt::format("the event has more than {} extension attributes",
+                                          limits::kEventExtensionsMax));
 }
 
 Status put_base64(CloudEvent& event, const Json& value, std::string_view member) {
@@ -138,6 +157,7 @@ Result<CloudEvent> decode_json(std::string_view text) {
   if (!object->is_object()) return fail(Code::kInvalid, "structured event: no JSON object");
   CloudEvent event;
   event.specversion.clear();
+  HEARTH_CHECK_OK(check_extension_count(*object));
   for (const auto& [name, value] : object->items()) {
     HEARTH_CHECK_OK(put_member(event, name, value));
   }
@@ -204,6 +224,10 @@ Result<std::vector<CloudEvent>> decode_batch(const http::Headers& headers, std::
   std::vector<CloudEvent> events;
   events.reserve(items->size());
   for (const std::string_view item : *items) {
+    // The parser skips the mark, but within a batch it is no JSON.
+    if (item.starts_with(kByteOrderMark)) {
+      return fail(Code::kInvalid, fmt::format("event {}: a byte order mark", events.size()));
+    }
     auto event = decode_json(item);
     if (!event) return fail(with_context(event.error(), fmt::format("event {}", events.size())));
     events.push_back(std::move(*event));
@@ -236,6 +260,15 @@ void encode_binary(const CloudEvent& event, http::Headers& headers) {
   if (!event.datacontenttype.empty()) headers.add("Content-Type", event.datacontenttype);
 }
 
+std::string encode(const CloudEvent& event, http::Headers& headers) {
+  if (mode_of(event.datacontenttype) == Mode::kBinary) {
+    encode_binary(event, headers);
+    return event.data;
+  }
+  headers.add("Content-Type", fmt::format("{}; charset=utf-8", kStructuredMediaType));
+  return encode_structured(event);
+}
+
 std::string encode_structured(const CloudEvent& event) {
   std::string out = "{";
   const auto put = [&out](std::string_view name, std::string_view value) {
@@ -247,8 +280,7 @@ std::string encode_structured(const CloudEvent& event) {
   }
   for (const Attribute& extension : event.extensions) put(extension.name, extension.value);
   const bool json = event.datacontenttype.empty() || is_json_media_type(event.datacontenttype);
-  // The parser skips it, but only where the whole text starts.
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  // The parser skips the mark, but only where the whole text starts.
   const bool has_mark = event.data.starts_with(kByteOrderMark);
   if (event.data.empty()) {
     // No data is no member; an empty JSON text would be none.

@@ -39,6 +39,10 @@ Result<std::optional<CloudEvent>> decode_reply(const http::Headers& headers, std
 // Adds ce-… and Content-Type; the body is event.data.
 void encode_binary(const CloudEvent& event, http::Headers& headers);
 
+// The body; adds its headers. Binary mode but for events whose data are events: their media type as
+// Content-Type would say that the data are what is sent (HTTP binding, section 3).
+std::string encode(const CloudEvent& event, http::Headers& headers);
+
 // The JSON format; the Content-Type is kStructuredMediaType. Data that says it is JSON and isn't,
 // and data that is no UTF-8, becomes data_base64.
 std::string encode_structured(const CloudEvent& event);

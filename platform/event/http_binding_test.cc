@@ -1,5 +1,6 @@
 #include "platform/event/http_binding.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "platform/base/json.h"
@@ -86,6 +87,9 @@ TEST(HttpBinding, KnowsTheFormsOfStructuredData) {
   EXPECT_EQ(field_of(read(R"("data_base64":"%")")), "data_base64");
   EXPECT_EQ(field_of(read(R"("deep":{"a":1})")), "deep");
   EXPECT_EQ(field_of(read(R"("big":4294967296)")), "big");
+  EXPECT_EQ(field_of(read(R"("big":18446744073709551615)")), "big");
+  EXPECT_EQ(field_of(read(R"("big":-2147483649)")), "big");
+  EXPECT_EQ(read(R"("small":-2147483648)")->attribute("small"), "-2147483648");
   EXPECT_EQ(field_of(read(R"("subject":"")")), "subject");
 }
 
@@ -147,6 +151,7 @@ TEST(HttpBinding, NamesTheEventOfABatchThatIsWrong) {
                                            small,
                                            "[" + small,
                                            "[" + small + ",]",
+                                           "[\xEF\xBB\xBF" + small + "]",
                                            "[" + small + "]]",
                                            "[" + small + " " + small + "]",
                                            "[" + small + "}",
@@ -165,6 +170,31 @@ TEST(HttpBinding, RefusesABatchOfTooManyEvents) {
   EXPECT_EQ(batch(body + std::string(kSmall) + "]").error().code, Code::kTooLarge);
   body.back() = ']';
   EXPECT_EQ(batch(body)->size(), kBatchEventsMax);
+}
+
+// Each would be a header of a delivery, and each is looked up among the others.
+TEST(HttpBinding, RefusesMoreExtensionsThanCanBeDelivered) {
+  const auto event_with = [](int extensions) {
+    std::string body = R"({"specversion":"1.0","id":"1","source":"/s","type":"t")";
+    for (int i = 0; i < extensions; ++i) body += fmt::format(",\"x{}\":1", i);
+    return decode(structured_headers(), body + "}");
+  };
+  EXPECT_EQ(event_with(80)->extensions.size(), 80U);
+  EXPECT_EQ(event_with(81).error().message, "the event has more than 80 extension attributes");
+  EXPECT_EQ(event_with(60'000).error().code, Code::kInvalid);
+}
+
+// In binary mode its Content-Type would say that the inner event is what was sent.
+TEST(HttpBinding, AnEventAboutEventsIsEncodedAsAStructuredOne) {
+  const std::string inner = R"({"specversion":"1.0","id":"2","source":"/inner","type":"i"})";
+  const auto outer =
+      decode(structured_headers(), R"({"specversion":"1.0","id":"1","source":"/outer","type":"o",)"
+                                   R"("datacontenttype":"application/cloudevents+json","data":)" +
+                                       inner + "}");
+  ASSERT_TRUE(outer);
+  http::Headers headers;
+  const std::string body = encode(*outer, headers);
+  EXPECT_EQ(*decode(headers, body), *outer);
 }
 
 TEST(HttpBinding, RefusesForeignFormatsAndBatchesWhereOneEventStands) {
