@@ -11,13 +11,14 @@ using namespace std::string_view_literals;
 constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kTarMagicAt = 257;
 
-constexpr std::array kReadable = {
-    "\x1f\x8b"sv,          // gzip
-    "\x28\xb5\x2f\xfd"sv,  // zstd
+constexpr auto kGzip = "\x1f\x8b"sv;
+constexpr auto kZstd = "\x28\xb5\x2f\xfd"sv;
+constexpr auto kXz =
     "\xfd"
-    "7zXZ\0"sv,  // xz
+    "7zXZ\0"sv;
+constexpr std::array kZips = {
     "PK\3\4"sv,
-    "PK\5\6"sv,  // a zip without files
+    "PK\5\6"sv,  // without files
 };
 constexpr std::array kForeign = {
     "7z\xbc\xaf\x27\x1c"sv, "Rar!\x1a\x07"sv,
@@ -40,13 +41,19 @@ bool is_tar(std::string_view bytes) {
 
 }  // namespace
 
+Packing packing_of(std::string_view bytes) {
+  if (bytes.starts_with(kGzip)) return Packing::kGzip;
+  if (bytes.starts_with(kZstd)) return Packing::kZstd;
+  if (bytes.starts_with(kXz)) return Packing::kXz;
+  return is_bzip2(bytes) ? Packing::kBzip2 : Packing::kNone;
+}
+
 ArchiveMark archive_mark(std::string_view bytes) {
   const auto begins = [bytes](std::string_view magic) { return bytes.starts_with(magic); };
   if (std::ranges::any_of(kForeign, begins)) return ArchiveMark::kForeign;
-  if (std::ranges::any_of(kReadable, begins) || is_bzip2(bytes) || is_tar(bytes)) {
-    return ArchiveMark::kReadable;
-  }
-  return ArchiveMark::kNone;
+  const bool readable =
+      packing_of(bytes) != Packing::kNone || std::ranges::any_of(kZips, begins) || is_tar(bytes);
+  return readable ? ArchiveMark::kReadable : ArchiveMark::kNone;
 }
 
 }  // namespace hearth::oci

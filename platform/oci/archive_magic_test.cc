@@ -19,6 +19,14 @@ TEST(ArchiveMagic, KnowsWhatIsReadAndWhatIsNot) {
   }
 }
 
+TEST(ArchiveMagic, TellsWhatAFileIsCompressedWith) {
+  EXPECT_EQ(packing_of("\x1f\x8b\x08"), Packing::kGzip);
+  EXPECT_EQ(packing_of("\x28\xb5\x2f\xfd"), Packing::kZstd);
+  EXPECT_EQ(packing_of("\xfd"s + "7zXZ\0"s), Packing::kXz);
+  EXPECT_EQ(packing_of("BZh91AY&SY"), Packing::kBzip2);
+  for (const char* text : {"", "PK\3\4", "BZh9"}) EXPECT_EQ(packing_of(text), Packing::kNone);
+}
+
 TEST(ArchiveMagic, NeedsTheWholeMagic) {
   for (const std::string& magic :
        {"\x1f\x8b"s, "\x28\xb5\x2f\xfd"s, "\xfd"s + "7zXZ\0"s, "BZh91AY&SY"s, "PK\3\4"s, "PK\5\6"s,

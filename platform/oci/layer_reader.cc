@@ -1,11 +1,14 @@
 #include "platform/oci/layer_reader.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <memory>
+#include <climits>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,9 +16,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "platform/base/beginning.h"
 #include "platform/base/file.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
+#include "platform/oci/archive_stream.h"
 #include "platform/oci/path_bounds.h"
 
 namespace hearth::oci {
@@ -26,45 +32,30 @@ constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::size_t kBufferSize = 256UL * 1024;
 
-struct FreeReader {
-  void operator()(archive* value) const { archive_read_free(value); }
-};
-using Reader = std::unique_ptr<archive, FreeReader>;
+// What an entry's header may cost on average: the header, a long name, attributes, padding.
+constexpr std::uint64_t kHeaderBytes = 8192;
+constexpr std::size_t kShownBytesMax = 200;
 
-std::string error_of(archive* reader) {
-  const char* text = archive_error_string(reader);
-  return text != nullptr ? text : "unknown error";
-}
+// A message goes into a status: no target of 500 KB.
+std::string shown(std::string_view text) { return base::beginning_of(text, kShownBytesMax); }
 
-Reader new_reader() {
-  Reader reader(archive_read_new());
-  archive_read_support_filter_gzip(reader.get());
-  archive_read_support_filter_zstd(reader.get());
-  archive_read_support_filter_bzip2(reader.get());
-  archive_read_support_filter_xz(reader.get());
-  archive_read_support_format_tar(reader.get());
-  return reader;
-}
-
-Status open_archive(archive* reader, int fd) {
-  if (archive_read_open_fd(reader, fd, kBufferSize) != ARCHIVE_OK) {
-    return fail(Code::kInvalid, "no archive: " + error_of(reader));
-  }
-  // The archive's own bytes count as one: compressed again and again, few unfold to endlessly many.
-  if (archive_filter_count(reader) > 2) {
-    return fail(Code::kInvalid, "the archive is compressed more than once");
-  }
-  return {};
+StreamOptions stream_options(const ExtractOptions& options) {
+  using Formats = StreamOptions::Formats;
+  const std::uint64_t headers = (options.files_max + 1) * kHeaderBytes;
+  const std::uint64_t room = std::numeric_limits<std::uint64_t>::max() - headers;
+  return {.formats = options.kind == ExtractOptions::Kind::kBuildContext ? Formats::kTarAndZip
+                                                                         : Formats::kTar,
+          .unpacked_bytes_max = std::min(options.bytes_max, room) + headers};
 }
 
 // The components of an entry's path; "./" and trailing slashes are dropped, "" is the root itself.
 Result<std::vector<std::string>> safe_components(std::string_view path) {
-  if (path.starts_with('/')) return fail(Code::kForbidden, fmt::format("{}: absolute path", path));
+  if (path.starts_with('/')) return fail(Code::kForbidden, shown(path) + ": absolute path");
   HEARTH_CHECK_OK(check_path(path));
   std::vector<std::string> out;
   for (const std::string_view part : base::split(path, '/')) {
     if (part.empty() || part == ".") continue;
-    if (part == "..") return fail(Code::kForbidden, fmt::format("{}: leaves the folder", path));
+    if (part == "..") return fail(Code::kForbidden, shown(path) + ": leaves the folder");
     out.emplace_back(part);
   }
   return out;
@@ -93,17 +84,34 @@ int open_in_root(int root, const char* path) {
   return static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how));
 }
 
+// Where the kernel says that a folder is.
+Result<std::string> path_of(int folder) {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t got =
+      ::readlink(fmt::format("/proc/self/fd/{}", folder).c_str(), path.data(), path.size());
+  if (got < 0) return fail(system_error(errno, "finding out where a link leads"));
+  return std::string(path.data(), static_cast<std::size_t>(got));
+}
+
+// An open folder below the root and its path there, in which no component is a link.
+struct Place {
+  base::UniqueFd fd;
+  std::string path;
+
+  std::string path_to(std::string_view name) const {
+    return path.empty() ? std::string(name) : fmt::format("{}/{}", path, name);
+  }
+};
+
 class Extractor {
  public:
-  Extractor(archive* reader, int root, const ExtractOptions& options)
-      : reader_(reader), root_(root), options_(options) {}
+  Extractor(ArchiveStream& stream, int root, const ExtractOptions& options)
+      : stream_(stream), root_(root), options_(options) {}
 
   Result<Extracted> run() {
-    archive_entry* entry = nullptr;
     while (true) {
-      const int status = archive_read_next_header(reader_, &entry);
-      if (status == ARCHIVE_EOF) break;
-      if (status < ARCHIVE_WARN) return fail(Code::kInvalid, "reading: " + error_of(reader_));
+      HEARTH_TRY(entry, stream_.next());
+      if (entry == nullptr) break;
       HEARTH_CHECK_OK(pass(options_.checkpoint));
       HEARTH_CHECK_OK(extract(entry));
       // What has data and no use for them (a folder, a second name) is unpacked all the same.
@@ -120,19 +128,23 @@ class Extractor {
     const char* path = archive_entry_pathname(entry);
     if (path == nullptr) return fail(Code::kInvalid, "an entry without a path");
     HEARTH_TRY(parts, safe_components(path));
-    if (parts.empty()) return {};  // "./": the folder itself
+    // "./", the folder itself, is no file; but each of a million of them is a header to read.
+    if (parts.empty() && !std::exchange(root_seen_, true)) return {};
     HEARTH_CHECK_OK(count_one());
+    if (parts.empty()) return {};
     const std::string name = std::move(parts.back());
     parts.pop_back();
-    auto parent = open_parent(parts);
-    if (!parent) return fail(with_context(parent.error(), path));
-    Status status;
-    if (is_layer() && name.starts_with(kWhiteout)) {
-      status = white_out(parent->get(), name);
-    } else {
-      status = create(entry, parent->get(), name, parts);
-    }
-    return status ? Status() : fail(with_context(status.error(), path));
+    const Status status = extract_to(entry, parts, name);
+    return status ? Status() : fail(with_context(status.error(), shown(path)));
+  }
+
+  Status extract_to(archive_entry* entry, const std::vector<std::string>& parents,
+                    const std::string& name) {
+    HEARTH_TRY(parent, open_parent(parents));
+    // Through links it may be deeper than it says.
+    HEARTH_CHECK_OK(check_path(parent.path_to(name)));
+    if (is_layer() && name.starts_with(kWhiteout)) return white_out(parent.fd.get(), name);
+    return create(entry, parent.fd.get(), name, parents);
   }
 
   Status count_one() {
@@ -158,44 +170,53 @@ class Extractor {
   }
 
   // Opens the folder of an entry, creating what is missing.
-  Result<base::UniqueFd> open_parent(const std::vector<std::string>& parts) {
-    base::UniqueFd current(::openat(root_, ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!current) return fail(system_error(errno, "opening the folder"));
+  Result<Place> open_parent(const std::vector<std::string>& parts) {
+    Place current{base::UniqueFd(::openat(root_, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)), {}};
+    if (!current.fd) return fail(system_error(errno, "opening the folder"));
     std::string walked;
     for (const std::string& part : parts) {
       walked += (walked.empty() ? "" : "/") + part;
-      HEARTH_TRY(next, open_step(current.get(), part, walked));
+      HEARTH_TRY(next, open_step(current, part, walked));
       current = std::move(next);
     }
     return current;
   }
 
-  Result<base::UniqueFd> open_step(int parent, const std::string& part, const std::string& walked) {
+  Result<Place> open_step(const Place& parent, const std::string& part, const std::string& walked) {
     constexpr int kFlags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    base::UniqueFd fd(::openat(parent, part.c_str(), kFlags));
-    if (!fd && errno == ENOENT) {
+    Place next{base::UniqueFd(::openat(parent.fd.get(), part.c_str(), kFlags)),
+               parent.path_to(part)};
+    if (!next.fd && errno == ENOENT) {
       HEARTH_CHECK_OK(count_one());
-      if (::mkdirat(parent, part.c_str(), 0755) != 0) return fail(system_error(errno, "mkdir"));
-      fd = base::UniqueFd(::openat(parent, part.c_str(), kFlags));
+      HEARTH_CHECK_OK(check_path(next.path));
+      if (::mkdirat(parent.fd.get(), part.c_str(), 0755) != 0) {
+        return fail(system_error(errno, "mkdir"));
+      }
+      next.fd = base::UniqueFd(::openat(parent.fd.get(), part.c_str(), kFlags));
     }
-    if (fd) return fd;
+    if (next.fd) return next;
     // ENOTDIR or ELOOP: a file or a link stands there.
     if (is_layer()) {
       base::UniqueFd linked(open_in_root(root_, walked.c_str()));
-      if (linked) return linked;
+      if (linked) return place_of(std::move(linked));
     }
-    return fail(Code::kForbidden, fmt::format("its parent {} is no folder", walked));
+    return fail(Code::kForbidden, fmt::format("its parent {} is no folder", shown(walked)));
+  }
+
+  Result<Place> place_of(base::UniqueFd folder) const {
+    HEARTH_TRY(root, path_of(root_));
+    HEARTH_TRY(path, path_of(folder.get()));
+    if (path == root) return Place{std::move(folder), {}};
+    if (!root.ends_with('/')) root += '/';
+    if (!path.starts_with(root)) return fail(Code::kForbidden, "its parent is out of the folder");
+    return Place{std::move(folder), path.substr(root.size())};
   }
 
   // What stands in the way of a new entry goes, as with tar; a folder with content stays.
   static Status make_room(int parent, const std::string& name) {
     if (::unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) return {};
     if (errno == EISDIR || errno == EPERM) {
-      const fs::path path = fs::path(fmt::format("/proc/self/fd/{}", parent)) / name;
-      std::error_code error;
-      fs::remove_all(path, error);
-      if (!error) return {};
-      return fail(Code::kInternal, error.message());
+      return base::remove_tree(fs::path(fmt::format("/proc/self/fd/{}", parent)) / name);
     }
     return fail(system_error(errno, "replacing"));
   }
@@ -225,15 +246,14 @@ class Extractor {
   template <typename Take>
   Status each_piece(Take take) {
     while (true) {
-      const la_ssize_t got = archive_read_data(reader_, buffer_.data(), buffer_.size());
+      HEARTH_TRY(got, stream_.read(buffer_));
       if (got == 0) return {};
-      if (got < 0) return fail(Code::kInvalid, "reading: " + error_of(reader_));
       HEARTH_CHECK_OK(pass(options_.checkpoint));
-      done_.bytes += static_cast<std::uint64_t>(got);
+      done_.bytes += got;
       if (done_.bytes > options_.bytes_max) {
         return fail(Code::kTooLarge, fmt::format("over {} bytes", options_.bytes_max));
       }
-      HEARTH_CHECK_OK(take(std::string_view(buffer_.data(), static_cast<std::size_t>(got))));
+      HEARTH_CHECK_OK(take(std::string_view(buffer_.data(), got)));
     }
   }
 
@@ -259,7 +279,7 @@ class Extractor {
     const char* target = archive_entry_symlink(entry);
     if (target == nullptr || *target == '\0') return fail(Code::kInvalid, "a link without target");
     if (!is_layer() && !stays_inside(depth, target)) {
-      return fail(Code::kForbidden, fmt::format("its target {} leaves the folder", target));
+      return fail(Code::kForbidden, fmt::format("its target {} leaves the folder", shown(target)));
     }
     HEARTH_CHECK_OK(make_room(parent, name));
     if (::symlinkat(target, parent, name.c_str()) != 0) return fail(system_error(errno, "symlink"));
@@ -273,8 +293,9 @@ class Extractor {
     parts.pop_back();
     HEARTH_TRY(folder, open_parent(parts));
     struct stat status{};
-    if (::fstatat(folder.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      return fail(Code::kInvalid, fmt::format("its hard link target {} does not exist", target));
+    if (::fstatat(folder.fd.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      return fail(Code::kInvalid,
+                  fmt::format("its hard link target {} does not exist", shown(target)));
     }
     // A second name of a link would be followed by what comes later under that name.
     if (!S_ISREG(status.st_mode) && !is_layer()) {
@@ -286,7 +307,7 @@ class Extractor {
       return {};
     }
     HEARTH_CHECK_OK(make_room(parent, name));
-    if (::linkat(folder.get(), last.c_str(), parent, name.c_str(), 0) != 0) {
+    if (::linkat(folder.fd.get(), last.c_str(), parent, name.c_str(), 0) != 0) {
       return fail(system_error(errno, "link"));
     }
     return {};
@@ -301,11 +322,11 @@ class Extractor {
       return make_room(parent, hidden);
     }
     std::error_code error;
-    for (const auto& item :
-         fs::directory_iterator(fmt::format("/proc/self/fd/{}", parent), error)) {
-      HEARTH_CHECK_OK(make_room(parent, item.path().filename().string()));
+    for (fs::directory_iterator item(fmt::format("/proc/self/fd/{}", parent), error), end;
+         !error && item != end; item.increment(error)) {
+      HEARTH_CHECK_OK(make_room(parent, item->path().filename().string()));
     }
-    return {};
+    return error ? fail(Code::kInternal, "an opaque whiteout: " + error.message()) : Status();
   }
 
   Status apply_directory_modes() const {
@@ -320,10 +341,11 @@ class Extractor {
     return {};
   }
 
-  archive* reader_;
+  ArchiveStream& stream_;
   int root_;
   const ExtractOptions& options_;
   Extracted done_;
+  bool root_seen_ = false;
   std::vector<char> buffer_ = std::vector<char>(kBufferSize);
   std::vector<std::pair<std::string, unsigned>> directory_modes_;
 };
@@ -334,21 +356,21 @@ Result<Extracted> extract_archive(int fd, const fs::path& destination,
                                   const ExtractOptions& options) {
   const base::UniqueFd root(::open(destination.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return fail(system_error(errno, destination.string()));
-  const Reader reader = new_reader();
-  if (options.kind == ExtractOptions::Kind::kBuildContext) {
-    archive_read_support_format_zip(reader.get());
-  }
-  HEARTH_CHECK_OK(open_archive(reader.get(), fd));
-  return Extractor(reader.get(), root.get(), options).run();
+  ArchiveStream stream(fd, stream_options(options));
+  HEARTH_CHECK_OK(stream.open());
+  return Extractor(stream, root.get(), options).run();
 }
 
 bool is_archive(const fs::path& file) {
   const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return false;
-  const Reader reader = new_reader();
-  archive_entry* entry = nullptr;
-  return open_archive(reader.get(), fd.get()) &&
-         archive_read_next_header(reader.get(), &entry) >= ARCHIVE_WARN;
+  ArchiveStream stream(fd.get(), stream_options({.kind = ExtractOptions::Kind::kImageLayer}));
+  // What is refused for its cost is an archive whose refusal has a reason, not a file to copy.
+  const auto costs_too_much = [](const Error& error) { return error.code == Code::kTooLarge; };
+  const Status opened = stream.open();
+  if (!opened) return costs_too_much(opened.error());
+  const auto first = stream.next();
+  return first ? *first != nullptr : costs_too_much(first.error());
 }
 
 }  // namespace hearth::oci

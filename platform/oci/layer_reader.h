@@ -32,13 +32,16 @@ struct Extracted {
   std::uint64_t bytes = 0;
 };
 
-// Reads the archive from `fd` (from its current offset). Errors: kTooLarge over a limit (those of
-// path_bounds.h too), kForbidden for an entry that tries to leave or is of a refused type, kInvalid
-// for what is no archive, and what the checkpoint says.
+// Reads the archive from `fd`, a file, from its current offset. Errors: kTooLarge over a limit
+// (those of path_bounds.h and xz_dictionary.h too, and 8 KiB of headers for each file), kForbidden
+// for an entry that tries to leave or is of a refused type, kUnsupported for one of a zip that is
+// packed otherwise than with deflate or bzip2, kInvalid for what is no archive, and what the
+// checkpoint says.
 Result<Extracted> extract_archive(int fd, const std::filesystem::path& destination,
                                   const ExtractOptions& options);
 
-// True when the file starts like a tar that extract_archive() reads.
+// True when the file starts with an entry of a tar that extract_archive() reads, or refuses as too
+// large.
 bool is_archive(const std::filesystem::path& file);
 
 }  // namespace hearth::oci

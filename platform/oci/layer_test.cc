@@ -17,6 +17,7 @@ namespace hearth::oci {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 class LayerTest : public testing::Test {
  public:
@@ -219,6 +220,15 @@ TEST_F(LayerTest, KeepsTheLimits) {
       Code::kTooLarge);
 }
 
+TEST_F(LayerTest, CountsTheFolderItselfFromItsSecondTimeOn) {
+  const Item root{"./", AE_IFDIR};
+  EXPECT_EQ(unpack(raw_tar({root, {"a"}, {"b"}}), {.files_max = 2})->files, 2U);
+  const std::string many = raw_tar(std::vector<Item>(1000, root));
+  for (const std::string& bytes : {many, gzip(many)}) {
+    EXPECT_EQ(unpack(bytes, {.files_max = 100}).error().code, Code::kTooLarge);
+  }
+}
+
 TEST_F(LayerTest, RefusesPathsThatAreTooDeepOrTooLong) {
   std::string deep = "x";
   for (std::size_t i = 0; i < limits::kPathDepthMax; ++i) deep.insert(0, "d/");
@@ -235,6 +245,39 @@ TEST_F(LayerTest, RefusesPathsThatAreTooDeepOrTooLong) {
     EXPECT_EQ(writer.finish().error().code, Code::kTooLarge);
   }
   EXPECT_TRUE(unpack(raw_tar({{deep.substr(2), AE_IFREG, "x"}})));
+}
+
+TEST_F(LayerTest, RefusesPathsThatAreTooDeepThroughLinks) {
+  const ExtractOptions layer{.kind = ExtractOptions::Kind::kImageLayer};
+  std::string deep = "d";
+  for (std::size_t i = 2; i < limits::kPathDepthMax; ++i) deep += "/d";
+  const std::vector<Item> link = {{deep + "/file", AE_IFREG, "x"}, {"l1", AE_IFLNK, deep}};
+  ASSERT_TRUE(unpack(raw_tar(link), layer));
+  EXPECT_TRUE(unpack(raw_tar({{"l1/other", AE_IFREG, "x"}}), layer));
+  EXPECT_TRUE(fs::exists(out() / deep / "other"));
+  for (const char* path : {"l1/d/file", "l1/d/d/d/file"}) {
+    const auto result = unpack(raw_tar({{path, AE_IFREG, "x"}}), layer);
+    ASSERT_FALSE(result) << path;
+    EXPECT_EQ(result.error().code, Code::kTooLarge) << result.error().message;
+    EXPECT_TRUE(result.error().message.starts_with(path)) << result.error().message;
+  }
+  EXPECT_FALSE(fs::exists(out() / deep / "d/d"));  // nor made on the way
+}
+
+TEST_F(LayerTest, MessagesShowTheBeginningOfLongNames) {
+  const std::string lengthy(100'000, 'n');
+  const std::vector<std::vector<Item>> archives = {
+      {{"/" + lengthy}},
+      {{"../" + lengthy}},
+      {{"link", AE_IFLNK, "/" + lengthy}},
+      {{"hard", AE_IFREG, lengthy.substr(0, 2000), true}},
+      {{lengthy.substr(0, 2000) + "/file"}},
+  };
+  for (const auto& items : archives) {
+    const auto result = unpack(raw_tar(items));
+    ASSERT_FALSE(result);
+    EXPECT_LT(result.error().message.size(), 600U) << result.error().message.substr(0, 50);
+  }
 }
 
 TEST_F(LayerTest, CountsFoldersThatNoEntryNames) {
@@ -312,6 +355,35 @@ TEST_F(LayerTest, RefusesWhatIsNoArchive) {
   EXPECT_EQ(unpack("#!/bin/sh\necho no archive\n").error().code, Code::kInvalid);
   EXPECT_FALSE(is_archive(put("text", "hello")));
   EXPECT_TRUE(is_archive(put("tar", raw_tar({{"a", AE_IFREG, "x"}}))));
+  EXPECT_TRUE(is_archive(put("packed", gzip(raw_tar({{"a", AE_IFREG, "x"}})))));
+}
+
+TEST_F(LayerTest, RefusesAnXzThatAsksForGigabytes) {
+  const std::string xz = "\xfd"s + "7zXZ\0\0\1"s + std::string(4, '\0') + "\2\0\x21\1\x28"s;
+  for (const auto kind : {ExtractOptions::Kind::kBuildContext, ExtractOptions::Kind::kImageLayer}) {
+    const auto result = unpack(xz, {.kind = kind});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, Code::kTooLarge);
+    EXPECT_TRUE(result.error().message.contains("4294967295")) << result.error().message;
+  }
+  EXPECT_TRUE(is_archive(put("xz", xz)));  // for the reason to be told
+}
+
+TEST_F(LayerTest, ADamagedHeaderIsToldAsSuch) {
+  std::string tar = raw_tar({{"first"}, {"second"}});
+  tar[tar.find("second")] = 'S';  // its sum says otherwise
+  const auto result = unpack(tar);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kInvalid);
+  EXPECT_TRUE(result.error().message.starts_with("reading: ")) << result.error().message;
+}
+
+TEST_F(LayerTest, AFileWithoutAnEntryIsNoArchiveToUnpack) {
+  EXPECT_FALSE(is_archive(put("zeros", std::string(10'240, '\0'))));
+  EXPECT_FALSE(is_archive(put("empty", "")));
+  std::string damaged = raw_tar({{"a", AE_IFREG, "x"}});
+  damaged[0] = 'A';  // its sum says otherwise
+  EXPECT_FALSE(is_archive(put("damaged", damaged)));
 }
 
 }  // namespace

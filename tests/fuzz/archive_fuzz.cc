@@ -22,6 +22,29 @@ using Kind = oci::ExtractOptions::Kind;
 constexpr std::size_t kFilesMax = 64;
 constexpr std::uint64_t kBytesMax = 1024 * 1024;
 
+enum class Below { kEnter, kLeave };
+
+// Calls `visit` with all paths below `folder` and what they are, links not followed.
+template <typename Visit>
+void each_below(const fs::path& folder, Visit visit) {
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error);
+  while (!error && it != fs::recursive_directory_iterator()) {
+    const fs::file_status status = it->symlink_status(error);
+    require(!error, "what is unpacked can be looked at");
+    if (visit(it->path(), status) == Below::kLeave) it.disable_recursion_pending();
+    it.increment(error);
+  }
+  require(!error, "what is unpacked can be listed");
+}
+
+std::uintmax_t links_of(const fs::path& file) {
+  std::error_code error;
+  const std::uintmax_t links = fs::hard_link_count(file, error);
+  require(!error, "a file's names can be counted");
+  return links;
+}
+
 // A tree around the target whose every file is known.
 class Surroundings {
  public:
@@ -48,7 +71,8 @@ class Surroundings {
     std::error_code error;
     fs::remove_all(target(), error);
     require(!error, "the target can be removed");
-    fs::create_directory(target());
+    fs::create_directory(target(), error);
+    require(!error, "the target can be made again");
   }
 
  private:
@@ -63,22 +87,19 @@ class Surroundings {
   // Paths and contents, modes too, of all but the target's inside.
   std::map<std::string, std::string> listing() const {
     std::map<std::string, std::string> out;
-    for (auto it = fs::recursive_directory_iterator(root_);
-         it != fs::recursive_directory_iterator(); ++it) {
-      if (it->path() == target()) {
-        it.disable_recursion_pending();
-        out[it->path().string()] = "";
-        continue;
+    each_below(root_, [&](const fs::path& path, const fs::file_status& status) {
+      if (path == target()) {
+        out[path.string()] = "";
+        return Below::kLeave;
       }
-      const auto status = it->symlink_status();
-      std::string& what = out[it->path().string()];
+      std::string& what = out[path.string()];
       what = std::to_string(static_cast<int>(status.type())) + " " +
              std::to_string(static_cast<unsigned>(status.permissions())) + " ";
       if (fs::is_regular_file(status)) {
-        what += std::to_string(fs::hard_link_count(it->path())) +
-                base::read_file(it->path()).value_or("unreadable");
+        what += std::to_string(links_of(path)) + base::read_file(path).value_or("unreadable");
       }
-    }
+      return Below::kEnter;
+    });
     return out;
   }
 
@@ -93,18 +114,20 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
 
 void require_inside(const fs::path& target, const oci::Extracted& extracted, Kind kind) {
   std::uint64_t bytes = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(target)) {
-    if (entry.is_symlink()) {
-      if (kind == Kind::kImageLayer) continue;  // means the image's own root
-      std::error_code error;
-      const fs::path leads = fs::weakly_canonical(entry.path(), error);
+  each_below(target, [&](const fs::path& path, const fs::file_status& status) {
+    std::error_code error;
+    if (fs::is_symlink(status)) {
+      if (kind == Kind::kImageLayer) return Below::kLeave;  // means the image's own root
+      const fs::path leads = fs::weakly_canonical(path, error);
       require(error || lies_in(leads, target), "a link of a context leads to the context");
-    } else if (entry.is_regular_file()) {
-      if (fs::hard_link_count(entry.path()) == 1) bytes += entry.file_size();
+    } else if (fs::is_regular_file(status)) {
+      if (links_of(path) == 1) bytes += fs::file_size(path, error);
+      require(!error, "a file has a size");
     } else {
-      require(entry.is_directory(), "only files, folders and links");
+      require(fs::is_directory(status), "only files, folders and links");
     }
-  }
+    return Below::kEnter;
+  });
   require(bytes <= extracted.bytes, "the bytes are counted");
 }
 
