@@ -34,7 +34,7 @@ std::string clean(std::string_view path) {
 Result<CopyItem> item_of(const fs::path& path) {
   struct stat status{};
   if (::lstat(path.c_str(), &status) != 0) return fail(system_error(errno, path.string()));
-  CopyItem out{.source = path,
+  CopyItem out{.source = path.string(),
                .mode = status.st_mode & 07777U,
                .size = static_cast<std::uint64_t>(status.st_size)};
   if (S_ISDIR(status.st_mode)) {
@@ -70,6 +70,21 @@ Result<std::string> hash_file(const fs::path& path, const oci::Checkpoint& check
   }
 }
 
+Status CopyList::add(CopyItem item) {
+  bytes += sizeof item + item.relative.size() + item.source.size() + item.link_target.size();
+  if (bytes > kCopyListBytesMax) {
+    return fail(Code::kTooLarge, fmt::format("the list of what is to be copied is over {} bytes",
+                                             kCopyListBytesMax));
+  }
+  items.push_back(std::move(item));
+  return {};
+}
+
+Status CopyList::add(CopyList more) {
+  for (CopyItem& item : more.items) HEARTH_CHECK_OK(add(std::move(item)));
+  return {};
+}
+
 Result<BuildContext> BuildContext::open(fs::path root, std::string_view dockerfile,
                                         oci::Checkpoint checkpoint) {
   std::error_code error;
@@ -77,19 +92,29 @@ Result<BuildContext> BuildContext::open(fs::path root, std::string_view dockerfi
     return fail(Code::kNotFound, fmt::format("the context {} is no folder", root.string()));
   }
   BuildContext out(fs::canonical(root, error), std::move(checkpoint));
-  for (const std::string& name :
-       {clean(dockerfile) + ".dockerignore", std::string(".dockerignore")}) {
-    if (const auto text = out.read(name, limits::kContextBytesMax)) {
-      out.ignore_ = IgnoreFile(*text);
-      break;
-    }
-  }
+  HEARTH_CHECK_OK(out.read_ignore_file(dockerfile));
   HEARTH_CHECK_OK(out.check_bounds());
   return out;
 }
 
 BuildContext BuildContext::of_tree(fs::path root, oci::Checkpoint checkpoint) {
   return {std::move(root), std::move(checkpoint)};
+}
+
+Status BuildContext::read_ignore_file(std::string_view dockerfile) {
+  for (const std::string& name :
+       {clean(dockerfile) + ".dockerignore", std::string(".dockerignore")}) {
+    const auto text = read(name, kIgnoreFileBytesMax);
+    if (!text && text.error().code == Code::kTooLarge) {
+      return fail(Code::kTooLarge, fmt::format("{} is over {} bytes", name, kIgnoreFileBytesMax));
+    }
+    if (!text) continue;
+    auto rules = IgnoreFile::parse(*text);
+    if (!rules) return fail(with_context(rules.error(), name));
+    ignore_ = std::move(*rules);
+    return {};
+  }
+  return {};
 }
 
 Status BuildContext::check_bounds() const {
@@ -101,7 +126,8 @@ Status BuildContext::check_bounds() const {
     HEARTH_CHECK_OK(oci::pass(checkpoint_));
     // Before the ignored ones are left out: each folder that is gone into holds a descriptor.
     HEARTH_CHECK_OK(oci::check_path(item->path().lexically_relative(root_).string()));
-    if (ignores(item->path())) continue;
+    HEARTH_TRY(is_ignored, ignores(item->path()));
+    if (is_ignored) continue;
     ++files;
     std::error_code ignored;
     if (item->is_regular_file(ignored) && !item->is_symlink(ignored)) {
@@ -116,10 +142,11 @@ Status BuildContext::check_bounds() const {
   return {};
 }
 
-bool BuildContext::ignores(const fs::path& path) const {
+Result<bool> BuildContext::ignores(const fs::path& path) const {
   if (ignore_.empty()) return false;
   const std::string relative = path.lexically_relative(root_).string();
-  return relative != "." && ignore_.ignores(relative);
+  if (relative == ".") return false;
+  return ignore_.ignores(relative, checkpoint_);
 }
 
 Result<fs::path> BuildContext::resolve(std::string_view path) const {
@@ -143,59 +170,73 @@ Result<std::string> BuildContext::read(std::string_view path, std::size_t bytes_
   return base::read_file(real, bytes_max);
 }
 
-Status BuildContext::collect(const fs::path& path, std::vector<CopyItem>& out) const {
+Status BuildContext::collect(const fs::path& path, CopyList& out) const {
   HEARTH_TRY(top, item_of(path));
   if (top.kind != CopyItem::Kind::kDirectory) {
     top.relative = path.filename().string();
     top.is_whole_source = true;
-    out.push_back(std::move(top));
-    return {};
+    return out.add(std::move(top));
   }
   // A folder means its content; the folder itself gives the destination its mode.
-  out.push_back(std::move(top));
+  HEARTH_CHECK_OK(out.add(std::move(top)));
   std::error_code error;
   auto item = fs::recursive_directory_iterator(path, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
     HEARTH_CHECK_OK(oci::pass(checkpoint_));
-    if (ignores(item->path())) continue;
+    HEARTH_TRY(is_ignored, ignores(item->path()));
+    if (is_ignored) continue;
     HEARTH_TRY(entry, item_of(item->path()));
     entry.relative = item->path().lexically_relative(path).string();
-    out.push_back(std::move(entry));
+    HEARTH_CHECK_OK(out.add(std::move(entry)));
   }
   if (error) return fail(Code::kInternal, fmt::format("{}: {}", path.string(), error.message()));
   return {};
 }
 
-Result<std::vector<CopyItem>> BuildContext::find(std::string_view source) const {
-  std::vector<CopyItem> out;
+Result<CopyList> BuildContext::find(std::string_view source) const {
+  if (source.size() > kPatternBytesMax) {
+    return fail(Code::kTooLarge, fmt::format("a source is over {} bytes", kPatternBytesMax));
+  }
+  CopyList out;
   const std::string wanted = clean(source);
   if (!is_pattern(wanted)) {
     const auto real = resolve(wanted);
-    if (!real || ignores(root_ / wanted)) {
-      const bool ignored = real.has_value();
-      return fail(Code::kNotFound, fmt::format("{}: {}", source,
-                                               ignored ? "left out by .dockerignore"
-                                                       : "no such file in the context"));
+    if (!real) return fail(Code::kNotFound, fmt::format("{}: no such file in the context", source));
+    HEARTH_TRY(is_ignored, ignores(root_ / wanted));
+    if (is_ignored) {
+      return fail(Code::kNotFound, fmt::format("{}: left out by .dockerignore", source));
     }
     HEARTH_CHECK_OK(collect(*real, out));
-    if (out.size() == 1 && out[0].is_whole_source) {
-      out[0].relative = fs::path(wanted).filename().string();
+    if (out.items.size() == 1 && out.items[0].is_whole_source) {
+      out.items[0].relative = fs::path(wanted).filename().string();
     }
     return out;
   }
-  const auto depth = std::ranges::count(wanted, '/');
+  HEARTH_TRY(found, matches(wanted));
+  for (const std::string& path : found) HEARTH_CHECK_OK(collect(path, out));
+  return out;
+}
+
+Result<std::vector<std::string>> BuildContext::matches(std::string_view pattern) const {
+  const PathPattern wanted(pattern);
+  const auto depth = std::ranges::count(pattern, '/');
   std::error_code error;
-  std::vector<fs::path> matches;
+  std::vector<std::string> out;
   auto item = fs::recursive_directory_iterator(root_, error);
   for (; !error && item != fs::recursive_directory_iterator(); item.increment(error)) {
     HEARTH_CHECK_OK(oci::pass(checkpoint_));
     if (item.depth() >= depth) item.disable_recursion_pending();
     const std::string relative = item->path().lexically_relative(root_).string();
-    if (match_path(wanted, relative) && !ignore_.ignores(relative)) matches.push_back(item->path());
+    if (!wanted.matches(base::split(relative, '/'))) continue;
+    HEARTH_TRY(is_ignored, ignore_.ignores(relative, checkpoint_));
+    if (!is_ignored) out.push_back(item->path().string());
   }
   if (error) return fail(Code::kInternal, "reading the context: " + error.message());
-  std::ranges::sort(matches);
-  for (const fs::path& path : matches) HEARTH_CHECK_OK(collect(path, out));
+  // By components: what a folder holds comes right behind it.
+  const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c); };
+  std::ranges::sort(out, [rank](const std::string& a, const std::string& b) {
+    return std::ranges::lexicographical_compare(a, b, {}, rank, rank);
+  });
   return out;
 }
 

@@ -7,8 +7,10 @@
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 #include "platform/oci/layer_reader.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::builder {
 namespace {
@@ -40,8 +42,8 @@ BuildJob::BuildJob(const blobs::BlobStore& blobs, const BuilderOptions& options,
 BuildJob::~BuildJob() { clean(); }
 
 void BuildJob::clean() {
-  std::error_code error;
-  fs::remove_all(folder_, error);
+  // What can't be removed goes at the next start, or stays.
+  (void)base::remove_tree(folder_);
 }
 
 void BuildJob::log(std::string_view line) {
@@ -61,12 +63,7 @@ Result<std::vector<std::string>> BuildJob::prepare() {
   if (!text) return fail(with_context(text.error(), "reading the Dockerfile"));
   HEARTH_TRY(file, parse_dockerfile(*text));
   file_ = std::move(file);
-  StageState global;
-  for (const Instruction& item : file_.global_args) {
-    const Status applied = apply_metadata(item, sources(), global);
-    if (!applied) return fail(at_line(applied.error(), item));
-    global_args_ = global.args;
-  }
+  HEARTH_CHECK_OK(read_global_args());
   for (Stage& stage : file_.stages) {
     auto image = substitute(stage.from.words[0], global_args_, file_.escape);
     if (!image) return fail(at_line(image.error(), stage.from));
@@ -82,9 +79,23 @@ Result<std::vector<std::string>> BuildJob::prepare() {
   return names;
 }
 
+Status BuildJob::read_global_args() {
+  StageState global;
+  const ArgumentSources above{
+      .given = request_.build_args, .global = global.args, .escape = file_.escape};
+  for (const Instruction& item : file_.global_args) {
+    HEARTH_CHECK_OK(check_time());
+    const Status applied = apply_metadata(item, above, global);
+    if (!applied) return fail(at_line(applied.error(), item));
+  }
+  global_args_ = std::move(global.args);
+  return {};
+}
+
 std::optional<std::size_t> BuildJob::stage_index(std::string_view name) const {
+  const std::string wanted = base::lower(name);
   for (std::size_t i = 0; i < file_.stages.size(); ++i) {
-    if (!file_.stages[i].name.empty() && file_.stages[i].name == base::lower(name)) return i;
+    if (!file_.stages[i].name.empty() && file_.stages[i].name == wanted) return i;
   }
   return std::nullopt;
 }
@@ -101,7 +112,8 @@ Status BuildJob::choose_stages() {
   return {};
 }
 
-// A stage and what it is built from; stages that nobody needs are left out.
+// A stage and what it is built from; stages that nobody needs are left out. Calls itself for each
+// stage below: kStagesMax deep at most.
 Status BuildJob::add_stage(std::size_t index) {
   if (std::ranges::find(order_, index) != order_.end()) return {};
   const Stage& stage = file_.stages[index];
@@ -141,6 +153,7 @@ Result<StageState> BuildJob::open_stage(const Stage& stage) {
     out = *states_.at(*other);
     out.unpacked = 0;
     out.args.clear();
+    out.has_own_cmd = false;
     key.add(out.key);
   } else if (from == "scratch") {
     key.add("scratch");
@@ -257,8 +270,10 @@ void BuildJob::append_layer(std::string_view key, const std::optional<Layer>& la
 
 Result<BuildJob::Step> BuildJob::plan_workdir(const Instruction& item) {
   HEARTH_TRY(path, substitute(item.text, stage().variables(), file_.escape));
+  HEARTH_CHECK_OK(oci::check_path(path));
   std::string folder = stage().absolute(path + "/");
   while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  HEARTH_CHECK_OK(oci::check_path(folder));
   stage().config.working_dir = folder;
   Step step;
   stage().add_folder(folder);

@@ -87,12 +87,13 @@ class BuildJob {
     Fill fill;
   };
   struct CopySources {
-    std::vector<CopyItem> items;
+    CopyList list;
     bool is_folder_target = false;  // several sources, or the destination ends in '/'
     std::string identity;           // for the key: content, or the other stage's key
   };
 
   // build_job.cc
+  Status read_global_args();
   Status choose_stages();
   Status add_stage(std::size_t index);
   std::optional<std::size_t> stage_index(std::string_view name) const;
@@ -120,7 +121,7 @@ class BuildJob {
                                 const std::string& destination);
   Status fill_copy(const CopySources& sources, const std::string& destination,
                    std::optional<unsigned> mode, oci::LayerWriter& writer);
-  Result<std::vector<CopyItem>> unpack_archives(std::vector<CopyItem> items);
+  Result<CopyList> unpack_archives(CopyList list);
 
   // run_step.cc
   Result<Step> plan_run(const Instruction& item);

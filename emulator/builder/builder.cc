@@ -13,6 +13,7 @@
 #include "platform/base/file.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/telemetry/log.h"
 
 namespace hearth::builder {
@@ -171,8 +172,7 @@ Task<Result<BuildResult>> build_with_kaniko(async::BlockingPool& pool, BuilderOp
       [request = std::move(request), folder, executor = options.kaniko_executor]() -> Status {
         HEARTH_CHECK_OK(base::make_private_directory(folder));
         const Status ran = run_kaniko(request, executor, folder);
-        std::error_code ignored;
-        std::filesystem::remove_all(folder, ignored);
+        (void)base::remove_tree(folder);
         return ran;
       });
   if (!done) co_return fail(done.error());
@@ -194,8 +194,7 @@ Builder::Builder(registry::Registry& registry, const blobs::BlobStore& blobs,
                  async::BlockingPool& pool, BuilderOptions options)
     : shared_(std::make_shared<Shared>(registry, blobs, pool, std::move(options))) {
   // What a crash left of builds in work.
-  std::error_code error;
-  std::filesystem::remove_all(shared_->options.work_dir / "builds", error);
+  (void)base::remove_tree(shared_->options.work_dir / "builds");
 }
 
 Builder::~Builder() = default;

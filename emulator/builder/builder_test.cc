@@ -7,6 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "emulator/blobs/blob_store.h"
+#include "emulator/builder/build_context.h"
+#include "emulator/builder/dockerfile.h"
+#include "emulator/builder/ignore_file.h"
 #include "emulator/registry/registry.h"
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
@@ -253,6 +256,56 @@ TEST_F(BuilderTest, StandsOnAnImageOfTheRegistry) {
   EXPECT_EQ(config_.env, std::vector<std::string>{"BASE=yes"});
 }
 
+TEST_F(BuilderTest, AnEmptyListTakesAwayTheCommandOfTheBase) {
+  put("Dockerfile", "FROM scratch\nENTRYPOINT [\"run\"]\nCMD [\"it\"]\n");
+  BuildRequest base = request();
+  base.destinations = {"localhost:5001/library/mine:1"};
+  ASSERT_TRUE(build(std::move(base)));
+  put("Dockerfile", "FROM docker.io/library/mine:1\nCMD []\n");
+  const auto no_command = build();
+  ASSERT_TRUE(no_command) << no_command.error().message;
+  unpack(*no_command);
+  EXPECT_EQ(config_.entrypoint, std::vector<std::string>{"run"});
+  EXPECT_TRUE(config_.cmd.empty());
+  put("Dockerfile", "FROM docker.io/library/mine:1\nENTRYPOINT []\n");
+  const auto nothing = build();
+  ASSERT_TRUE(nothing) << nothing.error().message;
+  unpack(*nothing);
+  EXPECT_TRUE(config_.entrypoint.empty());
+  EXPECT_TRUE(config_.cmd.empty());
+}
+
+TEST_F(BuilderTest, AStageMayStandOnAsManyAsThereMayBe) {
+  std::string text = "FROM scratch AS s0\nCMD [\"a\"]\n";
+  for (std::size_t i = 1; i < kStagesMax; ++i) {
+    text += "FROM s" + std::to_string(i - 1) + " AS s" + std::to_string(i) + "\n";
+  }
+  put("Dockerfile", text + "ENTRYPOINT [\"b\"]\n");
+  const auto result = build();
+  ASSERT_TRUE(result) << result.error().message;
+  unpack(*result);
+  EXPECT_TRUE(config_.cmd.empty());  // it was another stage's
+}
+
+TEST_F(BuilderTest, SaysWhichLineIsTooLarge) {
+  const auto message = [this](const std::string& text) {
+    put("Dockerfile", text);
+    const auto result = build();
+    return result ? "taken" : result.error().message;
+  };
+  std::string doubled = "ENV A=0123456789abcdef\n";
+  for (int i = 0; i < 20; ++i) doubled += "ENV A=$A$A\n";
+  EXPECT_EQ(message("FROM scratch\n" + doubled),
+            "Dockerfile line 15: ENV A=$A$A: the variable A is over 131072 bytes");
+  const std::string value = "ARG A=" + std::string(3000, 'x') + "\n";
+  EXPECT_THAT(message("FROM scratch\n" + value + "WORKDIR /$A\n"),
+              HasSubstr("line 3: WORKDIR /$A: "));
+  EXPECT_THAT(message("FROM scratch\n" + value + "COPY a /$A\n"),
+              HasSubstr("line 3: COPY a /$A: "));
+  EXPECT_EQ(message("FROM scratch\n" + value + "COPY *$A$A /\n"),
+            "Dockerfile line 3: COPY *$A$A /: a source is over 4096 bytes");
+}
+
 TEST_F(BuilderTest, AFailingRunShowsLineCodeAndTail) {
   put("Dockerfile", "FROM x\n\nRUN for i in $(seq 30); do echo line $i; done; exit 7\n");
   const auto result = build();
@@ -348,6 +401,31 @@ TEST_F(BuilderTest, HonoursDockerignoreAndPatterns) {
   const fs::path image = unpack(*result);
   EXPECT_TRUE(fs::exists(image / "app/a.py"));
   EXPECT_FALSE(fs::exists(image / "app/secret.py"));
+}
+
+TEST(CopyList, IsBoundedInMemory) {
+  CopyList list;
+  ASSERT_TRUE(list.add(CopyItem{.relative = "a", .source = "/context/a"}));
+  EXPECT_EQ(list.items.size(), 1U);
+  list.bytes = kCopyListBytesMax - sizeof(CopyItem);
+  ASSERT_TRUE(list.add(CopyItem{}));
+  const Status refused = list.add(CopyItem{});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kTooLarge);
+  // A list that is added to another counts there.
+  EXPECT_FALSE(list.add(CopyList{.items = {CopyItem{}}}));
+  EXPECT_EQ(list.items.size(), 2U);
+}
+
+TEST_F(BuilderTest, NamesTheIgnoreFileThatIsTooLarge) {
+  put("Dockerfile", "FROM scratch\nCOPY a.py /\n");
+  put("a.py", "");
+  put(".dockerignore", std::string(kIgnoreFileBytesMax + 1, '\n'));
+  EXPECT_EQ(build().error().message, ".dockerignore is over 1048576 bytes");
+  EXPECT_EQ(build().error().code, Code::kTooLarge);
+  put("Dockerfile.dockerignore", "a\n" + std::string(kPatternBytesMax + 1, 'a'));
+  EXPECT_EQ(build().error().message,
+            "Dockerfile.dockerignore: line 2: the pattern is over 4096 bytes");
 }
 
 TEST_F(BuilderTest, NamesWhatIsWrong) {

@@ -11,6 +11,7 @@
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
 #include "platform/oci/layer_reader.h"
+#include "platform/oci/path_bounds.h"
 
 namespace hearth::builder {
 namespace {
@@ -64,11 +65,9 @@ Status add_to_key(const CopyItem& item, const oci::Checkpoint& checkpoint, Cache
 Result<BuildJob::Step> BuildJob::plan_copy(const Instruction& item) {
   HEARTH_CHECK_OK(check_flags(item));
   HEARTH_TRY(mode, mode_flag(item));
-  std::vector<std::string> words;
-  for (const std::string& word : item.words) {
-    HEARTH_TRY(text, substitute(word, stage().variables(), file_.escape));
-    words.push_back(std::move(text));
-  }
+  const Variables variables = stage().variables();
+  HEARTH_TRY(words, Substitution(variables, file_.escape).of_all(item.words));
+  HEARTH_CHECK_OK(oci::check_path(words.back()));
   const std::string destination = stage().absolute(words.back());
   words.pop_back();
   HEARTH_TRY(sources, gather(item, words));
@@ -85,13 +84,13 @@ Result<BuildJob::Step> BuildJob::plan_copy(const Instruction& item) {
       // The key stood for the other stage's content: only now its files are needed.
       HEARTH_TRY(origin, copy_origin(item));
       for (const std::string& word : words) {
-        HEARTH_TRY(items, origin.find(word));
-        std::ranges::move(items, std::back_inserter(sources.items));
+        HEARTH_TRY(found, origin.find(word));
+        HEARTH_CHECK_OK(sources.list.add(std::move(found)));
       }
     }
     if (item.keyword == Keyword::kAdd) {
-      HEARTH_TRY(items, unpack_archives(std::move(sources.items)));
-      sources.items = std::move(items);
+      HEARTH_TRY(unpacked, unpack_archives(std::move(sources.list)));
+      sources.list = std::move(unpacked);
     }
     return fill_copy(sources, destination, mode, writer);
   };
@@ -123,14 +122,14 @@ Result<BuildJob::CopySources> BuildJob::gather(const Instruction& item,
     if (item.keyword == Keyword::kAdd && is_url(word)) {
       return fail(Code::kUnsupported, "ADD of URLs is not supported; add the file to the context");
     }
-    HEARTH_TRY(items, context_->find(word));
-    for (const CopyItem& found : items) {
-      HEARTH_CHECK_OK(add_to_key(found, checkpoint(), key));
+    HEARTH_TRY(found, context_->find(word));
+    for (const CopyItem& one : found.items) {
+      HEARTH_CHECK_OK(add_to_key(one, checkpoint(), key));
     }
-    std::ranges::move(items, std::back_inserter(out.items));
+    HEARTH_CHECK_OK(out.list.add(std::move(found)));
   }
-  if (out.items.empty()) return fail(Code::kNotFound, "no file of the context matches");
-  const auto wholes = std::ranges::count_if(out.items, &CopyItem::is_whole_source);
+  if (out.list.items.empty()) return fail(Code::kNotFound, "no file of the context matches");
+  const auto wholes = std::ranges::count_if(out.list.items, &CopyItem::is_whole_source);
   out.is_folder_target = out.is_folder_target || wholes > 1;
   out.identity = key.finish();
   return out;
@@ -172,7 +171,7 @@ Result<std::string> BuildJob::target_of(const CopyItem& item, const CopySources&
 
 Status BuildJob::fill_copy(const CopySources& sources, const std::string& destination,
                            std::optional<unsigned> mode, oci::LayerWriter& writer) {
-  for (const CopyItem& item : sources.items) {
+  for (const CopyItem& item : sources.list.items) {
     HEARTH_CHECK_OK(check_time());
     HEARTH_TRY(target, target_of(item, sources, destination));
     switch (item.kind) {
@@ -195,22 +194,22 @@ Status BuildJob::fill_copy(const CopySources& sources, const std::string& destin
   return {};
 }
 
-Result<std::vector<CopyItem>> BuildJob::unpack_archives(std::vector<CopyItem> items) {
-  std::vector<CopyItem> out;
-  for (CopyItem& item : items) {
+Result<CopyList> BuildJob::unpack_archives(CopyList list) {
+  CopyList out;
+  for (CopyItem& item : list.items) {
     HEARTH_CHECK_OK(check_time());
     if (!item.is_whole_source || item.kind != CopyItem::Kind::kFile ||
         !oci::is_archive(item.source)) {
-      out.push_back(std::move(item));
+      HEARTH_CHECK_OK(out.add(std::move(item)));
       continue;
     }
     const fs::path folder = folder_ / fmt::format("archive-{}", ++folders_made_);
     HEARTH_CHECK_OK(base::make_private_directory(folder));
     const base::UniqueFd fd(::open(item.source.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd) return fail(system_error(errno, item.source.string()));
+    if (!fd) return fail(system_error(errno, item.source));
     HEARTH_CHECK_OK(oci::extract_archive(fd.get(), folder, {.checkpoint = checkpoint()}));
     HEARTH_TRY(content, BuildContext::of_tree(folder, checkpoint()).find("."));
-    std::ranges::move(content, std::back_inserter(out));
+    HEARTH_CHECK_OK(out.add(std::move(content)));
   }
   return out;
 }

@@ -86,14 +86,14 @@ std::vector<LogicalLine> join_lines(std::string_view text, char escape) {
   int number = 0;
   for (std::string_view line : base::split(text, '\n')) {
     ++number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
     const std::string_view trimmed = base::trim(line);
     if (trimmed.empty() || trimmed.starts_with('#')) continue;
     const bool continues = trimmed.back() == escape;
     if (!open) open = LogicalLine{.number = number, .text = {}};
-    std::string_view piece = line.substr(0, line.find_last_not_of(" \t") + 1);
-    if (continues) piece.remove_suffix(1);
-    open->text += piece;
+    // Ends where `trimmed` does, whatever white space follows; what stands in front is kept.
+    line.remove_suffix(static_cast<std::size_t>(line.end() - trimmed.end()));
+    if (continues) line.remove_suffix(1);
+    open->text += line;
     if (!continues) {
       out.push_back(std::move(*open));
       open.reset();
@@ -178,8 +178,15 @@ Result<Keyword> keyword_of(const std::string& name, int line) {
                             : fmt::format("unknown instruction {}", name));
 }
 
+// CMD [] and ENTRYPOINT [] take away what the base has.
+bool may_be_empty(const Instruction& item) {
+  return item.json && (item.keyword == Keyword::kCmd || item.keyword == Keyword::kEntrypoint);
+}
+
 Status check_arguments(const Instruction& item) {
-  if (item.words.empty()) return fail_at(item.line, item.name + " needs an argument");
+  if (item.words.empty() && !may_be_empty(item)) {
+    return fail_at(item.line, item.name + " needs an argument");
+  }
   const bool copies = item.keyword == Keyword::kCopy || item.keyword == Keyword::kAdd;
   if (copies && item.words.size() < 2) {
     return fail_at(item.line, item.name + " needs a source and a destination");
@@ -211,6 +218,10 @@ Result<Instruction> parse_instruction(const LogicalLine& line, char escape) {
 }
 
 Result<Stage> open_stage(Instruction from, const Dockerfile& file) {
+  if (file.stages.size() == kStagesMax) {
+    return fail(Code::kTooLarge,
+                fmt::format("Dockerfile line {}: there are over {} stages", from.line, kStagesMax));
+  }
   Stage out;
   if (from.words.size() == 3 && base::equal_ignoring_case(from.words[1], "as")) {
     out.name = base::lower(from.words[2]);

@@ -2,6 +2,7 @@
 // are not substituted here: that needs the values of the moment (substitute.h).
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -49,13 +50,17 @@ struct Stage {
   std::vector<Instruction> instructions;
 };
 
+// A build may hold the state of each, and the stages below one are opened within one another.
+inline constexpr std::size_t kStagesMax = 256;
+
 struct Dockerfile {
   char escape = '\\';
   std::vector<Instruction> global_args;  // ARG before the first FROM
   std::vector<Stage> stages;
 };
 
-// kInvalid with the line; an unknown keyword names its nearest neighbour.
+// kInvalid with the line, kTooLarge over kStagesMax; an unknown keyword names its nearest
+// neighbour.
 Result<Dockerfile> parse_dockerfile(std::string_view text);
 
 }  // namespace hearth::builder

@@ -52,6 +52,68 @@ TEST(Dockerfile, NamesLineAndNearMiss) {
   EXPECT_TRUE(message("FROM x\nONBUILD RUN y\n").contains("ONBUILD is not supported"));
 }
 
+TEST(Dockerfile, BoundsTheNumberOfStages) {
+  std::string text;
+  for (std::size_t i = 0; i < kStagesMax; ++i) text += "FROM a AS x" + std::to_string(i) + "\n";
+  EXPECT_TRUE(parse_dockerfile(text));
+  const auto refused = parse_dockerfile(text + "RUN x\nFROM a\nRUN y\n");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kTooLarge);
+  EXPECT_EQ(refused.error().message, "Dockerfile line 258: there are over 256 stages");
+}
+
+TEST(Dockerfile, TakesEmptyListsWhereTheyTakeAwayWhatTheBaseHas) {
+  const auto file = parse_dockerfile("FROM x\nCMD []\nENTRYPOINT [ ]\n");
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_TRUE(file->stages[0].instructions[0].json);
+  EXPECT_TRUE(file->stages[0].instructions[1].words.empty());
+  for (const std::string_view keyword : {"RUN", "SHELL", "VOLUME", "COPY", "ADD"}) {
+    EXPECT_FALSE(parse_dockerfile("FROM x\n" + std::string(keyword) + " []\n")) << keyword;
+  }
+  EXPECT_FALSE(parse_dockerfile("FROM x\nCMD\n"));
+}
+
+TEST(Dockerfile, ContinuesALineWhateverWhiteSpaceFollowsTheEscape) {
+  for (const std::string_view end :
+       {"\n", "\r\n", "\r\r\n", " \t\n", " \r\n", "\r \n", " \r \r\n"}) {
+    const auto file = parse_dockerfile("FROM x\nRUN a \\" + std::string(end) + "  b" +
+                                       std::string(end) + "RUN c");
+    ASSERT_TRUE(file) << file.error().message;
+    ASSERT_EQ(file->stages[0].instructions.size(), 2U);
+    EXPECT_EQ(file->stages[0].instructions[0].text, "a   b");
+  }
+}
+
+TEST(Substitute, BoundsWhatVariablesPutIn) {
+  const Variables variables = {{"a", std::string(64 * 1024, 'x')}};
+  const auto repeated = [](std::string_view text, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  EXPECT_EQ(substitute(repeated("$a", 16), variables, '\\').value().size(), kSubstitutedBytesMax);
+  const std::vector<std::string> refused = {
+      repeated("$a", 17), repeated("${a}", 100'000), repeated("${a:-b}", 17),
+      // What is dropped in the end, too.
+      repeated("${unset:+$a}", 17), repeated("${unset:-${unset:-$a}}", 17)};
+  for (const std::string& word : refused) {
+    const auto value = substitute(word, variables, '\\');
+    ASSERT_FALSE(value);
+    EXPECT_EQ(value.error().code, Code::kTooLarge);
+    EXPECT_EQ(value.error().message, "the values of its variables are over 1048576 bytes");
+  }
+  // Text that no variable puts in is no longer than the file.
+  EXPECT_TRUE(substitute(std::string(2 * kSubstitutedBytesMax, 'x'), variables, '\\'));
+}
+
+TEST(Substitute, BoundsTheWordsOfAnInstructionTogether) {
+  const Variables variables = {{"a", std::string(64 * 1024, 'x')}};
+  EXPECT_TRUE(Substitution(variables, '\\').of_all(std::vector<std::string>(16, "$a")));
+  EXPECT_FALSE(Substitution(variables, '\\').of_all(std::vector<std::string>(17, "$a")));
+  EXPECT_TRUE(parse_pairs(std::vector<std::string>(16, "b=$a"), "", variables, '\\'));
+  EXPECT_FALSE(parse_pairs(std::vector<std::string>(17, "b=$a"), "", variables, '\\'));
+}
+
 TEST(Substitute, KnowsTheForms) {
   const Variables variables = {{"a", "1"}, {"empty", ""}};
   const auto value = [&](std::string_view word) {
@@ -64,7 +126,31 @@ TEST(Substitute, KnowsTheForms) {
   EXPECT_EQ(value(R"(\$a '$a' "$a b")"), "$a $a 1 b");
   EXPECT_EQ(value("$1 $"), "$1 $");
   EXPECT_FALSE(substitute("${a", variables, '\\'));
-  EXPECT_FALSE(substitute("${b:?must be set}", variables, '\\'));
+}
+
+TEST(Substitute, SaysWhichVariableIsMissing) {
+  const Variables variables = {{"a", "1"}, {"empty", ""}};
+  const auto message = [&](std::string_view word) {
+    const auto value = substitute(word, variables, '\\');
+    return value ? *value : value.error().message;
+  };
+  EXPECT_EQ(message("${b:?must be set}"), "b: must be set");
+  EXPECT_EQ(message("${b?}"), "b: is not allowed to be unset");
+  EXPECT_EQ(message("${b:?}"), "b: is not allowed to be unset");
+  EXPECT_EQ(message("${empty:?}"), "empty: is not allowed to be empty");
+  EXPECT_EQ(message("${empty?}${a:?}"), "1");
+}
+
+TEST(Substitute, RefusesNestingThatWouldOverflowTheStack) {
+  const auto nested = [](int depth) {
+    std::string word;
+    for (int i = 0; i < depth; ++i) word += "${a-";
+    return word + std::string(static_cast<std::size_t>(depth), '}');
+  };
+  EXPECT_TRUE(substitute(nested(32), {}, '\\'));
+  const auto refused = substitute(nested(100'000), {}, '\\');
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "${a}: nested more than 32 deep");
 }
 
 TEST(Substitute, ReadsPairs) {

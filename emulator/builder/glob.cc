@@ -1,7 +1,7 @@
 #include "emulator/builder/glob.h"
 
+#include <algorithm>
 #include <optional>
-#include <vector>
 
 #include "platform/base/text.h"
 
@@ -84,28 +84,67 @@ bool match_component(std::string_view pattern, std::string_view name) {
   return at == pattern.size();
 }
 
+constexpr std::string_view kAnyDepth = "**";
+
+// "**": from each place that was reached to all behind it.
+void spread(std::vector<bool>& reached, bool at_least_one) {
+  bool before = false;
+  for (std::size_t i = 0; i < reached.size(); ++i) {
+    const bool here = before || reached[i];
+    reached[i] = at_least_one ? before : here;
+    before = here;
+  }
+}
+
+// A component takes one name. False when it leads nowhere.
+bool advance(std::vector<bool>& reached, std::string_view component,
+             std::span<const std::string_view> path) {
+  bool any = false;
+  for (std::size_t i = path.size(); i > 0; --i) {
+    reached[i] = reached[i - 1] && match_component(component, path[i - 1]);
+    any = any || reached[i];
+  }
+  reached[0] = false;
+  return any;
+}
+
 }  // namespace
 
-bool match_path(std::string_view pattern, std::string_view path) {
-  const auto parts = base::split(path, '/');
-  // reached[i]: the pattern so far takes the first i components.
-  std::vector<bool> reached(parts.size() + 1, false);
-  reached[0] = true;
-  const auto components = base::split(pattern, '/');
-  for (std::size_t k = 0; k < components.size(); ++k) {
-    std::vector<bool> next(parts.size() + 1, false);
-    const bool any = components[k] == "**";
-    // A "**" at the end takes what is inside, not the folder itself.
-    const bool at_least_one = any && k + 1 == components.size();
-    for (std::size_t i = 0; i <= parts.size(); ++i) {
-      const bool before =
-          i > 0 && (any ? next[i - 1] || reached[i - 1]
-                        : reached[i - 1] && match_component(components[k], parts[i - 1]));
-      next[i] = before || (any && !at_least_one && reached[i]);
-    }
-    reached = std::move(next);
+PathPattern::PathPattern(std::string_view pattern) {
+  for (const std::string_view component : base::split(pattern, '/')) {
+    // Several in a row take what one takes.
+    const bool repeats =
+        component == kAnyDepth && !components_.empty() && components_.back() == kAnyDepth;
+    if (!repeats) components_.emplace_back(component);
   }
-  return reached.back();
+}
+
+// [i]: the pattern takes the first i components.
+std::vector<bool> PathPattern::reached(std::span<const std::string_view> path) const {
+  std::vector<bool> out(path.size() + 1, false);
+  out[0] = true;
+  for (std::size_t k = 0; k < components_.size(); ++k) {
+    if (components_[k] == kAnyDepth) {
+      // At the end it takes what is inside, not the folder itself.
+      spread(out, k + 1 == components_.size());
+    } else if (!advance(out, components_[k], path)) {
+      break;
+    }
+  }
+  return out;
+}
+
+bool PathPattern::matches(std::span<const std::string_view> path) const {
+  return reached(path).back();
+}
+
+bool PathPattern::covers(std::span<const std::string_view> path) const {
+  const std::vector<bool> taken = reached(path);
+  return std::find(taken.begin() + 1, taken.end(), true) != taken.end();
+}
+
+bool match_path(std::string_view pattern, std::string_view path) {
+  return PathPattern(pattern).matches(base::split(path, '/'));
 }
 
 }  // namespace hearth::builder

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "platform/base/text.h"
+
 namespace hearth::builder {
 namespace {
 
@@ -34,6 +36,29 @@ TEST(MatchPath, TwoStarsAtTheEndTakeWhatIsInside) {
   EXPECT_FALSE(match_path("a/**", "a"));
   EXPECT_TRUE(match_path("**", "a"));
   EXPECT_TRUE(match_path("**/**/a", "a"));
+}
+
+TEST(MatchPath, TwoStarsInARowTakeWhatOneTakes) {
+  for (const std::string_view path : {"a", "b/a", "a/b", "a/b/c/a", "b"}) {
+    EXPECT_EQ(match_path("**/**/**/a", path), match_path("**/a", path)) << path;
+    EXPECT_EQ(match_path("a/**/**", path), match_path("a/**", path)) << path;
+    EXPECT_EQ(match_path("a/**/**/a", path), match_path("a/**/a", path)) << path;
+  }
+}
+
+TEST(PathPattern, CoversWhatLiesBelowAMatch) {
+  const std::string_view path = "a/b/ab/c";
+  for (const std::string_view pattern :
+       {"a",     "b",      "a/b",    "*/b",         "**",       "**/b", "**/ab",
+        "a/**",  "a/**/c", "a/b/**", "a/b/ab/c/**", "a/b/ab/c", "**/c", "**/d",
+        "a/*/*", "c",      "",       "a/b/ab/c/d",  "[",        "a?"}) {
+    bool expected = false;
+    for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
+      expected = expected || match_path(pattern, path.substr(0, end));
+      if (end == std::string_view::npos) break;
+    }
+    EXPECT_EQ(PathPattern(pattern).covers(base::split(path, '/')), expected) << pattern;
+  }
 }
 
 TEST(MatchPath, NoPatternTakesForever) {

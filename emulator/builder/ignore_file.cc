@@ -1,42 +1,69 @@
 #include "emulator/builder/ignore_file.h"
 
 #include <filesystem>
+#include <string>
 
-#include "emulator/builder/glob.h"
+#include <fmt/format.h>
+
 #include "platform/base/text.h"
 
 namespace hearth::builder {
+namespace {
 
-IgnoreFile::IgnoreFile(std::string_view text) {
-  for (const std::string_view line : base::split(text, '\n')) {
-    std::string_view pattern = base::trim(line);
-    if (pattern.empty() || line.starts_with('#')) continue;
-    Rule rule;
-    if (pattern.starts_with('!')) {
-      rule.takes_back = true;
-      pattern = base::trim(pattern.substr(1));
-    }
-    // Patterns are rooted at the context: "/a", "./a" and "a" are the same.
-    std::string clean =
-        std::filesystem::path("/" + std::string(pattern)).lexically_normal().string();
-    clean.erase(0, clean.find_first_not_of('/'));
-    while (clean.ends_with('/')) clean.pop_back();
-    if (clean.empty()) continue;
-    rule.pattern = std::move(clean);
-    rules_.push_back(std::move(rule));
-  }
+// One rule may take as long as the longest pattern on the longest path, some 10 ms.
+constexpr std::size_t kRulesPerCheckpoint = 16;
+
+// Empty when the line holds none.
+std::string_view pattern_of(std::string_view line) {
+  return line.starts_with('#') ? std::string_view() : base::trim(line);
 }
 
-bool IgnoreFile::ignores(std::string_view path) const {
-  bool ignored = false;
-  for (const Rule& rule : rules_) {
-    if (rule.takes_back != ignored) continue;  // it would change nothing
-    bool matches = match_path(rule.pattern, path);
-    for (std::size_t at = path.find('/'); !matches && at != std::string_view::npos;
-         at = path.find('/', at + 1)) {
-      matches = match_path(rule.pattern, path.substr(0, at));
+}  // namespace
+
+IgnoreFile::IgnoreFile(std::string_view text) {
+  for (const std::string_view line : base::split(text, '\n')) add(pattern_of(line));
+}
+
+Result<IgnoreFile> IgnoreFile::parse(std::string_view text) {
+  if (text.size() > kIgnoreFileBytesMax) {
+    return fail(Code::kTooLarge, fmt::format("it is over {} bytes", kIgnoreFileBytesMax));
+  }
+  IgnoreFile out;
+  int number = 0;
+  for (const std::string_view line : base::split(text, '\n')) {
+    ++number;
+    const std::string_view pattern = pattern_of(line);
+    if (pattern.size() > kPatternBytesMax) {
+      return fail(Code::kTooLarge,
+                  fmt::format("line {}: the pattern is over {} bytes", number, kPatternBytesMax));
     }
-    if (matches) ignored = !rule.takes_back;
+    out.add(pattern);
+    if (out.rules_.size() > kIgnorePatternsMax) {
+      return fail(Code::kTooLarge,
+                  fmt::format("line {}: there are over {} patterns", number, kIgnorePatternsMax));
+    }
+  }
+  return out;
+}
+
+void IgnoreFile::add(std::string_view pattern) {
+  const bool takes_back = pattern.starts_with('!');
+  if (takes_back) pattern = base::trim(pattern.substr(1));
+  if (pattern.empty()) return;
+  // Patterns are rooted at the context: "/a", "./a" and "a" are the same.
+  std::string clean = std::filesystem::path("/" + std::string(pattern)).lexically_normal().string();
+  clean.erase(0, clean.find_first_not_of('/'));
+  while (clean.ends_with('/')) clean.pop_back();
+  if (!clean.empty()) rules_.push_back({.pattern = PathPattern(clean), .takes_back = takes_back});
+}
+
+Result<bool> IgnoreFile::ignores(std::string_view path, const oci::Checkpoint& checkpoint) const {
+  const auto components = base::split(path, '/');
+  bool ignored = false;
+  for (std::size_t i = 0; i < rules_.size(); ++i) {
+    if (i % kRulesPerCheckpoint == 0) HEARTH_CHECK_OK(oci::pass(checkpoint));
+    if (rules_[i].takes_back != ignored) continue;  // it would change nothing
+    if (rules_[i].pattern.covers(components)) ignored = !rules_[i].takes_back;
   }
   return ignored;
 }
