@@ -1,7 +1,10 @@
 #include "platform/resource/field_set.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace hearth::resource {
 namespace {
@@ -42,14 +45,26 @@ FieldSet node_of(const FieldSchema& schema, const Json& value, Members members) 
     }
     return out;
   }
-  for (const Json& item : value) add(*schema.item_element(item), schema.item(), item, true);
+  const FieldSchema item_schema = schema.item();
+  for (const Json& item : value) add(*schema.item_element(item), item_schema, item, true);
   return out;
 }
 
-const Json* find_item(const FieldSchema& schema, const Json& list, const std::string& element) {
-  const auto it = std::ranges::find_if(
-      list, [&](const Json& item) { return schema.item_element(item) == element; });
-  return it == list.end() ? nullptr : &*it;
+// Where the items of a list stand, by their elements: to look for each item in turn would cost the
+// square of the list. Ordered, because outsiders choose the elements and could make hashes collide.
+using ItemIndex = std::map<std::string, std::size_t>;
+
+ItemIndex index_of(const FieldSchema& schema, const Json& list) {
+  ItemIndex out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (auto element = schema.item_element(list[i])) out.try_emplace(std::move(*element), i);
+  }
+  return out;
+}
+
+std::optional<std::size_t> place_in(const ItemIndex& index, const std::string& element) {
+  const auto it = index.find(element);
+  return it == index.end() ? std::nullopt : std::optional(it->second);
 }
 
 std::optional<FieldSet> changes(const FieldSchema& schema, const Json& old, const Json& next);
@@ -82,9 +97,12 @@ std::optional<FieldSet> changes(const FieldSchema& schema, const Json& old, cons
           child_changes(schema.field(name), known == old.end() ? nullptr : &*known, child));
     }
   } else {
+    const ItemIndex known = index_of(schema, old);
+    const FieldSchema item_schema = schema.item();
     for (const Json& item : next) {
       const std::string element = *schema.item_element(item);
-      add(element, child_changes(schema.item(), find_item(schema, old, element), item));
+      const auto place = place_in(known, element);
+      add(element, child_changes(item_schema, place ? &old[*place] : nullptr, item));
     }
   }
   return make_node(std::move(children), false);
@@ -135,91 +153,123 @@ std::string step_text(const std::string& step) {
   return out + "]";
 }
 
-void collect_paths(const FieldSet& set, const std::string& prefix, std::vector<std::string>& out) {
+void collect_paths(const FieldSet& set, const std::string& prefix, std::size_t& bytes_left,
+                   std::vector<std::string>& out) {
   for (const auto& [step, node] : set.items()) {
     if (step == kSelf || step.size() < 2) continue;
+    if (bytes_left == 0 && !out.empty()) return;
     const std::string path = prefix + step_text(step);
+    bytes_left -= std::min(bytes_left, path.size());
     if (is_member(node)) out.push_back(path);
-    collect_paths(node, path, out);
+    collect_paths(node, path, bytes_left, out);
   }
 }
 
 // The applied order rules; items that only `live` has stay where they were among their neighbours.
-Json merge_lists(const FieldSchema& schema, const Json& live, const Json& applied) {
+Json merge_lists(const FieldSchema& schema, Json live, const Json& applied) {
   Json out = Json::array();
-  auto next_live = live.begin();
-  const auto keep_until = [&](Json::const_iterator end) {
-    for (; next_live != end; ++next_live) {
-      if (find_item(schema, applied, *schema.item_element(*next_live)) == nullptr) {
-        out.push_back(*next_live);
-      }
+  const FieldSchema item_schema = schema.item();
+  const ItemIndex known = index_of(schema, live);
+  std::vector<bool> merged(live.size());  // those that `applied` has too
+  for (const Json& item : applied) {
+    if (const auto place = place_in(known, *schema.item_element(item))) merged[*place] = true;
+  }
+  std::size_t next_live = 0;
+  const auto keep_until = [&](std::size_t end) {
+    for (; next_live < end; ++next_live) {
+      if (!merged[next_live]) out.push_back(std::move(live[next_live]));
     }
   };
   for (const Json& item : applied) {
-    const std::string element = *schema.item_element(item);
-    const auto known = std::ranges::find_if(
-        live, [&](const Json& other) { return schema.item_element(other) == element; });
-    if (known == live.end()) {
+    const auto place = place_in(known, *schema.item_element(item));
+    if (!place) {
       out.push_back(item);
       continue;
     }
-    if (known >= next_live) keep_until(known);
-    out.push_back(merge_fields(schema.item(), *known, item));
+    keep_until(*place);
+    out.push_back(merge_fields(item_schema, std::move(live[*place]), item));
   }
-  keep_until(live.end());
+  keep_until(live.size());
   return out;
 }
 
-// The child of `object` at a step, and how to take it out.
-struct Place {
-  Json* value = nullptr;
-  FieldSchema schema;
+// The children of a map or list at their steps. Items that are taken out go all at once in the end,
+// so that the others keep their places.
+class Children {
+ public:
+  Children(const FieldSchema& schema, Json& parent) : schema_(schema), parent_(parent) {
+    if (!parent.is_array()) return;
+    items_ = index_of(schema, parent);
+    item_schema_ = schema.item();
+    taken_.resize(parent.size());
+  }
+
+  // nullptr: there is none.
+  Json* find(const std::string& step) {
+    if (parent_.is_array()) {
+      const auto place = place_in(items_, step);
+      return place ? &parent_[*place] : nullptr;
+    }
+    if (!step.starts_with("f:") || !parent_.is_object()) return nullptr;
+    const auto it = parent_.find(step.substr(2));
+    return it == parent_.end() ? nullptr : &*it;
+  }
+
+  FieldSchema schema_at(const std::string& step) const {
+    return parent_.is_array() ? item_schema_ : schema_.field(step.substr(2));
+  }
+
+  // Of a step at which there is a child.
+  void take_out(const std::string& step) {
+    if (parent_.is_object()) {
+      parent_.erase(step.substr(2));
+      return;
+    }
+    taken_[*place_in(items_, step)] = true;
+    any_taken_ = true;
+  }
+
+  void drop_taken() {
+    if (!any_taken_) return;
+    Json left = Json::array();
+    for (std::size_t i = 0; i < taken_.size(); ++i) {
+      if (!taken_[i]) left.push_back(std::move(parent_[i]));
+    }
+    parent_ = std::move(left);
+  }
+
+ private:
+  const FieldSchema& schema_;
+  Json& parent_;
+  ItemIndex items_;
+  FieldSchema item_schema_;
+  std::vector<bool> taken_;
+  bool any_taken_ = false;
 };
-
-Place place_of(const FieldSchema& schema, Json& object, const std::string& step) {
-  if (step.starts_with("f:") && object.is_object()) {
-    const std::string name = step.substr(2);
-    const auto it = object.find(name);
-    return {it == object.end() ? nullptr : &*it, schema.field(name)};
-  }
-  if (!object.is_array()) return {nullptr, schema};
-  for (Json& item : object) {
-    if (schema.item_element(item) == step) return {&item, schema.item()};
-  }
-  return {nullptr, schema};
-}
-
-void take_out(const FieldSchema& schema, Json& object, const std::string& step) {
-  if (object.is_object()) {
-    object.erase(step.substr(2));
-    return;
-  }
-  const auto it = std::ranges::find_if(
-      object, [&](const Json& item) { return schema.item_element(item) == step; });
-  if (it != object.end()) object.erase(it);
-}
 
 void remove_from(const FieldSchema& schema, Json& object, const FieldSet& before,
                  const FieldSet& after, const FieldSet& others, bool members_only) {
   static const FieldSet kNone = FieldSet::object();
+  Children children(schema, object);
   for (const auto& [step, node] : before.items()) {
     if (step == kSelf || step.size() < 2) continue;
-    const Place place = place_of(schema, object, step);
-    if (place.value == nullptr) continue;
+    Json* const child = children.find(step);
+    if (child == nullptr) continue;
     const auto wanted = after.find(step);
     const auto owned = others.find(step);
     const bool in_metadata = members_only || step == "f:metadata";
     const bool unclaimed = wanted == after.end() && owned == others.end();
     // A node with children of its own and others' fields beside them is looked into.
     if (unclaimed && (!in_metadata || node.empty())) {
-      take_out(schema, object, step);
+      children.take_out(step);
       continue;
     }
-    const bool had_content = is_container(*place.value);
-    remove_from(place.schema, *place.value, node, wanted == after.end() ? kNone : *wanted,
+    const bool had_content = is_container(*child);
+    remove_from(children.schema_at(step), *child, node, wanted == after.end() ? kNone : *wanted,
                 owned == others.end() ? kNone : *owned, in_metadata);
-    if (unclaimed && had_content && place.value->empty()) take_out(schema, object, step);
+    if (unclaimed && had_content && child->empty()) children.take_out(step);
   }
+  children.drop_taken();
 }
 
 }  // namespace
@@ -234,45 +284,47 @@ FieldSet changed_fields(const FieldSchema& schema, const Json& old, const Json& 
 
 FieldSet unite(const FieldSet& a, const FieldSet& b) {
   FieldSet out = a;
-  for (const auto& [step, node] : b.items()) {
-    const auto known = out.find(step);
-    if (known == out.end()) {
-      out[step] = node;
+  add_fields(out, b);
+  return out;
+}
+
+void add_fields(FieldSet& set, const FieldSet& more) {
+  for (const auto& [step, node] : more.items()) {
+    const auto known = set.find(step);
+    if (known == set.end()) {
+      set[step] = node;
       continue;
     }
     const bool member = is_member(*known) || is_member(node);
-    FieldSet both = unite(*known, node);
-    if (member && !both.empty()) both[kSelf] = FieldSet::object();
-    *known = std::move(both);
+    add_fields(*known, node);
+    if (member && !known->empty()) (*known)[kSelf] = FieldSet::object();
   }
-  return out;
 }
 
 FieldSet subtract(const FieldSet& a, const FieldSet& b) { return as_root(difference(a, b)); }
 FieldSet intersect(const FieldSet& a, const FieldSet& b) { return as_root(common(a, b)); }
 
-std::vector<std::string> paths_of(const FieldSet& set) {
+std::vector<std::string> paths_of(const FieldSet& set, std::size_t bytes_max) {
   std::vector<std::string> out;
-  collect_paths(set, "", out);
+  collect_paths(set, "", bytes_max, out);
   return out;
 }
 
-Json merge_fields(const FieldSchema& schema, const Json& live, const Json& applied) {
+Json merge_fields(const FieldSchema& schema, Json live, const Json& applied) {
   const bool mergeable =
       live.type() == applied.type() && is_granular(schema, applied) && is_granular(schema, live);
   // An empty map asks for nothing but that there is one.
   if (applied.is_object() && applied.empty() && live.is_object()) return live;
   if (!mergeable) return applied;
-  if (applied.is_array()) return merge_lists(schema, live, applied);
-  Json out = live;
+  if (applied.is_array()) return merge_lists(schema, std::move(live), applied);
   for (const auto& [name, value] : applied.items()) {
-    const auto known = out.find(name);
-    if (known == out.end())
-      out[name] = value;
+    const auto known = live.find(name);
+    if (known == live.end())
+      live[name] = value;
     else
-      *known = merge_fields(schema.field(name), *known, value);
+      *known = merge_fields(schema.field(name), std::move(*known), value);
   }
-  return out;
+  return live;
 }
 
 void remove_fields(const FieldSchema& schema, Json& object, const FieldSet& before,

@@ -3,6 +3,7 @@
 // does a node with the step ".". Pure functions.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,18 @@ FieldSet fields_of(const FieldSchema& schema, const Json& object, Members member
 FieldSet changed_fields(const FieldSchema& schema, const Json& old, const Json& next);
 
 FieldSet unite(const FieldSet& a, const FieldSet& b);
+// Unites in place: costs what `more` holds, however large `set` is.
+void add_fields(FieldSet& set, const FieldSet& more);
 FieldSet subtract(const FieldSet& a, const FieldSet& b);
 FieldSet intersect(const FieldSet& a, const FieldSet& b);
 
-// The members as Kubernetes prints them: `.spec.containers[name="a"].image`.
-std::vector<std::string> paths_of(const FieldSet& set);
+// The members as Kubernetes prints them: `.spec.containers[name="a"].image`. One at least, then as
+// many as `bytes_max` of text allow: a long name is repeated in the path of all that lies below it.
+std::vector<std::string> paths_of(const FieldSet& set,
+                                  std::size_t bytes_max = std::numeric_limits<std::size_t>::max());
 
 // Lays `applied` over `live`: maps and keyed lists merge, all else is replaced.
-Json merge_fields(const FieldSchema& schema, const Json& live, const Json& applied);
+Json merge_fields(const FieldSchema& schema, Json live, const Json& applied);
 // Removes from `object` what is in `before` and not in `after`, unless it is in `others`. Under
 // metadata only the very members go; elsewhere a map or an item goes as a whole.
 void remove_fields(const FieldSchema& schema, Json& object, const FieldSet& before,

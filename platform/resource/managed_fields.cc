@@ -16,6 +16,8 @@ using base::string_at;
 namespace {
 
 constexpr std::size_t kUpdateEntriesMax = 10;
+// Of the conflicts that a refusal names. Each repeats the names above its field, and its manager's.
+constexpr std::size_t kConflictBytesMax = 1024 * 1024;
 constexpr const char* kAncient = "ancient-changes";
 constexpr const char* kApply = "Apply";
 constexpr const char* kUpdate = "Update";
@@ -114,6 +116,7 @@ void bound_updates(Json& entries) {
   if (static_cast<std::size_t>(updates) <= kUpdateEntriesMax) return;
   std::size_t surplus = static_cast<std::size_t>(updates) - kUpdateEntriesMax + 1;
   Json ancient;
+  FieldSet united = FieldSet::object();
   Json out = Json::array();
   for (Json& entry : entries) {
     if (surplus == 0 || string_at(entry, {"operation"}) != kUpdate) {
@@ -121,14 +124,16 @@ void bound_updates(Json& entries) {
       continue;
     }
     --surplus;
+    add_fields(united, owned_by(entry));
     if (ancient.is_null()) {
       ancient = std::move(entry);
       ancient["manager"] = kAncient;
-    } else {
-      ancient["fieldsV1"] = unite(owned_by(ancient), owned_by(entry));
     }
   }
-  if (!ancient.is_null()) out.push_back(std::move(ancient));
+  if (!ancient.is_null()) {
+    ancient["fieldsV1"] = std::move(united);
+    out.push_back(std::move(ancient));
+  }
   entries = std::move(out);
 }
 
@@ -206,14 +211,15 @@ Json managed_after_update(const Definition& definition, const Json& old, const J
   if (entries.empty()) return entries;
   const FieldSet changed =
       changed_fields(schema_of(definition), without_identity(old), without_identity(next));
-  FieldSet own = changed;
+  FieldSet own = FieldSet::object();
   for (Json& entry : entries) {
-    const bool is_own = is_entry(entry, manager, kUpdate);
-    if (is_own)
-      own = unite(owned_by(entry), changed);
+    // Of several of its own that a writer offers, the last counts.
+    if (is_entry(entry, manager, kUpdate))
+      own = owned_by(entry);
     else
       entry["fieldsV1"] = subtract(owned_by(entry), changed);
   }
+  add_fields(own, changed);
   set_entry(entries, manager, kUpdate, std::move(own), now);
   return finished(without_gone(entries, all_fields(definition, next)));
 }
@@ -266,13 +272,19 @@ FieldSet client_side_applied(const Definition& definition, const Json& live) {
                   changed_fields(schema, without_identity(live), said));
 }
 
+// All of them, or as many as kConflictBytesMax takes.
 std::vector<FieldError> conflicts_of(const Json& entries, const FieldSet& changed,
                                      const FieldManager& manager) {
   std::vector<FieldError> out;
+  std::size_t bytes = 0;
   for (const Json& entry : entries) {
     if (is_entry(entry, manager, kApply)) continue;
-    for (std::string& path : paths_of(intersect(owned_by(entry), changed))) {
-      out.push_back({std::move(path), "FieldManagerConflict", conflict_text(entry)});
+    const std::string text = conflict_text(entry);
+    for (std::string& path :
+         paths_of(intersect(owned_by(entry), changed), kConflictBytesMax - bytes)) {
+      bytes += path.size() + text.size();
+      out.push_back({std::move(path), "FieldManagerConflict", text});
+      if (bytes >= kConflictBytesMax) return out;
     }
   }
   return out;
@@ -309,7 +321,7 @@ Result<AppliedConfiguration> apply_configuration(const Definition& definition, c
     }
     // Contested fields that are left here were forced, or are kubectl's own of before.
     entry["fieldsV1"] = subtract(owned_by(entry), changed);
-    others = unite(others, owned_by(entry));
+    add_fields(others, owned_by(entry));
   }
   remove_fields(schema, merged, before, wanted, others);
   return AppliedConfiguration{std::move(merged), std::move(entries)};

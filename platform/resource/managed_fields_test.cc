@@ -1,5 +1,7 @@
 #include "platform/resource/managed_fields.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,6 +19,18 @@ const FieldManager kAlice{"alice", "v1", ""};
 const FieldManager kBob{"bob", "v1", ""};
 
 Json parse(std::string_view text) { return base::parse_json(text).value(); }
+
+constexpr int kMany = 20'000;  // work of its square takes seconds to minutes
+
+Json finalizers(int first, int end) {
+  Json out = Json::array();
+  for (int i = first; i < end; ++i) out.push_back("x.io/" + std::to_string(i));
+  return out;
+}
+
+Json with_finalizers(Json list) {
+  return {{"metadata", {{"name", "a"}, {"finalizers", std::move(list)}}}};
+}
 
 Definition built_in(std::string kind) {
   Definition definition;
@@ -233,6 +247,114 @@ TEST(ManagedFields, ManyUpdatersBecomeOne) {
   }
   EXPECT_LE(map.object["metadata"]["managedFields"].size(), 11U);
   EXPECT_FALSE(map.owned("ancient-changes").empty());
+}
+
+TEST(ManagedFields, ALongListThatIsReorderedKeepsItsOwner) {
+  Applied map(built_in("ConfigMap"));
+  map.object = with_finalizers(finalizers(0, kMany));
+  map.object["metadata"]["managedFields"] =
+      managed_at_creation(built_in("ConfigMap"), map.object, kAlice, kNow);
+  const auto before = map.owned("alice");
+  EXPECT_EQ(before.size(), static_cast<std::size_t>(kMany) + 2);  // the list and metadata too
+  Json next = map.object;
+  std::ranges::reverse(next["metadata"]["finalizers"]);
+  map.update(kBob, next);
+  EXPECT_TRUE(map.owned("alice") == before);
+  EXPECT_TRUE(map.owned("bob").empty());
+}
+
+TEST(ManagedFields, ThousandsOfOfferedEntriesBecomeTen) {
+  const Definition definition = built_in("ConfigMap");
+  Json old;
+  Json offered = Json::array();
+  for (int i = 0; i < kMany; ++i) {
+    const std::string name = std::to_string(i);
+    old["data"][name] = "x";
+    offered.push_back({{"manager", "m" + name},
+                       {"operation", "Update"},
+                       {"apiVersion", "v1"},
+                       {"time", "2023-01-01T00:00:00Z"},
+                       {"fieldsV1", {{"f:data", {{"f:" + name, Json::object()}}}}}});
+  }
+  const Json managed = managed_after_update(definition, old, old, offered, kBob, kNow);
+  ASSERT_EQ(managed.size(), 10U);
+  std::size_t owned = 0;
+  for (const Json& entry : managed) owned += paths_of(entry["fieldsV1"]).size();
+  EXPECT_EQ(owned, static_cast<std::size_t>(kMany));
+}
+
+TEST(ManagedFields, OfTheEntriesThatAWriterOffersAsItsOwnTheLastCounts) {
+  const Definition definition = built_in("ConfigMap");
+  Json offered = Json::array();
+  for (int i = 0; i < kMany; ++i) {
+    offered.push_back({{"manager", "bob"},
+                       {"operation", "Update"},
+                       {"apiVersion", "v1"},
+                       {"time", "2023-01-01T00:00:00Z"},
+                       {"fieldsV1", {{"f:data", {{"f:a", Json::object()}}}}}});
+  }
+  offered.back()["fieldsV1"] = parse(R"({"f:data":{"f:b":{}}})");
+  const Json old = parse(R"({"data":{"a":"1","b":"2"}})");
+  Json next = old;
+  for (int i = 0; i < kMany; ++i) next["data"]["new" + std::to_string(i)] = "x";
+  const Json managed = managed_after_update(definition, old, next, offered, kBob, kNow);
+  const auto owns_new = [](const Json& entry) { return paths_of(entry["fieldsV1"]).size() > 2; };
+  EXPECT_EQ(managed.size(), 10U);
+  EXPECT_EQ(std::ranges::count_if(managed, owns_new), 1);
+}
+
+TEST(ServerSideApply, LongListsMergeAndLoseItemByItem) {
+  Applied map(built_in("ConfigMap"));
+  ASSERT_TRUE(map.apply(kAlice, with_finalizers(finalizers(0, kMany)).dump()));
+  ASSERT_TRUE(map.apply(kBob, with_finalizers(finalizers(kMany / 2, kMany * 2)).dump()));
+  EXPECT_TRUE(map.object["metadata"]["finalizers"] == finalizers(0, kMany * 2));
+  ASSERT_TRUE(map.apply(kAlice, with_finalizers(finalizers(0, 1)).dump()));
+  Json left = finalizers(0, 1);
+  for (const Json& item : finalizers(kMany / 2, kMany * 2)) left.push_back(item);
+  EXPECT_TRUE(map.object["metadata"]["finalizers"] == left);
+}
+
+TEST(ServerSideApply, ARefusalNamesNoMoreConflictsThanFit) {
+  Definition definition = built_in("Widget");
+  definition.schema = std::make_shared<const Json>(parse(R"({"type":"object"})"));
+  Applied widget(definition);
+  const auto body = [](int value) {
+    Json fields = Json::object();
+    for (int i = 0; i < kMany; ++i) fields["n" + std::to_string(i)] = value;
+    return Json{{"spec", {{std::string(20'000, 'k'), std::move(fields)}}}}.dump();
+  };
+  ASSERT_TRUE(widget.apply(kAlice, body(1)));
+  const Status refused = widget.apply(kBob, body(2));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_GE(refused.error().fields.size(), 1U);
+  EXPECT_LE(refused.error().fields.size(), 60U);
+}
+
+TEST(ServerSideApply, MeetsThousandsOfOtherAppliers) {
+  Applied map(built_in("ConfigMap"));
+  Json entries = Json::array();
+  for (int i = 0; i < kMany; ++i) {
+    const std::string name = std::to_string(i);
+    map.object["data"][name] = "x";
+    entries.push_back({{"manager", "m" + name},
+                       {"operation", "Apply"},
+                       {"apiVersion", "v1"},
+                       {"time", "2023-01-01T00:00:00Z"},
+                       {"fieldsV1", {{"f:data", {{"f:" + name, Json::object()}}}}}});
+  }
+  map.object["metadata"]["managedFields"] = std::move(entries);
+  ASSERT_TRUE(map.apply(kAlice, R"({"data":{"mine":"1"}})"));
+  EXPECT_EQ(map.object["data"].size(), static_cast<std::size_t>(kMany) + 1);
+  EXPECT_EQ(map.object["metadata"]["managedFields"].size(), static_cast<std::size_t>(kMany) + 1);
+}
+
+TEST(ServerSideApply, AnItemOfMetadataGoesWithItsKeyAndAllItSaid) {
+  Applied map(built_in("ConfigMap"));
+  ASSERT_TRUE(map.apply(kAlice, R"({"metadata":{"ownerReferences":[
+      {"uid":"1","name":"one"},{"uid":"2","name":"two"}]}})"));
+  ASSERT_TRUE(map.apply(kAlice, R"({"metadata":{"ownerReferences":[{"uid":"2","name":"two"}]}})"));
+  EXPECT_EQ(map.object["metadata"]["ownerReferences"], parse(R"([{"uid":"2","name":"two"}])"));
 }
 
 TEST(FieldSets, UniteSubtractAndIntersectKeepTheMiddle) {

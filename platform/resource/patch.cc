@@ -1,7 +1,9 @@
 #include "platform/resource/patch.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -57,6 +59,70 @@ Result<std::string> directive_of(const Json& patch) {
 
 bool merges_as_set(std::string_view field) { return field == "finalizers"; }
 
+// Numbers that compare equal as one: what JSON writes as 1.0 is 1.
+void unify_numbers(Json& value) {
+  constexpr double kExactMax = 9007199254740992;  // integers beyond have no double of their own
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    const bool exact = number >= -kExactMax && number <= kExactMax;
+    if (exact && static_cast<double>(static_cast<std::int64_t>(number)) == number)
+      value = static_cast<std::int64_t>(number);
+  }
+  if (value.is_structured()) {
+    for (Json& child : value) unify_numbers(child);
+  }
+}
+
+// One text for values that are equal, to look items up by: comparing each with each would cost the
+// square of a list. Texts and not hashes, because outsiders could make hashes collide.
+std::string text_of(const Json& value) {
+  if (value.is_string() || value.is_number_integer()) return base::dump_json(value);
+  Json unified = value;
+  unify_numbers(unified);
+  return base::dump_json(unified);
+}
+
+std::set<std::string> texts_of(const Json& list) {
+  std::set<std::string> out;
+  for (const Json& item : list) out.insert(text_of(item));
+  return out;
+}
+
+// The objects of a list by a key of theirs; one that lacks it has null. Several may share it.
+class KeyedItems {
+ public:
+  KeyedItems(Json list, const std::string& key) : list_(std::move(list)), deleted_(list_.size()) {
+    // Backwards, so that the first of several is the last of its places.
+    for (std::size_t i = list_.size(); i-- > 0;) {
+      if (list_[i].is_object()) places_[text_of(list_[i].value(key, Json()))].push_back(i);
+    }
+  }
+
+  // The first that has this key; nullptr: none has.
+  Json* find(const Json& key) {
+    const auto it = places_.find(text_of(key));
+    return it == places_.end() || it->second.empty() ? nullptr : &list_[it->second.back()];
+  }
+
+  void erase_first(const Json& key) {
+    const auto it = places_.find(text_of(key));
+    if (it == places_.end() || it->second.empty()) return;
+    deleted_[it->second.back()] = true;
+    it->second.pop_back();
+  }
+
+  void move_to(Json& out) {
+    for (std::size_t i = 0; i < list_.size(); ++i) {
+      if (!deleted_[i]) out.push_back(std::move(list_[i]));
+    }
+  }
+
+ private:
+  Json list_;
+  std::map<std::string, std::vector<std::size_t>> places_;
+  std::vector<bool> deleted_;
+};
+
 class StrategicMerge {
  public:
   Result<Json> merge(Json target, const Json& patch) {
@@ -87,8 +153,13 @@ class StrategicMerge {
     const auto retain = patch.find("$retainKeys");
     if (retain == patch.end() || !retain->is_array()) return;
     Json kept = Json::object();
-    for (const auto& [key, value] : target.items()) {
-      if (std::ranges::find(*retain, Json(key)) != retain->end()) kept[key] = value;
+    for (const Json& name : *retain) {
+      if (!name.is_string()) continue;
+      const auto known = target.find(name.get_ref<const std::string&>());
+      // Of a name said twice, the value was taken already.
+      if (known == target.end()) continue;
+      kept[known.key()] = std::move(*known);
+      target.erase(known);
     }
     target = std::move(kept);
   }
@@ -102,10 +173,11 @@ class StrategicMerge {
         target.erase(key);
         return {};
       }
-      HEARTH_TRY(merged, merge(target.value(key, Json::object()), value));
+      // Taken, not copied: a copy at each level would cost the object times its depth.
+      HEARTH_TRY(merged, merge(std::exchange(target[key], Json()), value));
       target[key] = std::move(merged);
     } else if (value.is_array()) {
-      HEARTH_TRY(merged, merge_list(key, target.value(key, Json::array()), value));
+      HEARTH_TRY(merged, merge_list(key, std::exchange(target[key], Json()), value));
       target[key] = std::move(merged);
     } else {
       target[key] = value;
@@ -116,8 +188,9 @@ class StrategicMerge {
   Result<Json> merge_list(const std::string& field, Json target, const Json& patch) {
     if (!target.is_array()) target = Json::array();
     if (merges_as_set(field)) {
+      std::set<std::string> known = texts_of(target);
       for (const Json& item : patch) {
-        if (std::ranges::find(target, item) == target.end()) target.push_back(item);
+        if (known.insert(text_of(item)).second) target.push_back(item);
       }
       return target;
     }
@@ -131,6 +204,7 @@ class StrategicMerge {
 
   Result<Json> merge_keyed(const std::string& key, Json target, const Json& patch) {
     Json fresh = Json::array();  // items only the patch knows come before those of the server
+    KeyedItems items(std::move(target), key);
     bool replace = false;
     for (const Json& item : patch) {
       HEARTH_TRY(directive, directive_of(item));
@@ -147,20 +221,16 @@ class StrategicMerge {
         fresh.push_back(without_directives(item));
         continue;
       }
-      const auto known = std::ranges::find_if(target, [&](const Json& t) {
-        return t.is_object() && t.value(key, Json()) == item[key];
-      });
       if (directive == "delete") {
-        if (known != target.end()) target.erase(known);
-      } else if (known != target.end()) {
-        HEARTH_TRY(merged, merge(*known, item));
+        items.erase_first(item[key]);
+      } else if (Json* const known = items.find(item[key]); known != nullptr) {
+        HEARTH_TRY(merged, merge(std::exchange(*known, Json()), item));
         *known = std::move(merged);
       } else {
         fresh.push_back(item);
       }
     }
-    if (replace) return fresh;
-    for (Json& item : target) fresh.push_back(std::move(item));
+    if (!replace) items.move_to(fresh);
     return fresh;
   }
 
@@ -169,9 +239,10 @@ class StrategicMerge {
       if (!key.starts_with(kDeletePrimitive) || !value.is_array()) continue;
       const std::string field = key.substr(kDeletePrimitive.size());
       if (!target.contains(field) || !target[field].is_array()) continue;
+      const std::set<std::string> deleted = texts_of(value);
       Json kept = Json::array();
-      for (const Json& item : target[field]) {
-        if (std::ranges::find(value, item) == value.end()) kept.push_back(item);
+      for (Json& item : target[field]) {
+        if (!deleted.contains(text_of(item))) kept.push_back(std::move(item));
       }
       target[field] = std::move(kept);
     }
@@ -188,19 +259,19 @@ class StrategicMerge {
   static void sort_by(Json& list, const std::string& field, const Json& order) {
     std::string_view key = merge_key(field);
     if (field == "ports") key = ports_key(list);
-    const auto position = [&](const Json& item) {
-      for (std::size_t i = 0; i < order.size(); ++i) {
-        const bool same =
-            key.empty() || !item.is_object()
-                ? order[i] == item
-                : order[i].is_object() && order[i].value(key, Json()) == item.value(key, Json());
-        if (same) return i;
-      }
-      return order.size();
+    // (known by its key, what it is known by)
+    const auto name_of = [&](const Json& item) {
+      const bool keyed = !key.empty() && item.is_object();
+      return std::pair(keyed, text_of(keyed ? item.value(key, Json()) : item));
     };
+    std::map<std::pair<bool, std::string>, std::size_t> positions;
+    for (std::size_t i = 0; i < order.size(); ++i) positions.try_emplace(name_of(order[i]), i);
     std::vector<std::pair<std::size_t, std::size_t>> places;  // (position in order, now)
     places.reserve(list.size());
-    for (std::size_t i = 0; i < list.size(); ++i) places.emplace_back(position(list[i]), i);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const auto wanted = positions.find(name_of(list[i]));
+      places.emplace_back(wanted == positions.end() ? order.size() : wanted->second, i);
+    }
     std::ranges::sort(places);
     Json sorted = Json::array();
     for (const auto& [wanted, now] : places) sorted.push_back(std::move(list[now]));
@@ -224,6 +295,34 @@ std::string without_library_tag(std::string text) {
 
 namespace {
 
+// How many items of an array change their places when one is put or taken at `path`. None where no
+// item can be: the operation itself tells.
+std::size_t items_shifted(const Json& object, const std::string& path) {
+  const Json::json_pointer pointer(path);
+  if (pointer.empty() || !object.contains(pointer.parent_pointer())) return 0;
+  const Json& list = object.at(pointer.parent_pointer());
+  if (!list.is_array()) return 0;
+  const std::string step = pointer.back();
+  std::size_t index = 0;
+  const auto read = std::from_chars(step.data(), step.data() + step.size(), index);
+  return read.ec == std::errc() && index < list.size() ? list.size() - index : 0;
+}
+
+// A short patch can move millions of items with each operation at the front of a long array.
+Status check_shifts(const Json& object, const Json& operation, std::size_t& shifted) {
+  constexpr std::size_t kItemsShiftedMax = 10'000'000;
+  const std::string kind = base::string_at(operation, {"op"});
+  if (kind == "remove" || kind == "add" || kind == "copy" || kind == "move") {
+    shifted += items_shifted(object, base::string_at(operation, {"path"}));
+  }
+  if (kind == "move") shifted += items_shifted(object, base::string_at(operation, {"from"}));
+  if (shifted <= kItemsShiftedMax) return {};
+  return fail(Code::kTooLarge,
+              fmt::format("the JSON patch shifts over {} items of arrays by adding and removing "
+                          "before them",
+                          kItemsShiftedMax));
+}
+
 // A short patch can double the object with every copy and nest it with every addition: what it
 // copies is bounded as by the API server, and depth as for all JSON. Throws as patch() does.
 Status check_growth(const Json& object, const Json& operation, std::size_t& copied) {
@@ -244,6 +343,36 @@ Status check_growth(const Json& object, const Json& operation, std::size_t& copi
   return fail(Code::kInvalid, "the JSON patch nests the object too deeply");
 }
 
+// What lies at a path's end lies in an object or an array. The library only asserts that: without
+// assertions it would do nothing, or make an object of null, and tell of a success.
+Status check_parent(const Json& object, const Json& operation) {
+  const std::string kind = base::string_at(operation, {"op"});
+  if (kind != "add" && kind != "copy" && kind != "remove") return {};
+  const std::string path = base::string_at(operation, {"path"});
+  const Json::json_pointer pointer(path);
+  if (pointer.empty() || !object.contains(pointer.parent_pointer())) return {};  // it tells that
+  if (object.at(pointer.parent_pointer()).is_structured()) return {};
+  return fail(Code::kInvalid, fmt::format("the JSON patch can't {} \"{}\": what it would lie in is "
+                                          "no object and no array",
+                                          kind, path));
+}
+
+// Throws as patch() does.
+Status apply_operation(Json& object, const Json& operation) {
+  const Json* from = base::find(operation, {"from"});
+  const Json* path = base::find(operation, {"path"});
+  const bool whole = from != nullptr && from->is_string() && path != nullptr && path->is_string();
+  if (whole && base::string_at(operation, {"op"}) == "move") {
+    // In two: what is taken may change what the path is in.
+    const Json taken = object.at(Json::json_pointer(from->get<std::string>()));
+    HEARTH_CHECK_OK(apply_operation(object, {{"op", "remove"}, {"path", *from}}));
+    return apply_operation(object, {{"op", "add"}, {"path", *path}, {"value", taken}});
+  }
+  HEARTH_CHECK_OK(check_parent(object, operation));
+  object.patch_inplace(Json::array({operation}));
+  return {};
+}
+
 }  // namespace
 
 Result<Json> json_patch(const Json& object, const Json& patch) {
@@ -254,9 +383,11 @@ Result<Json> json_patch(const Json& object, const Json& patch) {
   try {
     Json patched = object;
     std::size_t copied = 0;
+    std::size_t shifted = 0;
     for (const Json& operation : patch) {
       HEARTH_CHECK_OK(check_growth(patched, operation, copied));
-      patched.patch_inplace(Json::array({operation}));
+      HEARTH_CHECK_OK(check_shifts(patched, operation, shifted));
+      HEARTH_CHECK_OK(apply_operation(patched, operation));
     }
     return patched;
   } catch (const Json::parse_error& e) {

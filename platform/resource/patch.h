@@ -11,7 +11,7 @@ namespace hearth::resource {
 enum class PatchType { kJson, kMerge, kStrategic, kApply };
 
 // RFC 6902. A failing operation is kInvalid (422), a malformed patch kBadRequest; kTooLarge for one
-// that copies over limits::kApiBodyBytesMax in all.
+// that copies over limits::kApiBodyBytesMax in all, or shifts over 10 million items of arrays.
 Result<Json> json_patch(const Json& object, const Json& patch);
 // RFC 7386.
 Json merge_patch(Json object, const Json& patch);

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -86,6 +88,96 @@ TEST(StrategicMerge, RefusesADirectiveThatIsNoString) {
   }
 }
 
+constexpr int kMany = 20'000;  // work of its square takes seconds to minutes
+
+std::string numbered(int i) { return "n" + std::to_string(i); }
+
+// [make(0), … make(kMany - 1)], or the other way round.
+Json many(const std::function<Json(int)>& make, bool reversed = false) {
+  Json out = Json::array();
+  for (int i = 0; i < kMany; ++i) out.push_back(make(reversed ? kMany - 1 - i : i));
+  return out;
+}
+
+Json named(int i) { return {{"name", numbered(i)}}; }
+
+Json merged(const Json& object, const Json& patch) {
+  return strategic_merge_patch(object, patch).value();
+}
+
+TEST(StrategicMerge, LongSetsMergeWithoutRepeats) {
+  const Json live{{"finalizers", many(numbered)}};
+  Json expected = many(numbered);
+  for (int i = kMany; i < kMany + kMany / 2; ++i) expected.push_back(numbered(i));
+  const Json patch{{"finalizers", many([](int i) { return numbered(kMany / 2 + i); })}};
+  EXPECT_TRUE(merged(live, patch)["finalizers"] == expected);
+}
+
+TEST(StrategicMerge, LongListsMergeByKeyAndFollowTheOrder) {
+  const Json live{{"env", many(named)}};
+  const Json patch{
+      {"env", many([](int i) { return Json{{"name", numbered(i)}, {"value", i}}; }, true)},
+      {"$setElementOrder/env", many(named, true)}};
+  const Json out = merged(live, patch)["env"];
+  ASSERT_EQ(out.size(), static_cast<std::size_t>(kMany));
+  EXPECT_EQ(out.front(), (Json{{"name", numbered(kMany - 1)}, {"value", kMany - 1}}));
+  EXPECT_EQ(out.back(), (Json{{"name", numbered(0)}, {"value", 0}}));
+}
+
+TEST(StrategicMerge, LongListsLoseWhatThePatchDeletes) {
+  const Json live{{"env", many(named)}, {"args", many(numbered)}};
+  const auto deletion = [](int i) { return Json{{"name", numbered(i)}, {"$patch", "delete"}}; };
+  Json patch{{"env", many(deletion, true)},
+             {"$deleteFromPrimitiveList/args", many(numbered, true)}};
+  EXPECT_EQ(merged(live, patch), parse(R"({"env":[],"args":[]})"));
+}
+
+TEST(StrategicMerge, RetainsManyKeys) {
+  Json live = Json::object();
+  for (int i = 0; i < kMany; ++i) live[numbered(i)] = i;
+  const Json all{{"$retainKeys", many(numbered, true)}};
+  EXPECT_TRUE(merged(live, all) == live);
+  EXPECT_EQ(merged(live, parse(R"({"$retainKeys":["n5","n5",6,"x"]})")), parse(R"({"n5":5})"));
+}
+
+TEST(StrategicMerge, ItemsOfOneKeyAreTakenInTurn) {
+  const Json live = parse(R"({"env":[{"name":"a","v":1},{"v":2},{"name":"a","v":3},7]})");
+  const auto with_env = [](const char* list) { return Json{{"env", parse(list)}}; };
+  EXPECT_EQ(merged(live, with_env(R"([{"name":"a","$patch":"delete"},{"name":"a","v":4}])")),
+            with_env(R"([{"v":2},{"name":"a","v":4},7])"));
+  EXPECT_EQ(merged(live, with_env(R"([{"name":null,"v":5}])")),
+            with_env(R"([{"name":"a","v":1},{"v":5},{"name":"a","v":3},7])"));
+}
+
+TEST(StrategicMerge, EqualNumbersAreOneItem) {
+  const Json live = parse(R"({"finalizers":[1,[2.0],9007199254740993],"x":[1,2.5,3e0,-0.0]})");
+  const Json patch = parse(R"({"finalizers":[1.0,[2],9007199254740992],
+                               "$deleteFromPrimitiveList/x":[1.0,2.5,3,0]})");
+  EXPECT_EQ(merged(live, patch),
+            parse(R"({"finalizers":[1,[2.0],9007199254740993,9007199254740992],"x":[]})"));
+}
+
+TEST(JsonPatch, BoundsTheItemsItShifts) {
+  const Json object{{"list", std::vector<int>(200'000)}};
+  const auto repeated = [](const char* operation) {
+    return Json(std::vector<Json>(10'000, parse(operation)));
+  };
+  for (const char* operation :
+       {R"({"op":"remove","path":"/list/0"})", R"({"op":"add","path":"/list/0","value":1})",
+        R"({"op":"copy","from":"/list/9","path":"/list/1"})",
+        R"({"op":"move","from":"/list/0","path":"/list/-"})"}) {
+    const auto refused = json_patch(object, repeated(operation));
+    ASSERT_FALSE(refused) << operation;
+    EXPECT_EQ(refused.error().code, Code::kTooLarge) << operation;
+  }
+  const Json removal = parse(R"({"op":"remove","path":"/list/0"})");
+  EXPECT_TRUE(json_patch(object, Json(std::vector<Json>(10, removal))));
+  for (const char* operation : {R"({"op":"add","path":"/list/-","value":1})",
+                                R"({"op":"replace","path":"/list/0","value":1})"}) {
+    EXPECT_TRUE(json_patch(object, repeated(operation))) << operation;
+  }
+}
+
 TEST(JsonPatch, BoundsWhatItCopies) {
   Json patch = Json::array();
   // Each pair of copies trebles the object.
@@ -107,6 +199,24 @@ TEST(JsonPatch, BoundsHowDeepItNests) {
     patch.push_back({{"op", "add"}, {"path", path}, {"value", Json::object()}});
   }
   EXPECT_EQ(json_patch(pod(), patch).error().code, Code::kInvalid);
+}
+
+TEST(JsonPatch, RefusesPathsIntoWhatHoldsNothing) {
+  const Json object = parse(R"({"n":5,"s":"x","z":null,"l":[{"a":1},2]})");
+  for (const char* operation :
+       {R"({"op":"add","path":"/n/b","value":1})", R"({"op":"add","path":"/s/0","value":1})",
+        R"({"op":"add","path":"/z/b","value":1})", R"({"op":"remove","path":"/n/b"})",
+        R"({"op":"copy","from":"/l","path":"/s/b"})", R"({"op":"move","from":"/l","path":"/n/b"})",
+        // Once the first item is taken, the path names what was the second.
+        R"({"op":"move","from":"/l/0","path":"/l/0/b"})"}) {
+    const auto patched = json_patch(object, Json::array({parse(operation)}));
+    ASSERT_FALSE(patched) << operation;
+    EXPECT_EQ(patched.error().code, Code::kInvalid) << operation;
+  }
+  const auto moved = json_patch(object, parse(R"([{"op":"move","from":"/l/0/a","path":"/l/1"}])"));
+  EXPECT_EQ(moved.value()["l"], parse("[{},1,2]"));
+  EXPECT_EQ(json_patch(object, parse(R"([{"op":"move","from":"/l"}])")).error().code,
+            Code::kBadRequest);
 }
 
 TEST(JsonPatch, TellsAFailedTestFromAMalformedPatch) {
@@ -188,7 +298,7 @@ TEST(Schema, ATypeThatIsNoStringJudgesNothing) {
 
 TEST(Schema, DefaultsAndPrunes) {
   Json value = parse(R"({"spec":{"name":"a","extra":1,"free":{"x":1},"list":[{"a":"b","c":1}]}})");
-  apply_defaults(parse(kSchema), value);
+  ASSERT_TRUE(apply_defaults(parse(kSchema), value));
   EXPECT_EQ(value["spec"]["size"], 3);
   EXPECT_THAT(prune_unknown(parse(kSchema), value),
               testing::UnorderedElementsAre("spec.extra", "spec.list[0].c"));
