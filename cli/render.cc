@@ -39,7 +39,7 @@ Status admit(Json& function) {
   if (!text) return fail(Code::kInternal, "the LambdaFunction's definition is not in the binary");
   HEARTH_TRY(crd, base::parse_yaml(*text));
   HEARTH_TRY(definition, resource::definition_from_crd(crd));
-  resource::apply_defaults(*definition.schema, function);
+  HEARTH_CHECK_OK(resource::apply_defaults(*definition.schema, function));
   Json pruned = function;
   const auto unknown = resource::prune_unknown(*definition.schema, pruned);
   if (!unknown.empty()) {

@@ -43,8 +43,12 @@ Task<Status> define(resource::Store& store, std::string_view manifest,
   HEARTH_CO_TRY(document, base::parse_yaml(manifest));
   allow_languages(document, languages);
   document["metadata"]["annotations"][resource::kOriginAnnotation] = std::move(origin);
-  HEARTH_CO_TRY(applied, co_await resource::apply(store, resource::kCustomResourceDefinitions,
-                                                  std::move(document)));
+  auto defined = co_await resource::apply(store, resource::kCustomResourceDefinitions, document);
+  // One that can't be read is written anew: without its kind nothing would work.
+  if (!defined && defined.error().code == Code::kCorrupt) {
+    defined = co_await store.create(resource::kCustomResourceDefinitions, std::move(document), {});
+  }
+  if (!defined) co_return fail(defined.error());
   co_return Status();
 }
 

@@ -1,10 +1,12 @@
 #include "emulator/store/object_rules.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "platform/base/bytes.h"
+#include "platform/base/limits.h"
 #include "platform/base/random_id.h"
 #include "platform/base/text.h"
 #include "platform/resource/schema.h"
@@ -156,7 +158,11 @@ Status prune(const Definition& definition, Json& object, const WriteOptions& opt
 Status validate(const Definition& definition, Json& object, const Json* old) {
   std::vector<FieldError> errors;
   if (definition.schema) {
-    resource::apply_defaults(*definition.schema, object);
+    if (Status filled = resource::apply_defaults(*definition.schema, object); !filled) {
+      return fail(
+          with_context(std::move(filled).error(),
+                       fmt::format("{} \"{}\"", kind_name(definition), resource::name_of(object))));
+    }
     errors = resource::validate(*definition.schema, object);
   }
   if (definition.admit) {
@@ -220,6 +226,28 @@ Status check_finalizers(const Definition& definition, const Json& current, const
 }
 
 }  // namespace
+
+Status check_depth(const Json& object) {
+  const std::size_t depth = base::depth_of(object);
+  if (depth <= limits::kObjectDepthMax) return {};
+  std::string deepest = "metadata";
+  std::size_t most = 0;
+  for (const auto& [key, value] : object.items()) {
+    const std::size_t below = key == "metadata" ? 0 : base::depth_of(value);
+    if (below > most) std::tie(deepest, most) = std::tuple(key, below);
+  }
+  const std::string version = base::string_at(object, {"apiVersion"});
+  const auto slash = version.find('/');
+  const std::string kind = base::string_at(object, {"kind"}) +
+                           (slash == std::string::npos ? "" : "." + version.substr(0, slash));
+  return fail(resource::invalid_object(
+      kind, resource::name_of(object),
+      {{deepest, "FieldValueInvalid",
+        fmt::format("Invalid value: nested too deeply: with what metadata.managedFields says of "
+                    "its fields the object would have {} levels, of at most {}; make it flatter, "
+                    "or keep the inner part as text",
+                    depth, limits::kObjectDepthMax)}}));
+}
 
 Error not_found(const Definition& definition, std::string_view name) {
   return {

@@ -22,6 +22,9 @@ Status prepare_update(const resource::Definition& definition, const Json& curren
 // Sets deletionTimestamp (and finalizers that the propagation asks for).
 void mark_deleted(Json& object, const resource::DeleteOptions& options, base::WallTime now);
 
+// What is stored can be read again, also in a list: within limits::kObjectDepthMax.
+Status check_depth(const Json& object);
+
 Error not_found(const resource::Definition& definition, std::string_view name);
 Error conflict(const resource::Definition& definition, std::string_view name);
 

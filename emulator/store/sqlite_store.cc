@@ -35,6 +35,13 @@ struct Mutation {
 };
 using Mutate = std::function<Result<Mutation>(const ObjectPtr& current)>;
 
+struct MutateOptions {
+  bool dry_run = false;
+  // Taken for the current object when that is stored but can't be read: null for none, or a
+  // stand-in, which gets its uid and resourceVersion. Without it the write fails with kCorrupt.
+  std::optional<Json> if_unreadable;
+};
+
 Error unknown_type(const Type&) {
   return {Code::kNotFound, "the server could not find the requested resource", {}};
 }
@@ -109,10 +116,11 @@ struct SqliteStore::State {
   std::uint64_t version = 0;
   std::vector<Change> uncommitted;
 
-  Task<Result<ObjectPtr>> mutate(DefinitionPtr definition, ObjectKey key, Mutate step,
-                                 bool dry_run);
+  Task<Result<ObjectPtr>> mutate(RowKey row, Mutate step, MutateOptions options);
   Result<ObjectPtr> apply(sqlite::Database& database, const RowKey& row, const Mutate& step,
-                          bool dry_run);
+                          const MutateOptions& options);
+  Result<ObjectPtr> current_object(sqlite::Database& database, const RowKey& row,
+                                   const std::optional<Json>& if_unreadable);
   Result<ObjectPtr> commit_mutation(sqlite::Database& database, const RowKey& row,
                                     const ObjectPtr& current, Mutation mutation);
   Status check_namespace(sqlite::Database& database, const Definition& definition,
@@ -198,32 +206,34 @@ void SqliteStore::State::publish(std::vector<Change> changes) {
 
 void SqliteStore::State::follow_crd(const Change& change) {
   auto definition = definition_from_crd(*change.object);
-  if (!definition) return;
-  const Type type = definition->type;
   if (change.type != WatchEvent::Type::kDeleted) {
-    definitions.put(std::move(*definition));
+    if (definition) definitions.put(std::move(*definition));
     return;
   }
-  tasks.spawn(erase_collection(type.group, type.plural));
+  if (definition) {
+    tasks.spawn(erase_collection(definition->type.group, definition->type.plural));
+    return;
+  }
+  // Of one that couldn't be read only the name is known: PLURAL.GROUP.
+  const std::string name = name_of(*change.object);
+  const auto dot = name.find('.');
+  if (dot == std::string::npos) return;
+  tasks.spawn(erase_collection(name.substr(dot + 1), name.substr(0, dot)));
 }
 
 // A custom kind's objects go with their definition; only then does the API forget the kind.
 Task<void> SqliteStore::State::erase_collection(std::string group, std::string plural) {
-  std::vector<RowKey> rows;
-  const Status scanned = scan(reader, group, plural, "", {}, [&](const ObjectPtr& object) {
-    rows.push_back({group, plural, key_of(*object)});
-    return true;
-  });
+  const auto rows = read_collection(reader, group, plural);
+  if (!rows) co_return;
   const auto definition = definitions.find(group, plural);
-  if (!scanned || !definition) co_return;
-  for (const RowKey& row : rows) {
-    (void)co_await mutate(
-        definition, row.key,
-        [](const ObjectPtr& current) -> Result<Mutation> {
-          if (!current) return Mutation{};
-          return Mutation{Mutation::Kind::kErase, *current};
-        },
-        false);
+  const Type type = definition ? definition->type : Type{group, "", plural, "", true};
+  for (const RowKey& row : *rows) {
+    (void)co_await mutate(row,
+                          [](const ObjectPtr& current) -> Result<Mutation> {
+                            if (!current) return Mutation{};
+                            return Mutation{Mutation::Kind::kErase, *current};
+                          },
+                          {.if_unreadable = new_object(type, row.key)});
   }
   definitions.remove(group, plural);
 }
@@ -237,21 +247,32 @@ Result<Scope> SqliteStore::State::scope_of(const Definition& definition, const s
                std::move(field_selector)};
 }
 
-Task<Result<ObjectPtr>> SqliteStore::State::mutate(DefinitionPtr definition, ObjectKey key,
-                                                   Mutate step, bool dry_run) {
-  const RowKey row{definition->type.group, definition->type.plural, std::move(key)};
+Task<Result<ObjectPtr>> SqliteStore::State::mutate(RowKey row, Mutate step, MutateOptions options) {
   co_return co_await writer.write<ObjectPtr>(
-      [this, row, step = std::move(step), dry_run](sqlite::Database& database) {
-        return apply(database, row, step, dry_run);
-      });
+      [this, row = std::move(row), step = std::move(step), options = std::move(options)](
+          sqlite::Database& database) { return apply(database, row, step, options); });
 }
 
+Result<ObjectPtr> SqliteStore::State::current_object(sqlite::Database& database, const RowKey& row,
+                                                     const std::optional<Json>& if_unreadable) {
+  auto current = read_object(database, row, written);
+  if (current || current.error().code != Code::kCorrupt || !if_unreadable) return current;
+  if (if_unreadable->is_null()) return ObjectPtr();
+  HEARTH_TRY(known, read_row_metadata(database, row));
+  if (known.is_null()) return ObjectPtr();
+  Json stand_in = *if_unreadable;
+  stand_in.merge_patch(known);
+  return std::make_shared<const Json>(std::move(stand_in));
+}
+
+// Every write passes here, whoever makes it.
 Result<ObjectPtr> SqliteStore::State::apply(sqlite::Database& database, const RowKey& row,
-                                            const Mutate& step, bool dry_run) {
-  HEARTH_TRY(current, read_object(database, row, written));
+                                            const Mutate& step, const MutateOptions& options) {
+  HEARTH_TRY(current, current_object(database, row, options.if_unreadable));
   HEARTH_TRY(mutation, step(current));
   if (mutation.kind == Mutation::Kind::kNothing) return current;
-  if (dry_run) return std::make_shared<const Json>(std::move(mutation.object));
+  if (mutation.kind == Mutation::Kind::kPut) HEARTH_CHECK_OK(check_depth(mutation.object));
+  if (options.dry_run) return std::make_shared<const Json>(std::move(mutation.object));
   return commit_mutation(database, row, current, std::move(mutation));
 }
 
@@ -332,7 +353,8 @@ Task<Result<ObjectPtr>> SqliteStore::create(Type type, Json object, WriteOptions
                           fmt::format("{} \"{}\" already exists", definition->resource_name(),
                                       row.key.name));
             },
-            dry_run);
+            // What can't be read is written anew: so the house gets back what it can't do without.
+            {.dry_run = dry_run, .if_unreadable = Json()});
       });
 }
 
@@ -395,13 +417,13 @@ Task<Result<ObjectPtr>> SqliteStore::update(Type type, Json object, WriteOptions
   if (!definition) co_return fail(unknown_type(type));
   const ObjectKey key = key_of(object);
   co_return co_await state->mutate(
-      definition, key,
+      {type.group, type.plural, key},
       [definition, key, options, manager = manager_of(type, options), now = state->clock.wall(),
        wanted = std::move(object)](const ObjectPtr& current) -> Result<Mutation> {
         if (!current) return fail(not_found(*definition, key.name));
         return settle_wanted(*definition, current, wanted, options, manager, now);
       },
-      options.dry_run);
+      {.dry_run = options.dry_run});
 }
 
 Task<Result<ObjectPtr>> SqliteStore::patch(Type type, ObjectKey key, PatchType patch_type,
@@ -420,7 +442,7 @@ Task<Result<ObjectPtr>> SqliteStore::patch(Type type, ObjectKey key, PatchType p
                    "application/apply-patch+yaml");
   }
   co_return co_await state->mutate(
-      definition, key,
+      {type.group, type.plural, key},
       [definition, key, patch_type, patch = std::move(patch), options,
        manager = manager_of(type, options),
        now = state->clock.wall()](const ObjectPtr& current) -> Result<Mutation> {
@@ -431,7 +453,7 @@ Task<Result<ObjectPtr>> SqliteStore::patch(Type type, ObjectKey key, PatchType p
         }
         return settle_wanted(*definition, current, std::move(next), options, manager, now);
       },
-      options.dry_run);
+      {.dry_run = options.dry_run});
 }
 
 Task<Result<ObjectPtr>> SqliteStore::apply_on_server(Type type, ObjectKey key, Json configuration,
@@ -460,9 +482,23 @@ Task<Result<ObjectPtr>> SqliteStore::apply_on_server(Type type, ObjectKey key, J
                                                   manager, now));
           return Mutation{Mutation::Kind::kPut, std::move(object)};
         };
-        return state->apply(database, row, step, options.dry_run);
+        return state->apply(database, row, step, {.dry_run = options.dry_run});
       });
 }
+
+namespace {
+
+// What is deleted in the place of an object that can't be read. Its finalizers are unknown, but a
+// namespace is emptied first.
+Json stand_in_of(const Definition& definition, const ObjectKey& key) {
+  Json object = new_object(definition.type, key);
+  if (definition.type.plural == kNamespaces.plural && definition.type.group.empty()) {
+    add_finalizer(object, kNamespaceFinalizer);
+  }
+  return object;
+}
+
+}  // namespace
 
 Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOptions options) {
   const auto state = state_;
@@ -476,7 +512,7 @@ Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOption
   auto gone = std::make_shared<bool>(false);
   const base::WallTime now = state->clock.wall();
   auto removed = co_await state->mutate(
-      definition, key,
+      {type.group, type.plural, key},
       [definition, key, options, now, gone](const ObjectPtr& current) -> Result<Mutation> {
         if (!current) return fail(not_found(*definition, key.name));
         if ((!options.uid.empty() && options.uid != uid_of(*current)) ||
@@ -491,7 +527,7 @@ Task<Result<Deleted>> SqliteStore::remove(Type type, ObjectKey key, DeleteOption
         *gone = mutation.kind == Mutation::Kind::kErase;
         return mutation;
       },
-      options.dry_run);
+      {.dry_run = options.dry_run, .if_unreadable = stand_in_of(*definition, key)});
   if (!removed) co_return fail(removed.error());
   co_return Deleted{*removed, *gone};
 }

@@ -183,6 +183,20 @@ TEST_F(SqliteStoreTest, RefusesACustomKindWhoseSchemaIsMalformed) {
   EXPECT_EQ(wait(store_->update(kCustomResourceDefinitions, crd, {})).error().code, Code::kInvalid);
 }
 
+TEST_F(SqliteStoreTest, RefusesAnObjectThatDefaultsWouldMakeTooLarge) {
+  const auto text = base::embedded_file("config/crds/lambda.knative.io_lambdafunctions.yaml");
+  Json crd = base::parse_yaml(*text).value();
+  Json& schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+  schema["properties"]["foo"] = {{"type", "string"}, {"default", std::string(2'000'000, 'x')}};
+  ASSERT_TRUE(wait(store_->create(kCustomResourceDefinitions, crd, {})));
+  const auto refused = wait(store_->create(kFunctions, new_object(kFunctions, {"demo", "a"}), {}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kTooLarge);
+  EXPECT_EQ(refused.error().message,
+            "LambdaFunction.lambda.knative.io \"a\": the defaults of its schema would add more "
+            "than 1572864 bytes");
+}
+
 TEST_F(SqliteStoreTest, PagesThroughALongList) {
   for (int i = 0; i < 7; ++i) {
     ASSERT_TRUE(wait(store_->create(kConfigMaps, config_map("m" + std::to_string(i), ""), {})));

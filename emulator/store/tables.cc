@@ -2,12 +2,18 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "emulator/store/parsed_objects.h"
 #include "emulator/store/sqlite_store.h"
+#include "platform/base/limits.h"
+#include "platform/telemetry/log.h"
 
 namespace hearth::store {
 
 namespace {
+
+constexpr telemetry::Log kLog("store");
 
 constexpr std::string_view kSteps[] = {
     R"sql(
@@ -38,10 +44,26 @@ INSERT INTO changes SELECT newest+1, '', '', '', '', 0, NULL
 DROP TABLE watch_log;
 )sql"};
 
-Result<resource::ObjectPtr> parse_row(std::string_view text) {
-  auto json = base::parse_json(text);
-  if (!json) return fail(Code::kCorrupt, "a stored object is not JSON");
-  return std::make_shared<const Json>(std::move(*json));
+Result<resource::ObjectPtr> parse_row(const RowKey& row, std::string_view text) {
+  auto json = base::parse_json(text, limits::kObjectDepthMax);
+  const Json* metadata = json ? base::find(*json, {"metadata"}) : nullptr;
+  if (metadata != nullptr && metadata->is_object()) {
+    return std::make_shared<const Json>(std::move(*json));
+  }
+  return fail(
+      Code::kCorrupt,
+      fmt::format("what is stored as {} \"{}\"{} can't be read and only be deleted: {}",
+                  row.group.empty() ? row.plural : row.plural + "." + row.group, row.key.name,
+                  row.key.ns.empty() ? "" : fmt::format(" in namespace \"{}\"", row.key.ns),
+                  json ? "it is no object with metadata" : json.error().message));
+}
+
+// Null for what can't be read: it must not hide the rows beside it.
+resource::ObjectPtr parse_if_readable(const RowKey& row, std::string_view text) {
+  auto object = parse_row(row, text);
+  if (object) return std::move(*object);
+  kLog.error("object_unreadable", {{"error", object.error().message}});
+  return nullptr;
 }
 
 RowKey row_key(const sqlite::Statement& row) {
@@ -69,7 +91,7 @@ Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey
   statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
   HEARTH_TRY(found, statement.step());
   if (!found) return resource::ObjectPtr();
-  return parse_row(statement.text(0));
+  return parse_row(row, statement.text(0));
 }
 
 Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row,
@@ -80,9 +102,20 @@ Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey
   statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
   HEARTH_TRY(found, statement.step());
   if (!found) return resource::ObjectPtr();
-  HEARTH_TRY(object, parse_row(statement.text(1)));
+  HEARTH_TRY(object, parse_row(row, statement.text(1)));
   parsed.put(row, static_cast<std::uint64_t>(statement.integer(0)), object);
   return object;
+}
+
+Result<Json> read_row_metadata(sqlite::Database& database, const RowKey& row) {
+  auto statement =
+      database.prepare("SELECT uid,rv FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
+  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  HEARTH_TRY(found, statement.step());
+  if (!found) return Json();
+  return Json{{"metadata",
+               {{"uid", std::string(statement.text(0))},
+                {"resourceVersion", std::to_string(statement.integer(1))}}}};
 }
 
 Result<bool> uid_exists(sqlite::Database& database, const std::string& uid) {
@@ -97,6 +130,14 @@ Result<std::vector<RowKey>> read_dependents(sqlite::Database& database, const st
   return read_keys(std::move(statement));
 }
 
+Result<std::vector<RowKey>> read_collection(sqlite::Database& database, const std::string& group,
+                                            const std::string& plural) {
+  auto statement =
+      database.prepare("SELECT grp,plural,ns,name FROM objects WHERE grp=? AND plural=?");
+  statement.bind(group).bind(plural);
+  return read_keys(std::move(statement));
+}
+
 Result<std::vector<RowKey>> read_namespace_contents(sqlite::Database& database,
                                                     const std::string& ns) {
   auto statement = database.prepare("SELECT grp,plural,ns,name FROM objects WHERE ns=?");
@@ -108,16 +149,18 @@ Status scan(sqlite::Database& database, const std::string& group, const std::str
             const std::string& ns, const resource::ObjectKey& after,
             const std::function<bool(resource::ObjectPtr)>& visit) {
   auto statement = database.prepare(
-      ns.empty() ? "SELECT data FROM objects WHERE grp=? AND plural=? AND (ns,name)>(?,?) "
+      ns.empty() ? "SELECT data,ns,name FROM objects WHERE grp=? AND plural=? AND (ns,name)>(?,?) "
                    "ORDER BY ns,name"
-                 : "SELECT data FROM objects WHERE grp=? AND plural=? AND ns=? AND name>? "
+                 : "SELECT data,ns,name FROM objects WHERE grp=? AND plural=? AND ns=? AND name>? "
                    "ORDER BY name");
   statement.bind(group).bind(plural).bind(ns.empty() ? after.ns : ns).bind(after.name);
   while (true) {
     HEARTH_TRY(more, statement.step());
     if (!more) return {};
-    HEARTH_TRY(object, parse_row(statement.text(0)));
-    if (!visit(std::move(object))) return {};
+    auto object = parse_if_readable(
+        {group, plural, {std::string(statement.text(1)), std::string(statement.text(2))}},
+        statement.text(0));
+    if (object && !visit(std::move(object))) return {};
   }
 }
 
@@ -199,9 +242,9 @@ Result<std::uint64_t> oldest_version(sqlite::Database& database) {
 
 namespace {
 
-// A deletion shows the last state under the version of the deletion.
-Result<resource::ObjectPtr> at_version(const resource::ObjectPtr& object, std::uint64_t version) {
-  if (!object) return fail(Code::kCorrupt, "the log has a deletion of nothing");
+// A deletion shows the last state under the version of the deletion; none of what couldn't be read.
+resource::ObjectPtr at_version(const resource::ObjectPtr& object, std::uint64_t version) {
+  if (!object) return nullptr;
   Json copy = *object;
   copy["metadata"]["resourceVersion"] = std::to_string(version);
   return std::make_shared<const Json>(std::move(copy));
@@ -226,17 +269,17 @@ Result<std::vector<Change>> read_log(sqlite::Database& database, const std::stri
                   .plural = plural};
     const resource::ObjectKey key{std::string(statement.text(2)), std::string(statement.text(3))};
     if (!statement.text(4).empty()) {
-      HEARTH_TRY(previous, parse_row(statement.text(4)));
-      change.previous = std::move(previous);
+      change.previous = parse_if_readable({group, plural, key}, statement.text(4));
     }
     if (change.type == resource::WatchEvent::Type::kDeleted) {
-      HEARTH_TRY(object, at_version(change.previous, change.resource_version));
-      change.object = std::move(object);
+      change.object = at_version(change.previous, change.resource_version);
     } else if (const auto it = later.find(key); it != later.end()) {
       change.object = it->second;
     } else {
-      HEARTH_TRY(object, read_object(database, {group, plural, key}));
-      change.object = std::move(object);
+      // Null, too, when it can't be read: a list has shown none either.
+      auto object = read_object(database, {group, plural, key});
+      if (!object && object.error().code != Code::kCorrupt) return fail(object.error());
+      if (object) change.object = std::move(*object);
     }
     later[key] = change.previous;
     if (change.object) out.push_back(std::move(change));
@@ -257,11 +300,10 @@ Result<std::map<resource::ObjectKey, resource::ObjectPtr>> changed_since(sqlite:
   while (true) {
     HEARTH_TRY(more, statement.step());
     if (!more) return out;
-    resource::ObjectPtr& before =
-        out[{std::string(statement.text(0)), std::string(statement.text(1))}];
+    const resource::ObjectKey key{std::string(statement.text(0)), std::string(statement.text(1))};
+    resource::ObjectPtr& before = out[key];
     if (statement.text(3).empty()) continue;
-    HEARTH_TRY(object, parse_row(statement.text(3)));
-    before = std::move(object);
+    before = parse_if_readable({group, plural, key}, statement.text(3));
   }
 }
 

@@ -17,17 +17,26 @@ namespace hearth::store {
 
 class ParsedObjects;
 
+// A row may hold what is no object: a damaged file, a hand in it, or one that is nested deeper than
+// limits::kObjectDepthMax, from before this was refused. It must not keep others from being read:
+// reading it alone is kCorrupt and names it; whatever reads many logs it and passes it over.
+
 // Null: there is none.
 Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row);
 // Parses only what `parsed` doesn't have.
 Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row,
                                         ParsedObjects& parsed);
+// Of an object that can't be read: {metadata: {uid, resourceVersion}}; null: there is no row.
+Result<Json> read_row_metadata(sqlite::Database& database, const RowKey& row);
 Result<bool> uid_exists(sqlite::Database& database, const std::string& uid);
 Result<std::vector<RowKey>> read_dependents(sqlite::Database& database, const std::string& uid);
 // Rows of one collection in order, from behind `after`; `visit` returns false to stop.
 Status scan(sqlite::Database& database, const std::string& group, const std::string& plural,
             const std::string& ns, const resource::ObjectKey& after,
             const std::function<bool(resource::ObjectPtr)>& visit);
+// Also those of objects that can't be read.
+Result<std::vector<RowKey>> read_collection(sqlite::Database& database, const std::string& group,
+                                            const std::string& plural);
 Result<std::vector<RowKey>> read_namespace_contents(sqlite::Database& database,
                                                     const std::string& ns);
 

@@ -89,7 +89,11 @@ Status parse_field(std::string_view text, const FieldRule& rule, std::bitset<N>&
         return fail(Code::kInvalid, fmt::format("{} \"{}\": bad step", rule.what, part));
       }
     }
-    for (unsigned value = range.low; value <= range.high; value += step) bits.set(value);
+    // A step beyond the range takes its first value only; adding it could wrap around.
+    for (unsigned value = range.low;; value += step) {
+      bits.set(value);
+      if (step > range.high - value) break;
+    }
     const bool any = part.starts_with('*') || part.starts_with('?');
     if (star != nullptr && any && step == 1) *star = true;
   }

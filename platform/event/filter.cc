@@ -24,6 +24,9 @@ using Kind = Node::Kind;
 
 enum class Outcome { kPass, kFail, kNoFilter };
 
+// Each event is asked each of them, by every Trigger.
+constexpr std::size_t kNodesMax = 1'000;
+
 constexpr std::string_view kDialects[] = {"exact", "prefix", "suffix", "all",
                                           "any",   "not",    "cesql"};
 
@@ -148,6 +151,19 @@ Result<Node> compile_node(const Json& filter, const std::string& field,
   return node;
 }
 
+std::size_t count_nodes(const Node& node) {
+  std::size_t count = 1;
+  for (const Node& child : node.children) count += count_nodes(child);
+  return count;
+}
+
+Status check_size(const Node& root, const std::string& field) {
+  const std::size_t count = count_nodes(root);
+  if (count <= kNodesMax) return {};
+  return fail(filter_error(
+      field, fmt::format("has {} filters and attributes; at most {} are taken", count, kNodesMax)));
+}
+
 std::string_view seen(const CloudEvent& event, const std::string& name) {
   if (const auto value = event.attribute(name)) return *value;
   // Names of CloudEvents 0.x that filters may still use.
@@ -249,11 +265,14 @@ Result<Filter> Filter::compile(const Json& trigger_spec, const FilterOptions& op
   const Json* filters = base::find(trigger_spec, {"filters"});
   if (filters != nullptr && filters->is_array() && !filters->empty()) {
     HEARTH_TRY(node, compile_list(Kind::kAll, *filters, "spec.filters", options));
+    HEARTH_CHECK_OK(check_size(node, "spec.filters"));
     return Filter(std::make_shared<const Node>(std::move(node)));
   }
   const Json* attributes = base::find(trigger_spec, {"filter", "attributes"});
   if (attributes == nullptr || attributes->is_null()) return Filter();
-  HEARTH_TRY(node, compile_map(Kind::kExact, *attributes, "spec.filter.attributes", options, true));
+  const std::string field = "spec.filter.attributes";
+  HEARTH_TRY(node, compile_map(Kind::kExact, *attributes, field, options, true));
+  HEARTH_CHECK_OK(check_size(node, field));
   return Filter(std::make_shared<const Node>(std::move(node)));
 }
 

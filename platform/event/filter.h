@@ -36,7 +36,8 @@ class Filter {
   Filter();
 
   // From a Trigger's spec: `filters` when it has entries, else `filter.attributes`. kInvalid with
-  // the field; kUnsupported for CloudEvents SQL.
+  // the field, also for more than a thousand filters and attributes; kUnsupported for CloudEvents
+  // SQL.
   static Result<Filter> compile(const Json& trigger_spec, const FilterOptions& options);
 
   bool matches(const CloudEvent& event) const;

@@ -66,6 +66,30 @@ TEST(Filter, RefusesWhatCannotBeBuilt) {
   EXPECT_EQ(code(R"({"filters":[{"cesql":"type = 'a'"}]})"), Code::kUnsupported);
 }
 
+TEST(Filter, TakesAThousandFiltersAndAttributes) {
+  const auto compile = [](const Json& spec) { return Filter::compile(spec, {}); };
+  const auto attributes = [](int count) {
+    Json map = Json::object();
+    for (int i = 0; i < count; ++i) map["a" + std::to_string(i)] = "x";
+    return map;
+  };
+  const auto legacy = [&](int count) {
+    return Json{{"filter", {{"attributes", attributes(count)}}}};
+  };
+  EXPECT_TRUE(compile(legacy(999)));
+  const auto refused = compile(legacy(1'000));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInvalid);
+  EXPECT_EQ(refused.error().message,
+            "spec.filter.attributes: has 1001 filters and attributes; at most 1000 are taken");
+  const auto list = [&](std::size_t count) {
+    const Json nested{{"not", {{"prefix", attributes(1)}}}};
+    return Json{{"filters", {{{"any", Json(count, nested)}}}}};
+  };
+  EXPECT_TRUE(compile(list(499)));
+  EXPECT_EQ(compile(list(500)).error().fields.at(0).field, "spec.filters");
+}
+
 TEST(Filter, TakesBothFormsOfAFunctionSubject) {
   const Json spec{{"filter", {{"attributes", {{"subject", "pay"}}}}}};
   EXPECT_FALSE(Filter::compile(spec, {})->matches(sample()));

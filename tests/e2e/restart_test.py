@@ -1,11 +1,13 @@
 """State across the daemon's death: what was acknowledged is there."""
 
 import contextlib
+import json
+import os
 import subprocess
 import sqlite3
 import unittest
 
-from daemon import Daemon, wait_for
+from daemon import BINARY, Daemon, wait_for
 
 HELLO = "def handler(event):\n    return 'alive'\n"
 
@@ -23,6 +25,19 @@ def database(hearth):
 
 def versions(connection):
     return dict(connection.execute("SELECT room, version FROM schema_versions"))
+
+
+def deep_definition(name, levels):
+    """A custom kind with a field that nobody knows, objects in objects."""
+    value = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": name + "s.deep.example"},
+            "spec": {"group": "deep.example", "scope": "Namespaced", "zzz": value,
+                     "names": {"plural": name + "s", "kind": name.capitalize()},
+                     "versions": [{"name": "v1", "served": True, "storage": True,
+                                   "schema": {"openAPIV3Schema": {"type": "object"}}}]}}
 
 
 class RestartTest(unittest.TestCase):
@@ -96,6 +111,68 @@ class RestartTest(unittest.TestCase):
             with database(hearth) as state:
                 self.assertEqual(versions(state), before)
             self.assertEqual(hearth.get("configmap", "old")["data"], {"a": "1"})
+
+    def test_what_is_nested_too_deeply_for_the_next_start_is_refused(self):
+        with Daemon() as hearth:
+            refused = 0
+            for levels in (150, 180, 185, 190, 195, 198):
+                definition = deep_definition("a%d" % levels, levels)
+                created = hearth.kubectl("create", "--validate=false", "-f", "-",
+                                         input=json.dumps(definition), check=False)
+                if created.returncode != 0:
+                    refused += 1
+                    self.assertIn("nested too deeply", created.stderr)
+            self.assertIn(refused, range(1, 5))
+            hearth.kill()
+            hearth.start()
+            listed = hearth.kubectl("get", "crd", "-o", "name")
+            self.assertEqual(listed.count(".deep.example"), 6 - refused)
+            cli = subprocess.run([BINARY, "get", "crd"], capture_output=True, text=True,
+                                 timeout=60, env=hearth.environment())
+            self.assertEqual(cli.returncode, 0, cli.stderr)
+            self.assertEqual(cli.stdout.count(".deep.example"), 6 - refused)
+
+    def test_a_row_that_cannot_be_read_stops_no_start_and_hides_no_other(self):
+        with Daemon() as hearth:
+            hearth.apply(hearth.function("phoenix", HELLO),
+                         *({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+                           for name in ("bad", "good")),
+                         deep_definition("bad", 2))
+            hearth.wait_ready("phoenix")
+            hearth.stop()
+            with database(hearth) as state:
+                for name in ("bad", "bads.deep.example", "default", "kube-system",
+                             "lambdafunctions.lambda.knative.io"):
+                    damaged = state.execute("UPDATE objects SET data = '{' WHERE name = ? AND "
+                                            "plural <> 'serviceaccounts'", (name,))
+                    self.assertGreater(damaged.rowcount, 0, name)
+            hearth.start()
+            self.assertIn("good", hearth.kubectl("get", "configmaps"))
+            self.assertNotIn("bads.deep", hearth.kubectl("get", "crd"))
+            self.assertIn('bads.deep.example\\" can\'t be read', hearth.output())
+            read = hearth.kubectl("get", "configmap", "bad", check=False)
+            self.assertIn('configmaps "bad" in namespace "default" can\'t be read', read.stderr)
+            hearth.kubectl("delete", "configmap", "bad")
+            hearth.kubectl("delete", "crd", "bads.deep.example")
+            self.assertIn("not found",
+                          hearth.kubectl("get", "configmap", "bad", check=False).stderr)
+            wait_for(lambda: hearth.call("phoenix.default.localhost", "{}")[2] == "alive", 30,
+                     "the function to answer after the restart")
+
+    def test_a_tree_that_is_deeper_than_paths_reach_is_removed(self):
+        with Daemon() as hearth:
+            hearth.kill()
+            scratch = hearth.folder / "state/scratch"
+            scratch.mkdir(exist_ok=True)
+            here = os.open(scratch, os.O_RDONLY)
+            for _ in range(1500):
+                os.mkdir("a", dir_fd=here)
+                inner = os.open("a", os.O_RDONLY, dir_fd=here)
+                os.close(here)
+                here = inner
+            os.close(here)
+            hearth.start()
+            self.assertEqual(list(scratch.iterdir()), [])
 
     def test_the_end_of_an_older_object_takes_no_bytes_of_a_newer_one(self):
         with Daemon() as hearth:
