@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 
 namespace hearth::cli {
 namespace {
@@ -32,8 +33,7 @@ void remove_abandoned(const fs::path& parent, const std::string& prefix) {
   std::error_code error;
   for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
     if (!it->path().filename().string().starts_with(prefix)) continue;
-    std::error_code ignored;
-    if (is_abandoned(it->path())) fs::remove_all(it->path(), ignored);
+    if (is_abandoned(it->path())) (void)base::remove_tree(it->path());
   }
 }
 
@@ -61,8 +61,7 @@ Result<ScratchFolder> ScratchFolder::make(const fs::path& parent, const std::str
 }
 
 ScratchFolder::~ScratchFolder() {
-  std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
+  if (!path_.empty()) (void)base::remove_tree(path_);
 }
 
 }  // namespace hearth::cli

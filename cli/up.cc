@@ -23,6 +23,7 @@
 #include "platform/base/file.h"
 #include "platform/base/json.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
 #include "platform/telemetry/log.h"
@@ -204,10 +205,7 @@ int run_daemon(const UpFlags& flags, const Configuration& configuration, const f
   const Status served = started ? serve(flags, configuration, state, **started, detached, signals)
                                 : Status(fail(with_port_holder(started.error(), options)));
   if (started) started->reset();
-  if (flags.ephemeral) {
-    std::error_code ignored;
-    fs::remove_all(state, ignored);
-  }
+  if (flags.ephemeral) (void)base::remove_tree(state);
   return finish(served);
 }
 

@@ -40,6 +40,7 @@
 #include "platform/async/timer.h"
 #include "platform/base/clock_watch.h"
 #include "platform/base/file.h"
+#include "platform/base/remove_tree.h"
 #include "platform/http/client.h"
 #include "platform/http/server.h"
 #include "platform/http/tls.h"
@@ -267,8 +268,7 @@ Status Emulator::Rooms::open_builds() {
   HEARTH_TRY(loaded, lambda::Languages::load(options.languages));
   languages = std::move(loaded);
   // What a crash left of contexts and archives. Of a link the link goes, not what it leads to.
-  std::error_code ignored;
-  std::filesystem::remove_all(state.path() / "scratch", ignored);
+  (void)base::remove_tree(state.path() / "scratch");
   HEARTH_CHECK_OK(base::make_private_directory(state.path() / "scratch"));
   client = std::make_unique<http::Client>(control, &*client_tls);
   sources = std::make_unique<SourceAccess>(control, *client, pool, clock, state.path() / "scratch",
@@ -661,8 +661,7 @@ Emulator::~Emulator() {
   rooms_->control.run_blocking(rooms_->close());
   rooms_->objects.stop();
   rooms_->control.stop();
-  std::error_code ignored;
-  std::filesystem::remove_all(rooms_->state.run_dir(), ignored);
+  (void)base::remove_tree(rooms_->state.run_dir());
 }
 
 void Emulator::set_s3_credentials(std::map<std::string, std::string> credentials) {

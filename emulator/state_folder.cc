@@ -16,6 +16,7 @@
 #include "platform/base/file.h"
 #include "platform/base/hash.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 
 namespace hearth::emulator {
@@ -75,8 +76,7 @@ Result<StateFolder> StateFolder::open(std::filesystem::path path) {
       runtime_dir != nullptr && *runtime_dir != '\0' ? runtime_dir : "/tmp";
   // One a state folder: a restart after a crash cleans up what its predecessor left.
   out.run_dir_ = base_dir / ("hearth-" + base::sha256_hex(out.path_.string()).substr(0, 12));
-  std::error_code ignored;
-  std::filesystem::remove_all(out.run_dir_, ignored);
+  (void)base::remove_tree(out.run_dir_);
   // The name can be foretold and /tmp is everybody's: a folder that somebody else put there must
   // not hold our sockets, so it has to be this very call that makes it.
   if (::mkdir(out.run_dir_.c_str(), 0700) != 0) {

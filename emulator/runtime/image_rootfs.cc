@@ -11,12 +11,15 @@
 #include "platform/base/file.h"
 #include "platform/base/hash.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/oci/layer_reader.h"
 #include "platform/oci/reference.h"
+#include "platform/telemetry/log.h"
 
 namespace hearth::runtime {
 namespace {
 
+constexpr telemetry::Log kLog("runtime");
 constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
 constexpr std::size_t kLayerFilesMax = 1'000'000;
 constexpr std::uint64_t kLayerBytesMax = 16ULL * 1024 * 1024 * 1024;
@@ -42,7 +45,7 @@ Status put_mount_point(const std::filesystem::path& path) {
   std::error_code error;
   const auto status = std::filesystem::symlink_status(path, error);
   if (std::filesystem::is_regular_file(status)) return {};
-  if (std::filesystem::exists(status)) std::filesystem::remove_all(path, error);
+  if (std::filesystem::exists(status)) HEARTH_CHECK_OK(base::remove_tree(path));
   return base::write_file_atomically(path, "", 0644);
 }
 
@@ -101,7 +104,7 @@ Status unpack(const blobs::BlobStore& blobs, const oci::Manifest& manifest,
   Status unpacked = unpack_layers(blobs, manifest, aside);
   if (unpacked) unpacked = host_backed ? check_app(aside) : prepare_root(aside);
   if (unpacked) std::filesystem::rename(aside, folder, error);
-  if (!unpacked || error) std::filesystem::remove_all(aside, error);
+  if (!unpacked || error) (void)base::remove_tree(aside);
   // Another start may have been faster; the folder is there either way.
   if (unpacked && !std::filesystem::exists(folder, error)) {
     return fail(Code::kInternal, "the unpacked image could not be put in its place");
@@ -171,8 +174,8 @@ Task<Result<ImageRootfs>> ImageStore::prepare(std::string image) {
 
 Task<void> ImageStore::remove_scratch(std::filesystem::path folder) {
   co_await pool_.run([folder = std::move(folder)] {
-    std::error_code error;
-    std::filesystem::remove_all(folder, error);
+    const Status removed = base::remove_tree(folder);
+    if (!removed) kLog.warn("scratch_stays", {{"error", removed.error().message}});
     return 0;
   });
 }

@@ -19,6 +19,7 @@
 #include "platform/async/timer.h"
 #include "platform/base/file.h"
 #include "platform/base/json.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 #include "platform/http/stream.h"
 #include "platform/process/bind_watch.h"
@@ -146,8 +147,8 @@ Runtime::Runtime(async::Loop& loop, ImageStore& images, const base::Clock& clock
                  RuntimeOptions options)
     : logs_(loop, options.log_dir, clock),
       state_(std::make_shared<State>(loop, logs_, images, std::move(options))) {
-  std::error_code error;
-  std::filesystem::remove_all(state_->options.scratch, error);
+  const Status emptied = base::remove_tree(state_->options.scratch);
+  if (!emptied) kLog.warn("scratch_stays", {{"error", emptied.error().message}});
 }
 Runtime::~Runtime() = default;
 

@@ -12,6 +12,7 @@
 #include "platform/async/timer.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/unique_fd.h"
 #include "platform/telemetry/log.h"
 
@@ -113,10 +114,7 @@ Task<void> UnpackedImages::flush() {
 Task<void> UnpackedImages::remove_set_aside() {
   if (set_aside_.empty()) co_return;
   co_await pool_.run([folders = std::exchange(set_aside_, {})] {
-    std::error_code ignored;
-    for (const std::filesystem::path& folder : folders) {
-      std::filesystem::remove_all(folder, ignored);
-    }
+    for (const std::filesystem::path& folder : folders) (void)base::remove_tree(folder);
     return 0;
   });
 }

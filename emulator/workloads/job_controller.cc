@@ -17,6 +17,7 @@
 #include "platform/base/bytes.h"
 #include "platform/base/file.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
 #include "platform/oci/layer_reader.h"
@@ -219,8 +220,7 @@ Task<Result<Requeue>> JobController::State::reconcile(ObjectKey key) {
   const auto started = std::chrono::steady_clock::now();
   auto result = co_await build(*job, folder, cancelled);
   (result ? metrics.succeeded : metrics.failed).observe(std::chrono::steady_clock::now() - started);
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
+  (void)base::remove_tree(folder);
   running.erase(uid);
   logs.close(pod_name(*job));
   // Cut off by the daemon's own end: the next start builds again.

@@ -7,6 +7,7 @@
 #include "platform/async/blocking.h"
 #include "platform/async/loop.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/lambda/clone_process.h"
 #include "platform/lambda/git_tree.h"
 
@@ -23,10 +24,7 @@ class ScratchFolder {
  public:
   explicit ScratchFolder(const std::filesystem::path& root)
       : path_(root / ("git-" + base::random_hex(6))) {}
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  ~ScratchFolder() { (void)base::remove_tree(path_); }
   ScratchFolder(const ScratchFolder&) = delete;
   ScratchFolder& operator=(const ScratchFolder&) = delete;
   const std::filesystem::path& path() const { return path_; }

@@ -14,6 +14,7 @@
 #include "platform/base/hash.h"
 #include "platform/base/limits.h"
 #include "platform/base/random_id.h"
+#include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
 #include "platform/base/unique_fd.h"
 #include "platform/oci/archive_magic.h"
@@ -88,8 +89,7 @@ Result<SourceTree> unpack(std::string bytes, const std::filesystem::path& scratc
   const std::filesystem::path folder = scratch / ("archive-" + base::random_hex(6));
   const Status extracted = extract(std::move(bytes), folder);
   auto tree = extracted ? read_folder(folder) : Result<SourceTree>(fail(extracted.error()));
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
+  (void)base::remove_tree(folder);
   if (!tree) return tree;
   return without_single_top(std::move(*tree));
 }
