@@ -18,13 +18,15 @@ tell() {  # tell INPUT: what to do about it
   echo "When it is mended, keep it as $seeds/regression-WHAT."
 }
 
+# What is reserved may be more than what is used: libarchive takes a dictionary's size from a zip.
+limits=(-timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=8192)
+
 # libFuzzer's own limit (-timeout) is kept by a signal, which an endless loop may hold up.
 again=$(mktemp -d)  # what a replay would write into broken/ is there already
 trap 'rm -rf "$again"' EXIT
 for input in "$work"/broken/*; do
   [ -f "$input" ] || continue
-  if timeout --kill-after=5 20 "$fuzzer" -timeout=10 -rss_limit_mb=2048 \
-    -artifact_prefix="$again/" "$input"; then
+  if timeout --kill-after=5 20 "$fuzzer" "${limits[@]}" -artifact_prefix="$again/" "$input"; then
     rm "$input"
   else
     echo "A finding of an earlier run is still one."
@@ -33,8 +35,13 @@ for input in "$work"/broken/*; do
   fi
 done
 
+# Words of the format get a fuzzer past the first bytes; formats of bytes have none.
+words=()
+dictionary="$(dirname "$0")/dictionary/$(basename "$work")"
+if [ -f "$dictionary" ]; then words=("-dict=$dictionary"); fi
+
 status=0
-"$fuzzer" -max_total_time="${HEARTH_FUZZ_SECONDS:-60}" -timeout=10 -rss_limit_mb=2048 \
+"$fuzzer" "${words[@]}" "${limits[@]}" -max_total_time="${HEARTH_FUZZ_SECONDS:-60}" \
   -max_len="$max_len" -print_final_stats=1 -artifact_prefix="$work/broken/" \
   "$work/corpus" "$seeds" || status=$?
 # libFuzzer ends with 77 when it has found something: that must not be taken for "skipped".
