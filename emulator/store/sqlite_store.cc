@@ -235,7 +235,12 @@ Task<void> SqliteStore::State::erase_collection(std::string group, std::string p
                           },
                           {.if_unreadable = new_object(type, row.key)});
   }
-  definitions.remove(group, plural);
+  // Meanwhile it may have been created anew, and the kind with it.
+  const RowKey own{kCustomResourceDefinitions.group,
+                   kCustomResourceDefinitions.plural,
+                   {"", fmt::format("{}.{}", plural, group)}};
+  const auto again = read_object(reader, own);
+  if (again && !*again) definitions.remove(group, plural);
 }
 
 Result<Scope> SqliteStore::State::scope_of(const Definition& definition, const std::string& ns,

@@ -168,6 +168,15 @@ Status write_object(sqlite::Database& database, const RowKey& row, const Json& o
                     std::uint64_t version) {
   const std::string uid = resource::uid_of(object);
   const std::string data = base::dump_json(object);
+  // The owners of the object that stands there: when that couldn't be read it had another uid.
+  HEARTH_CHECK_OK(database
+                      .prepare("DELETE FROM owners WHERE uid=(SELECT uid FROM objects WHERE grp=? "
+                               "AND plural=? AND ns=? AND name=?)")
+                      .bind(row.group)
+                      .bind(row.plural)
+                      .bind(row.key.ns)
+                      .bind(row.key.name)
+                      .run());
   HEARTH_CHECK_OK(database
                       .prepare("INSERT OR REPLACE INTO objects(grp,plural,ns,name,uid,rv,data) "
                                "VALUES(?,?,?,?,?,?,?)")
@@ -179,7 +188,6 @@ Status write_object(sqlite::Database& database, const RowKey& row, const Json& o
                       .bind(static_cast<std::int64_t>(version))
                       .bind(data)
                       .run());
-  HEARTH_CHECK_OK(database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run());
   for (const auto& owner : resource::owners_of(object)) {
     HEARTH_CHECK_OK(database
                         .prepare("INSERT OR REPLACE INTO owners(owner_uid,uid,grp,plural,ns,name) "

@@ -189,6 +189,33 @@ TEST_F(Unreadable, ADefinitionThatCannotBeReadIsCreatedAnewWithItsObjects) {
   EXPECT_THAT(names(kDeeps), testing::ElementsAre("a"));
 }
 
+TEST_F(Unreadable, AKindThatIsDefinedAnewWhileItsObjectsGoStays) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(wait(store_->create(kDeeps, deep("a" + std::to_string(i), 2), {})));
+  }
+  ASSERT_TRUE(wait(store_->remove(kCustomResourceDefinitions, {"", "deeps.x.io"}, {})));
+  ASSERT_TRUE(wait(store_->create(kCustomResourceDefinitions, definition(), {})));
+  for (int i = 0; i < 20; ++i) run(until_gone(*store_, kDeeps, {"demo", "a" + std::to_string(i)}));
+  EXPECT_TRUE(wait(store_->create(kDeeps, deep("b", 2), {})));
+  EXPECT_THAT(names(kDeeps), testing::ElementsAre("b"));
+}
+
+TEST_F(Unreadable, WhatIsCreatedInItsPlaceHasNoneOfItsOwners) {
+  const auto owner = wait(store_->create(kDeeps, deep("owner", 2), {}));
+  const Json reference{
+      {"apiVersion", "x.io/v1"}, {"kind", "Deep"}, {"name", "owner"}, {"uid", uid_of(**owner)}};
+  for (const char* name : {"child", "another"}) {
+    Json object = deep(name, 2);
+    object["metadata"]["ownerReferences"] = Json::array({reference});
+    ASSERT_TRUE(wait(store_->create(kDeeps, object, {})));
+  }
+  damage("deeps", "child", "not JSON");
+  ASSERT_TRUE(wait(store_->create(kDeeps, deep("child", 2), {})));
+  ASSERT_TRUE(wait(store_->remove(kDeeps, {"demo", "owner"}, {})));
+  run(until_gone(*store_, kDeeps, {"demo", "another"}));
+  EXPECT_THAT(names(kDeeps), testing::ElementsAre("child"));
+}
+
 TEST_F(Unreadable, ANamespaceGoesWithWhatCannotBeReadAlsoWhenItIsTheNamespace) {
   for (const char* damaged : {"deeps", "namespaces"}) {
     (void)wait(store_->create(kNamespaces, new_object(kNamespaces, {"", "demo"}), {}));

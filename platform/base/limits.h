@@ -19,8 +19,8 @@ inline constexpr std::size_t kConnectionsMax = 10'000;
 // Bodies held in memory
 inline constexpr std::size_t kApiBodyBytesMax = 3 * 1024 * 1024;  // Kubernetes: 3 MiB
 inline constexpr std::size_t kEventBytesMax = 1024 * 1024;
-// Of an event in the JSON format: a delivery has them as headers, of which there are kHeadersMax,
-// beside HTTP's own and what a broker adds.
+// A delivery has them as headers, of which there are kHeadersMax, beside HTTP's own and what a
+// broker adds.
 inline constexpr std::size_t kEventExtensionsMax = 80;
 inline constexpr std::size_t kInvokeBodyBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kXmlBodyBytesMax = 1024 * 1024;       // DeleteObjects of 1,000 keys

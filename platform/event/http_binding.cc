@@ -35,6 +35,25 @@ std::string unquote(std::string_view value) {
   return out;
 }
 
+class ExtensionCount {
+ public:
+  void add(std::string_view name) {
+    if (is_context_attribute(name)) return;
+    // What a broker adds on the way (knativeerrorcode) is not the sender's.
+    ++(name.starts_with("knative") ? added_ : own_);
+  }
+  Status check() const {
+    constexpr std::size_t kAddedMax = 8;
+    if (own_ <= limits::kEventExtensionsMax && added_ <= kAddedMax) return {};
+    return fail(Code::kInvalid, fmt::format("the event has more than {} extension attributes",
+                                            limits::kEventExtensionsMax));
+  }
+
+ private:
+  std::size_t own_ = 0;
+  std::size_t added_ = 0;
+};
+
 Status put_header(CloudEvent& event, std::string_view header, std::string_view raw) {
   const std::string name = base::lower(header.substr(kHeaderPrefix.size()));
   if (name == "datacontenttype") {
@@ -68,6 +87,9 @@ Result<CloudEvent> decode_binary(const http::Headers& headers, std::string body)
     if (!starts_with_ignoring_case(field.name, kHeaderPrefix)) continue;
     HEARTH_CHECK_OK(put_header(event, field.name, field.value));
   }
+  ExtensionCount count;
+  for (const Attribute& extension : event.extensions) count.add(extension.name);
+  HEARTH_CHECK_OK(count.check());
   event.datacontenttype = std::string(headers.get_or("content-type", ""));
   event.data = std::move(body);
   drop_data_encoding(event);
@@ -99,17 +121,6 @@ Status put_member(CloudEvent& event, const std::string& name, const Json& value)
   if (context && text->empty()) return fail(attribute_error(name, "is empty"));
   event.set(base::lower(name), std::move(*text));
   return {};
-}
-
-// Each is looked up among those before it.
-Status check_extension_count(const Json& object) {
-  std::size_t count = 0;
-  for (const auto& [name, value] : object.items()) {
-    if (!is_context_attribute(name) && name != "data" && name != "data_base64") ++count;
-  }
-  if (count <= limits::kEventExtensionsMax) return {};
-  return fail(Code::kInvalid, fmt::format("the event has more than {} extension attributes",
-                                          limits::kEventExtensionsMax));
 }
 
 Status put_base64(CloudEvent& event, const Json& value, std::string_view member) {
@@ -157,7 +168,12 @@ Result<CloudEvent> decode_json(std::string_view text) {
   if (!object->is_object()) return fail(Code::kInvalid, "structured event: no JSON object");
   CloudEvent event;
   event.specversion.clear();
-  HEARTH_CHECK_OK(check_extension_count(*object));
+  // First, for each is looked up among those before it.
+  ExtensionCount count;
+  for (const auto& [name, value] : object->items()) {
+    if (name != "data" && name != "data_base64") count.add(name);
+  }
+  HEARTH_CHECK_OK(count.check());
   for (const auto& [name, value] : object->items()) {
     HEARTH_CHECK_OK(put_member(event, name, value));
   }

@@ -182,6 +182,17 @@ TEST(HttpBinding, RefusesMoreExtensionsThanCanBeDelivered) {
   EXPECT_EQ(event_with(80)->extensions.size(), 80U);
   EXPECT_EQ(event_with(81).error().message, "the event has more than 80 extension attributes");
   EXPECT_EQ(event_with(60'000).error().code, Code::kInvalid);
+
+  http::Headers headers;
+  for (const char* name : {"id", "source", "type"}) headers.add(fmt::format("ce-{}", name), "x");
+  headers.add("ce-specversion", "1.0");
+  for (int i = 0; i < 80; ++i) headers.add(fmt::format("ce-x{}", i), "1");
+  headers.add("ce-knativeerrorcode", "500");  // what a broker adds is not the sender's
+  const auto dead_letter = decode(headers, "");
+  ASSERT_TRUE(dead_letter);
+  EXPECT_TRUE(decode(structured_headers(), encode_structured(*dead_letter)));
+  headers.add("ce-one", "more");
+  EXPECT_FALSE(decode(headers, ""));
 }
 
 // In binary mode its Content-Type would say that the inner event is what was sent.

@@ -33,6 +33,13 @@ bool is_bzip2(std::string_view bytes) {
          bytes.substr(kBlockAt).starts_with("1AY&SY");
 }
 
+// A skippable frame may come first, as pzstd writes it: 0x184D2A50 to 0x184D2A5F.
+bool is_zstd(std::string_view bytes) {
+  return bytes.starts_with(kZstd) ||
+         (bytes.size() >= 4 && (static_cast<unsigned char>(bytes[0]) & 0xF0U) == 0x50 &&
+          bytes.substr(1).starts_with("\x2a\x4d\x18"));
+}
+
 // A text may have the word there, but no zero bytes as the header's fields end with.
 bool is_tar(std::string_view bytes) {
   return bytes.size() >= kTarBlock && bytes.substr(kTarMagicAt).starts_with("ustar") &&
@@ -43,7 +50,7 @@ bool is_tar(std::string_view bytes) {
 
 Packing packing_of(std::string_view bytes) {
   if (bytes.starts_with(kGzip)) return Packing::kGzip;
-  if (bytes.starts_with(kZstd)) return Packing::kZstd;
+  if (is_zstd(bytes)) return Packing::kZstd;
   if (bytes.starts_with(kXz)) return Packing::kXz;
   return is_bzip2(bytes) ? Packing::kBzip2 : Packing::kNone;
 }

@@ -22,6 +22,8 @@ TEST(ArchiveMagic, KnowsWhatIsReadAndWhatIsNot) {
 TEST(ArchiveMagic, TellsWhatAFileIsCompressedWith) {
   EXPECT_EQ(packing_of("\x1f\x8b\x08"), Packing::kGzip);
   EXPECT_EQ(packing_of("\x28\xb5\x2f\xfd"), Packing::kZstd);
+  EXPECT_EQ(packing_of("\x5a\x2a\x4d\x18"), Packing::kZstd);
+  EXPECT_EQ(packing_of("\x6a\x2a\x4d\x18"), Packing::kNone);
   EXPECT_EQ(packing_of("\xfd"s + "7zXZ\0"s), Packing::kXz);
   EXPECT_EQ(packing_of("BZh91AY&SY"), Packing::kBzip2);
   for (const char* text : {"", "PK\3\4", "BZh9"}) EXPECT_EQ(packing_of(text), Packing::kNone);

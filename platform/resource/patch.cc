@@ -302,7 +302,7 @@ std::size_t items_shifted(const Json& object, const std::string& path) {
   if (pointer.empty() || !object.contains(pointer.parent_pointer())) return 0;
   const Json& list = object.at(pointer.parent_pointer());
   if (!list.is_array()) return 0;
-  const std::string step = pointer.back();
+  const std::string& step = pointer.back();
   std::size_t index = 0;
   const auto read = std::from_chars(step.data(), step.data() + step.size(), index);
   return read.ec == std::errc() && index < list.size() ? list.size() - index : 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <ctime>
 #include <utility>
 
 #include <fmt/format.h>
@@ -29,12 +30,25 @@ constexpr std::size_t kCandidatesMax = 200;
 constexpr std::size_t kCandidateBytesMax = 64;
 
 // A schema and a value that an API takes can cost the product of their sizes. One unit is what a
-// step of RE2's slowest engine takes, a few nanoseconds; all together three seconds or less.
+// step of RE2's slowest engine takes; all together some three seconds.
 constexpr std::size_t kWorkMax = 500'000'000;
 constexpr std::size_t kCheckWork = 64;
 constexpr std::size_t kOptionWork = 4;    // to compare a value with one of an enum
 constexpr std::size_t kCompileWork = 64;  // for each instruction
+// Which engine a match takes is known only afterwards: short ones are counted as if it were the
+// slowest, of others the processor's time. One that could take seconds is not begun.
+constexpr std::size_t kCountedMatchWorkMax = 50'000;
+constexpr std::size_t kMatchWorkMax = kWorkMax / 2;
+constexpr std::size_t kNanosecondsPerWork = 5;
 constexpr std::size_t kFailedCompileWork = 2'000'000;
+
+// Of the processor's time that this thread had.
+std::size_t thread_nanoseconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::size_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::size_t>(now.tv_nsec);
+}
 
 // Where a value is, as links up to the root: most are right, and nobody reads their path.
 class Place {
@@ -271,12 +285,22 @@ class Validator {
       return;
     }
     const auto instructions = static_cast<std::size_t>(compiled->ProgramSize());
-    if (!work_.take(instructions * (text.size() + (is_new ? kCompileWork : 0)))) return;
-    if (re2::RE2::PartialMatch(text, *compiled)) return;
+    if (is_new && !work_.take(instructions * kCompileWork)) return;
+    if (matches(text, *compiled, instructions * text.size()) || work_.spent()) return;
     add(place, "FieldValueInvalid", [&](const std::string& path) {
       return fmt::format("Invalid value: {}: {} in body should match '{}'", shown(text), path,
                          base::beginning_of(*pattern, kPatternShownBytesMax));
     });
+  }
+
+  bool matches(const std::string& text, const re2::RE2& pattern, std::size_t most_work) {
+    if (most_work > kMatchWorkMax) return work_.take(kWorkMax + 1);
+    if (most_work <= kCountedMatchWorkMax) {
+      return work_.take(most_work) && re2::RE2::PartialMatch(text, pattern);
+    }
+    const std::size_t begin = thread_nanoseconds();
+    const bool found = re2::RE2::PartialMatch(text, pattern);
+    return work_.take((thread_nanoseconds() - begin) / kNanosecondsPerWork) && found;
   }
 
   void check_number(const Json& schema, const Json& value, const Place& place) {

@@ -162,7 +162,9 @@ TEST(Schema, BoundsMayBeNegative) {
 TEST(Schema, PatternsBeyondTheBoundsJudgeNothing) {
   std::string large = "(0|1)*1";
   for (int i = 0; i < 30; ++i) large += "(0|1){1000}";
-  for (const std::string& pattern : {large + "$", std::string(10'000, 'y'), std::string("(")}) {
+  std::string larger;
+  for (int i = 0; i < 24; ++i) larger += large;
+  for (const std::string& pattern : {larger, std::string(10'000, 'y'), std::string("(")}) {
     EXPECT_TRUE(validate({{"pattern", pattern}}, std::string(60'000, '2')).empty());
   }
   EXPECT_FALSE(validate({{"pattern", "^.{0,1000}$"}}, std::string(1'001, 'x')).empty());
@@ -176,6 +178,13 @@ TEST(Schema, PatternsCostWhatTheirSlowestMatchTakes) {
   EXPECT_THAT(validate(schema, std::string(10'000, '1'))[0].message, HasSubstr("should match"));
 }
 
+TEST(Schema, PatternsThatMatchFastMayJudgeManyTexts) {
+  const Json schema{{"items", {{"type", "string"}, {"pattern", "^.{1,1000}$"}}}};
+  Json texts = Json::array();
+  for (int i = 0; i < 1'000; ++i) texts.push_back(std::string(999, 'x'));
+  EXPECT_TRUE(validate(schema, texts).empty());
+}
+
 TEST(PatternCache, HoldsAFewPatterns) {
   PatternCache cache;
   for (int i = 0; i < 1'000; ++i) {
@@ -184,10 +193,20 @@ TEST(PatternCache, HoldsAFewPatterns) {
     EXPECT_TRUE(found.is_new);
     EXPECT_TRUE(re2::RE2::PartialMatch(std::to_string(i), *found.compiled));
   }
-  EXPECT_EQ(cache.size(), PatternCache::kPatternsMax);
+  EXPECT_EQ(cache.memory_bytes(), PatternCache::kAllMemoryBytesMax);
   EXPECT_FALSE(cache.find("^999$").is_new);
   EXPECT_EQ(cache.find("(").compiled, nullptr);
   EXPECT_FALSE(cache.find("(").is_new);
+}
+
+TEST(PatternCache, LargePatternsTakeThePlaceOfMany) {
+  PatternCache cache;
+  for (int i = 0; i < 20; ++i) {
+    const auto found = cache.find("^\\p{L}{1,6" + std::to_string(i % 10) + "}" + std::to_string(i));
+    ASSERT_NE(found.compiled, nullptr);
+    EXPECT_FALSE(re2::RE2::PartialMatch("1/!", *found.compiled));
+  }
+  EXPECT_EQ(cache.memory_bytes(), PatternCache::kAllMemoryBytesMax);
 }
 
 TEST(PatternCache, APatternOutlivesItsPlace) {

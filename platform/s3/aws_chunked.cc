@@ -58,7 +58,7 @@ Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode(std::string_view input
     case Phase::kTrailers:
       return decode_trailer(input);
     case Phase::kDone:
-      return fail(incomplete());  // bytes beyond the end
+      return decode_end(input);
     case Phase::kData:
       break;
   }
@@ -157,6 +157,16 @@ Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode_trailer(std::string_vi
     signed_trailers_.append(name).append(":").append(value).append("\n");
   }
   return Step{{}, end + 1};
+}
+
+// minio-go ends its trailers with an empty line more than others do; nothing else may follow.
+Result<AwsChunkedDecoder::Step> AwsChunkedDecoder::decode_end(std::string_view input) {
+  if (had_last_line_ || !std::string_view("\r\n").starts_with(input.substr(0, 2))) {
+    return fail(incomplete());
+  }
+  if (input.size() < 2) return Step{};
+  had_last_line_ = true;
+  return Step{{}, 2};
 }
 
 Status AwsChunkedDecoder::end_trailers() {

@@ -52,6 +52,7 @@ class AwsChunkedDecoder {
   Result<Step> decode_head(std::string_view input);
   Result<Step> decode_data_end(std::string_view input);
   Result<Step> decode_trailer(std::string_view input);
+  Result<Step> decode_end(std::string_view input);
   Status parse_chunk_head(std::string_view line);
   Status end_chunk();
   Status end_trailers();
@@ -63,6 +64,7 @@ class AwsChunkedDecoder {
   std::uint64_t chunk_size_ = 0;
   std::uint64_t chunk_left_ = 0;
   bool had_small_chunk_ = false;
+  bool had_last_line_ = false;
   std::string chunk_signature_;
   std::optional<base::Hasher> hasher_;
   http::Headers trailers_;

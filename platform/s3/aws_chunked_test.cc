@@ -103,6 +103,8 @@ TEST(AwsChunked, UnsignedWithAndWithoutTrailer) {
   EXPECT_EQ(decode(decoder, "5\r\nhello\r\n1\r\n!\r\n0\r\nx-amz-checksum-crc32:AAAA\r\n\r\n", 3),
             "hello!");
   EXPECT_EQ(decoder.trailers().get_or("X-Amz-Checksum-Crc32", ""), "AAAA");
+  AwsChunkedDecoder minio(ChunkedMode::kUnsignedTrailer, {});
+  EXPECT_EQ(decode(minio, "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAA\n\r\n\r\n", 3), "hello");
   AwsChunkedDecoder bare(ChunkedMode::kUnsignedTrailer, {});
   EXPECT_EQ(decode(bare, "5\r\nhello\r\n0\r\n\r\n", 100), "hello");
 }
@@ -113,6 +115,7 @@ TEST(AwsChunked, RefusesMalformedAndUnboundedInput) {
   for (const std::string& body :
        {std::string("zz\r\n"), std::string("-5\r\nhello"), std::string("5\r\nhelloXX0\r\n\r\n"),
         long_head, long_trailer, std::string("0\r\nno colon\r\n\r\n"), std::string("0\r\n\r\nmore"),
+        std::string("0\r\n\r\n\r\n\r\n"), std::string("0\r\n\r\n\r"),
         std::string("ffffffffffffffff\r\na"), std::string("0\r\nx-amz-checksum-crc32:AAAA"),
         std::string("0\r\n\r")}) {
     AwsChunkedDecoder decoder(ChunkedMode::kUnsignedTrailer, {});

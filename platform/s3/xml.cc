@@ -57,11 +57,12 @@ bool has_impossible_character(std::string_view body) {
   if (body.contains('\0')) return true;
   for (auto at = body.find("&#"); at != body.npos; at = body.find("&#", at + 1)) {
     std::string_view digits = body.substr(at + 2);
-    digits = digits.substr(0, digits.find(';'));
     const bool hexadecimal = digits.starts_with('x');
     if (hexadecimal) digits.remove_prefix(1);
-    const std::string_view known = hexadecimal ? "0123456789abcdefABCDEF" : "0123456789";
-    if (digits.empty() || digits.find_first_not_of(known) != digits.npos) continue;  // plain text
+    const auto end =
+        digits.find_first_not_of(hexadecimal ? "0123456789abcdefABCDEF" : "0123456789");
+    if (end == 0 || end == digits.npos || digits[end] != ';') continue;  // plain text
+    digits = digits.substr(0, end);
     const auto code = base::parse_int<std::uint32_t>(digits, hexadecimal ? 16 : 10);
     if (!code || *code == 0 || *code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF))
       return true;

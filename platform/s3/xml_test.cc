@@ -48,6 +48,9 @@ TEST(Xml, DeleteReadsTheWholeKeyOrRefuses) {
     EXPECT_EQ(key(markup), "MalformedXML") << markup;
   }
   EXPECT_EQ(key(std::string("a\0b", 3)), "MalformedXML");
+  std::string endless;
+  for (int i = 0; i < 500'000; ++i) endless += "&#";
+  EXPECT_EQ(key(endless), endless);
 }
 
 TEST(Xml, DeleteRefusesNoneAndTooMany) {
