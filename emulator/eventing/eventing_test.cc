@@ -468,9 +468,10 @@ TEST_F(EventingTest, ShowsInConditionsWhatIsWrong) {
     return resource::condition_of(get(resource::kTriggers, "lost"), "Ready").reason ==
            "SubscriberNotResolved";
   });
-  const auto sql = resource::condition_of(get(resource::kTriggers, "sql"), "Ready");
-  EXPECT_EQ(sql.reason, "InvalidSpec");
-  EXPECT_NE(sql.message.find("CloudEvents SQL"), std::string::npos);
+  wait_for([&] {
+    const auto sql = resource::condition_of(get(resource::kTriggers, "sql"), "Ready");
+    return sql.reason == "InvalidSpec" && sql.message.contains("CloudEvents SQL");
+  });
   create(resource::kServices, "x", Json::object());
   wait_for([&] { return resource::is_condition_true(get(resource::kTriggers, "lost"), "Ready"); });
   remove(resource::kServices, "x");

@@ -26,6 +26,8 @@ from daemon import BINARY, Daemon
 ROUNDS = int(os.environ.get("HEARTH_FAILPOINT_ROUNDS", "1"))
 BURST_S = 0.5
 PATIENCE_S = 40
+# To meet a request with one of three errors in a row.
+ATTEMPTS = 5
 # Written at the start only; the load does not come by.
 AT_START = "file."
 # What no client waits for: a checkpoint, the outcome of a delivery.
@@ -159,7 +161,16 @@ class FailpointTest(unittest.TestCase):
                     continue
                 first = idle[name] + idle[name] // 2 + 2
                 with self.subTest(point=name, first=first):
-                    self.fail_at(world, name, first)
+                    self.fail_until_seen(world, name, first)
+
+    def fail_until_seen(self, world, name, first):
+        """Some points are passed for requests and for outcomes of deliveries, which nobody waits
+        for: three errors in a row may meet only those. Then again, some hits later."""
+        for late in range(ATTEMPTS):
+            refusals = self.fail_at(world, name, first + late * 10)
+            if refusals or name in UNSEEN:
+                break
+        self.assertEqual(bool(refusals), name not in UNSEEN, refusals)
 
     def fail_at(self, world, name, first):
         hearth = world.hearth
@@ -180,11 +191,11 @@ class FailpointTest(unittest.TestCase):
         self.assertEqual(code, 0, "the daemon lives:\n" + said[-2000:])
         self.assertEqual(said.count("failpoint %s\n" % name), 3, "hits %s" % hits.get(name))
         self.assertEqual((wrong, wrong_after), ([], []))
-        self.assertEqual(bool(refusals), name not in UNSEEN, refusals)
         self.assertLessEqual({status for _, status in refusals}, {500, 503, 507}, refusals)
         self.assertEqual(world.refusals, [], "it works again")
         self.figures[name] = "%d hits, 3 errors, %d requests refused" % (
             hits[name], len(refusals))
+        return refusals
 
     def test_a_first_start_that_is_cut_off_can_be_repeated(self):
         first = FailingDaemon()
