@@ -143,8 +143,4 @@ bool PathPattern::covers(std::span<const std::string_view> path) const {
   return std::find(taken.begin() + 1, taken.end(), true) != taken.end();
 }
 
-bool match_path(std::string_view pattern, std::string_view path) {
-  return PathPattern(pattern).matches(base::split(path, '/'));
-}
-
 }  // namespace hearth::builder

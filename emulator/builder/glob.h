@@ -32,7 +32,4 @@ class PathPattern {
   std::vector<std::string> components_;
 };
 
-// Does the pattern match the whole path?
-bool match_path(std::string_view pattern, std::string_view path);
-
 }  // namespace hearth::builder

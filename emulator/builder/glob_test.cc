@@ -9,6 +9,10 @@
 namespace hearth::builder {
 namespace {
 
+bool match_path(std::string_view pattern, std::string_view path) {
+  return PathPattern(pattern).matches(base::split(path, '/'));
+}
+
 TEST(MatchPath, SpansFoldersOnlyWithTwoStars) {
   EXPECT_TRUE(match_path("*.py", "main.py"));
   EXPECT_FALSE(match_path("*.py", "a/main.py"));

@@ -38,15 +38,14 @@ http::Headers delivery_headers(const journal::Entry& entry) {
 
 // Adds the event in the wanted mode and returns the body; the hop counter stays inside.
 std::string encode(const event::CloudEvent& event, Format format, http::Headers& headers) {
-  const bool possible = event::mode_of(event.datacontenttype) == event::Mode::kBinary;
-  if (format == Format::kBinary && possible) {
+  if (format == Format::kBinary && event::can_be_binary(event)) {
     event::encode_binary(event, headers);
     headers.remove(kTtlHeader);
     return event.data;
   }
   event::CloudEvent visible = event;
   visible.remove_extension(kTtl);
-  headers.add("Content-Type", fmt::format("{}; charset=utf-8", event::kStructuredMediaType));
+  headers.add("Content-Type", event::kStructuredContentType);
   return event::encode_structured(visible);
 }
 

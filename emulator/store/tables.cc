@@ -66,6 +66,13 @@ resource::ObjectPtr parse_if_readable(const RowKey& row, std::string_view text) 
   return nullptr;
 }
 
+// The first four parameters are the row's key.
+sqlite::Statement for_row(sqlite::Database& database, std::string_view sql, const RowKey& row) {
+  sqlite::Statement statement = database.prepare(sql);
+  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  return statement;
+}
+
 RowKey row_key(const sqlite::Statement& row) {
   return {std::string(row.text(0)),
           std::string(row.text(1)),
@@ -86,9 +93,8 @@ Result<std::vector<RowKey>> read_keys(sqlite::Statement statement) {
 const std::span<const std::string_view> kMigrations = kSteps;
 
 Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row) {
-  auto statement =
-      database.prepare("SELECT data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
-  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  auto statement = for_row(
+      database, "SELECT data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?", row);
   HEARTH_TRY(found, statement.step());
   if (!found) return resource::ObjectPtr();
   return parse_row(row, statement.text(0));
@@ -97,9 +103,8 @@ Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey
 Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey& row,
                                         ParsedObjects& parsed) {
   if (auto known = parsed.find(row)) return known;
-  auto statement =
-      database.prepare("SELECT rv,data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
-  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  auto statement = for_row(
+      database, "SELECT rv,data FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?", row);
   HEARTH_TRY(found, statement.step());
   if (!found) return resource::ObjectPtr();
   HEARTH_TRY(object, parse_row(row, statement.text(1)));
@@ -108,9 +113,8 @@ Result<resource::ObjectPtr> read_object(sqlite::Database& database, const RowKey
 }
 
 Result<Json> read_row_metadata(sqlite::Database& database, const RowKey& row) {
-  auto statement =
-      database.prepare("SELECT uid,rv FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?");
-  statement.bind(row.group).bind(row.plural).bind(row.key.ns).bind(row.key.name);
+  auto statement = for_row(
+      database, "SELECT uid,rv FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?", row);
   HEARTH_TRY(found, statement.step());
   if (!found) return Json();
   return Json{{"metadata",
@@ -169,21 +173,15 @@ Status write_object(sqlite::Database& database, const RowKey& row, const Json& o
   const std::string uid = resource::uid_of(object);
   const std::string data = base::dump_json(object);
   // The owners of the object that stands there: when that couldn't be read it had another uid.
-  HEARTH_CHECK_OK(database
-                      .prepare("DELETE FROM owners WHERE uid=(SELECT uid FROM objects WHERE grp=? "
-                               "AND plural=? AND ns=? AND name=?)")
-                      .bind(row.group)
-                      .bind(row.plural)
-                      .bind(row.key.ns)
-                      .bind(row.key.name)
+  HEARTH_CHECK_OK(for_row(database,
+                          "DELETE FROM owners WHERE uid=(SELECT uid FROM objects WHERE grp=? AND "
+                          "plural=? AND ns=? AND name=?)",
+                          row)
                       .run());
-  HEARTH_CHECK_OK(database
-                      .prepare("INSERT OR REPLACE INTO objects(grp,plural,ns,name,uid,rv,data) "
-                               "VALUES(?,?,?,?,?,?,?)")
-                      .bind(row.group)
-                      .bind(row.plural)
-                      .bind(row.key.ns)
-                      .bind(row.key.name)
+  HEARTH_CHECK_OK(for_row(database,
+                          "INSERT OR REPLACE INTO objects(grp,plural,ns,name,uid,rv,data) "
+                          "VALUES(?,?,?,?,?,?,?)",
+                          row)
                       .bind(uid)
                       .bind(static_cast<std::int64_t>(version))
                       .bind(data)
@@ -205,11 +203,7 @@ Status write_object(sqlite::Database& database, const RowKey& row, const Json& o
 
 Status erase_object(sqlite::Database& database, const RowKey& row, const std::string& uid) {
   HEARTH_CHECK_OK(
-      database.prepare("DELETE FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?")
-          .bind(row.group)
-          .bind(row.plural)
-          .bind(row.key.ns)
-          .bind(row.key.name)
+      for_row(database, "DELETE FROM objects WHERE grp=? AND plural=? AND ns=? AND name=?", row)
           .run());
   return database.prepare("DELETE FROM owners WHERE uid=?").bind(uid).run();
 }

@@ -276,12 +276,16 @@ void encode_binary(const CloudEvent& event, http::Headers& headers) {
   if (!event.datacontenttype.empty()) headers.add("Content-Type", event.datacontenttype);
 }
 
+bool can_be_binary(const CloudEvent& event) {
+  return mode_of(event.datacontenttype) == Mode::kBinary;
+}
+
 std::string encode(const CloudEvent& event, http::Headers& headers) {
-  if (mode_of(event.datacontenttype) == Mode::kBinary) {
+  if (can_be_binary(event)) {
     encode_binary(event, headers);
     return event.data;
   }
-  headers.add("Content-Type", fmt::format("{}; charset=utf-8", kStructuredMediaType));
+  headers.add("Content-Type", kStructuredContentType);
   return encode_structured(event);
 }
 

@@ -17,6 +17,9 @@ namespace hearth::event {
 enum class Mode { kBinary, kStructured, kBatched };
 
 inline constexpr std::string_view kStructuredMediaType = "application/cloudevents+json";
+// As it is sent.
+inline constexpr std::string_view kStructuredContentType =
+    "application/cloudevents+json; charset=utf-8";
 
 // By the prefix of the Content-Type, ignoring case.
 Mode mode_of(std::string_view content_type);
@@ -39,8 +42,10 @@ Result<std::optional<CloudEvent>> decode_reply(const http::Headers& headers, std
 // Adds ce-… and Content-Type; the body is event.data.
 void encode_binary(const CloudEvent& event, http::Headers& headers);
 
-// The body; adds its headers. Binary mode but for events whose data are events: their media type as
-// Content-Type would say that the data are what is sent (HTTP binding, section 3).
+// Not so events whose data are events: their media type as Content-Type would say that the data are
+// what is sent (HTTP binding, section 3).
+bool can_be_binary(const CloudEvent& event);
+// The body, in binary mode where it can be; adds its headers.
 std::string encode(const CloudEvent& event, http::Headers& headers);
 
 // The JSON format; the Content-Type is kStructuredMediaType. Data that says it is JSON and isn't,

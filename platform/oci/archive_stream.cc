@@ -22,8 +22,6 @@ constexpr std::size_t kShownBytesMax = 200;
 // a sparse file. libarchive keeps the last in memory at twenty times its size.
 constexpr std::uint64_t kHeaderBytesMax = 8ULL * 1024 * 1024;
 
-std::string shown(std::string_view text) { return base::beginning_of(text, kShownBytesMax); }
-
 // libarchive's text may have the archive's in it.
 std::string reason(archive* reader) {
   const char* text = archive_error_string(reader);
@@ -64,6 +62,8 @@ Status check_method(archive* reader, archive_entry* entry) {
 }
 
 }  // namespace
+
+std::string shown(std::string_view text) { return base::beginning_of(text, kShownBytesMax); }
 
 void ArchiveStream::FreeReader::operator()(archive* value) const { archive_read_free(value); }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct archive;
 struct archive_entry;
 
 namespace hearth::oci {
+
+// The beginning of an archive's text, for a message: that goes into a status.
+std::string shown(std::string_view text);
 
 struct StreamOptions {
   enum class Formats { kTar, kTarAndZip } formats = Formats::kTar;

@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "platform/base/beginning.h"
 #include "platform/base/file.h"
 #include "platform/base/remove_tree.h"
 #include "platform/base/text.h"
@@ -34,10 +33,6 @@ constexpr std::size_t kBufferSize = 256UL * 1024;
 
 // What an entry's header may cost on average: the header, a long name, attributes, padding.
 constexpr std::uint64_t kHeaderBytes = 8192;
-constexpr std::size_t kShownBytesMax = 200;
-
-// A message goes into a status: no target of 500 KB.
-std::string shown(std::string_view text) { return base::beginning_of(text, kShownBytesMax); }
 
 StreamOptions stream_options(const ExtractOptions& options) {
   using Formats = StreamOptions::Formats;

@@ -282,12 +282,6 @@ FieldSet changed_fields(const FieldSchema& schema, const Json& old, const Json& 
   return as_root(changes(schema, old, next));
 }
 
-FieldSet unite(const FieldSet& a, const FieldSet& b) {
-  FieldSet out = a;
-  add_fields(out, b);
-  return out;
-}
-
 void add_fields(FieldSet& set, const FieldSet& more) {
   for (const auto& [step, node] : more.items()) {
     const auto known = set.find(step);

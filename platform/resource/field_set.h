@@ -20,8 +20,7 @@ FieldSet fields_of(const FieldSchema& schema, const Json& object, Members member
 // What `next` has and `old` has not, or has otherwise.
 FieldSet changed_fields(const FieldSchema& schema, const Json& old, const Json& next);
 
-FieldSet unite(const FieldSet& a, const FieldSet& b);
-// Unites in place: costs what `more` holds, however large `set` is.
+// Unites them in `set`: costs what `more` holds, however large `set` is.
 void add_fields(FieldSet& set, const FieldSet& more);
 FieldSet subtract(const FieldSet& a, const FieldSet& b);
 FieldSet intersect(const FieldSet& a, const FieldSet& b);

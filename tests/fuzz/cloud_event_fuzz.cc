@@ -44,7 +44,7 @@ bool same_data(const std::string& a, const std::string& b) {
 
 void check_binary(const event::CloudEvent& event) {
   // An event about events: its media type would be taken for the mode.
-  if (event::mode_of(event.datacontenttype) != event::Mode::kBinary) return;
+  if (!event::can_be_binary(event)) return;
   http::Headers headers;
   event::encode_binary(event, headers);
   for (const auto field : headers) {

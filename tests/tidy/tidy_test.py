@@ -548,7 +548,7 @@ class ChecksFindFaults(unittest.TestCase):
     def test_tab(self):
         self.assert_found(check_lengths, {"platform/base/a.cc": "\tint x;\n"}, "a tab")
 
-    LEFT_OVER = "TODO(now): finish"
+    LEFT_OVER = next(what for what, _, is_raw in BANNED_WORDS if is_raw) + ": finish"
 
     def test_banned_words(self):
         for line in ("co_spawn(e, t, asio::detached);", "std::regex r;", "using namespace std;",
